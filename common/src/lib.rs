@@ -1,0 +1,18 @@
+//! What the tools of py-multibuild share, and nothing that only one of them needs.
+//!
+//! A tool reads its words with [`cli`], names Pythons with [`Implementation`], passes finished
+//! images on as [`record`]s, fails with [`Error`] and the codes of [`exit`], and leaves nothing
+//! half-made when a [signal](interrupt) comes.
+
+pub mod cli;
+pub mod error;
+pub mod exit;
+pub mod implementation;
+pub mod interrupt;
+pub mod json;
+pub mod record;
+pub mod show;
+
+pub use error::{Error, Result};
+pub use implementation::Implementation;
+pub use interrupt::Interrupts;

@@ -1,0 +1,19 @@
+//! `img-merge`, the library behind the program.
+//!
+//! The way of a run: `main → run → cli → values → effects`.
+
+mod cli;
+
+use std::ffi::OsString;
+
+/// The tool's name in messages.
+pub const TOOL: &str = "img-merge";
+
+/// Runs the tool with the words of its command line and returns its exit status.
+#[must_use]
+pub fn run(words: impl IntoIterator<Item = OsString>) -> u8 {
+    match cli::parse(words) {
+        Ok(_words) => common::exit::DONE,
+        Err(status) => status,
+    }
+}

@@ -1,0 +1,3 @@
+//! Black-box tests of `img-merge`, each through the program.
+
+mod usage;

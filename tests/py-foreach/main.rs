@@ -1,0 +1,3 @@
+//! Black-box tests of `py-foreach`, each through the program.
+
+mod usage;

@@ -1,0 +1,3 @@
+//! Black-box tests of `py-wrapper`, each through the program.
+
+mod usage;
