@@ -1,14 +1,62 @@
-# build, check, demo, bench, install; `make help` lists them.
+# The commands of the README. `make help` lists them.
+
 PREFIX  = /usr/local
 DESTDIR =
 CARGO   = cargo
+# `make demo PACKAGE=lxml==6.0.2` builds a package from PyPI instead of the sample.
+PACKAGE =
 
-build:
-	$(CARGO) build --release --locked --workspace
+BINDIR  = $(DESTDIR)$(PREFIX)/bin
+MANDIR  = $(DESTDIR)$(PREFIX)/share/man
+DATADIR = $(DESTDIR)$(PREFIX)/share
+RELEASE = target/release
 
-check:
+PROGRAMS = py-foreach img-merge py-wrapper py-exec
+TOOLS    = py-foreach img-merge py-wrapper
+PAGES    = $(wildcard man/*.1 man/*.7)
+SCRIPTS  = $(shell cat tests/shell-scripts)
+
+help: ## list what can be made
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 18
+
+build: ## build the programs into target/release
+	./setup build
+	$(CARGO) build --release --locked --workspace --bins
+
+demo: build ## build, wrap and merge a package for every Python here; PACKAGE=NAME==VERSION from PyPI
+	./setup demo '$(PACKAGE)'
+	examples/demo $(RELEASE) '$(PACKAGE)'
+
+check: ## run every test and lint
+	./setup check
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --locked --workspace --all-targets -- -D warnings
-	$(CARGO) test --locked --workspace
+	mandoc -Tlint -Wwarning $(PAGES)
+	shellcheck $(SCRIPTS)
+	tests/run
 
-.PHONY: build check
+bench: build ## compare with the tools people use today; prints ratios
+	./setup bench
+	bench/all
+
+# Installs what `make build` built; it builds nothing itself, so that `sudo make install` needs no cargo.
+install: ## install the programs, man pages, completions and the shell side
+	install -d $(BINDIR) $(MANDIR)/man1 $(MANDIR)/man7 $(DATADIR)/py-multibuild
+	install -m 755 $(PROGRAMS:%=$(RELEASE)/%) $(BINDIR)
+	install -m 644 man/*.1 $(MANDIR)/man1
+	install -m 644 man/*.7 $(MANDIR)/man7
+	install -m 644 eclass/* $(DATADIR)/py-multibuild
+	install -d $(DATADIR)/bash-completion/completions $(DATADIR)/zsh/site-functions \
+		$(DATADIR)/fish/vendor_completions.d
+	for tool in $(TOOLS); do \
+		$(RELEASE)/$$tool --completion bash > $(DATADIR)/bash-completion/completions/$$tool && \
+		$(RELEASE)/$$tool --completion zsh > $(DATADIR)/zsh/site-functions/_$$tool && \
+		$(RELEASE)/$$tool --completion fish > $(DATADIR)/fish/vendor_completions.d/$$tool.fish \
+		|| exit; \
+	done
+
+clean: ## remove what was built
+	$(CARGO) clean
+	rm -rf bench/work dist
+
+.PHONY: help build demo check bench install clean

@@ -35,6 +35,29 @@ pub fn need_command(command: &str, package: &str) {
     );
 }
 
+/// Says that a test, or a part of one, cannot run on this machine, and why.
+///
+/// Under `make check` the word is collected and shown in the summary at the end, and the test returns.
+/// Without a place to collect it (`PY_MULTIBUILD_NOT_RUN` names a file) the test fails: it must not
+/// pass in silence. Use it for what a machine cannot have; what `./setup check` installs is not such a
+/// thing ([`need_command`]).
+///
+/// # Panics
+/// When there is no place to say it.
+pub fn cannot_run_here(test: &str, why: &str) {
+    use std::io::Write;
+    let Some(collected) = std::env::var_os("PY_MULTIBUILD_NOT_RUN") else {
+        panic!("{test} cannot run here: {why} (make check collects this and goes on)");
+    };
+    let mut file = std::fs::OpenOptions::new()
+        .create(true)
+        .append(true)
+        .open(collected)
+        .expect("the file that PY_MULTIBUILD_NOT_RUN names");
+    file.write_all(format!("{test}: {why}\n").as_bytes())
+        .expect("the reason is written");
+}
+
 /// Asserts that `path` is there, with what to do if it is not.
 ///
 /// # Panics

@@ -1,0 +1,3 @@
+"""Greets, and counts in C how often."""
+
+__version__ = "1.0"
