@@ -1,0 +1,72 @@
+//! A tool's `--help` and its man page tell of the same options.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use crate::Tool;
+
+/// Asserts that every long option of `program --help` is in `page`, and the reverse.
+///
+/// An option is in the page when it is tagged in the OPTIONS section: `.It Fl -name` or
+/// `.It Fl n , Fl -name`.
+///
+/// # Panics
+/// When one of them has an option that the other lacks.
+pub fn assert_options_match(program: &str, page: &Path) {
+    let help = Tool::new(program).arg("--help").run().expect(0).stdout;
+    let text = std::fs::read_to_string(page).expect("the man page");
+    let in_help = options_of_help(&help);
+    let in_page = options_of_page(&text);
+    assert!(!in_help.is_empty(), "no option in {help}");
+    let missing: Vec<_> = in_help.difference(&in_page).collect();
+    let unknown: Vec<_> = in_page.difference(&in_help).collect();
+    assert!(missing.is_empty(), "{} lacks {missing:?}", page.display());
+    assert!(
+        unknown.is_empty(),
+        "--help lacks {unknown:?} of {}",
+        page.display()
+    );
+}
+
+/// The words that begin with two dashes where `--help` starts a line with an option.
+fn options_of_help(help: &str) -> BTreeSet<String> {
+    let lines = help
+        .lines()
+        .map(str::trim_start)
+        .filter(|l| l.starts_with('-'));
+    lines
+        .filter_map(|line| line.split_whitespace().find_map(long_option))
+        .collect()
+}
+
+fn options_of_page(text: &str) -> BTreeSet<String> {
+    let items = text.lines().filter(|line| line.starts_with(".It Fl"));
+    items
+        .flat_map(|line| line.split_whitespace())
+        .filter_map(|word| word.strip_prefix('-'))
+        .map(|name| format!("-{name}"))
+        .filter_map(|word| long_option(&format!("-{word}")))
+        .collect()
+}
+
+fn long_option(word: &str) -> Option<String> {
+    let name = word.strip_prefix("--")?;
+    let end = name
+        .find(|c: char| !c.is_ascii_alphanumeric() && c != '-')
+        .unwrap_or(name.len());
+    (end > 0).then(|| name[..end].to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn both_forms_are_read() {
+        let help = "Options:\n  -q, --quiet  Say --nothing\n      --json <FILE>  x\n";
+        let page = ".It Fl q , Fl -quiet\nx\n.It Fl -json Ar FILE\n.Fl -other\n";
+        let names = BTreeSet::from(["quiet".to_owned(), "json".to_owned()]);
+        assert_eq!(options_of_help(help), names);
+        assert_eq!(options_of_page(page), names);
+    }
+}
