@@ -3,6 +3,12 @@
 //! The way of a run: `main → run → cli → values → effects`.
 
 mod cli;
+mod environment;
+mod job;
+mod quantity;
+mod settings;
+mod supervise;
+mod which;
 
 use std::ffi::OsString;
 

@@ -1,0 +1,139 @@
+//! Numbers on the command line: counts, times, sizes, loads. Each is read whole or refused.
+
+use std::ffi::OsStr;
+use std::num::NonZeroUsize;
+use std::time::Duration;
+
+use common::{Error, Result};
+
+/// A count that is at least 1, as `-j` takes it.
+pub(crate) fn count(option: &str, word: &OsStr) -> Result<NonZeroUsize> {
+    let read = word.to_str().filter(|w| is_plain(w));
+    read.and_then(|w| w.parse().ok())
+        .ok_or_else(|| refused(option, word, "is not a whole number from 1 up"))
+}
+
+/// A time as timeout(1) and sleep(1) read it: seconds, decimals and a suffix allowed.
+pub(crate) fn duration(option: &str, word: &OsStr) -> Result<Duration> {
+    let read = word.to_str().and_then(|text| {
+        let (number, unit) = match text.strip_suffix(['s', 'm', 'h', 'd']) {
+            Some(number) => (number, unit_of(text)),
+            None => (text, 1.0),
+        };
+        Duration::try_from_secs_f64(decimal(number)? * unit).ok()
+    });
+    read.ok_or_else(|| refused(option, word, "is no time (10, 1.5s, 2m, 1h, 1d are)"))
+}
+
+fn unit_of(text: &str) -> f64 {
+    match text.as_bytes().last() {
+        Some(b'm') => 60.0,
+        Some(b'h') => 3600.0,
+        Some(b'd') => 86400.0,
+        _ => 1.0,
+    }
+}
+
+/// A size in bytes: a number with K, M, G or T (powers of 1024), a following `B` or `iB` allowed.
+pub(crate) fn size(option: &str, word: &OsStr) -> Result<u64> {
+    let read = word.to_str().and_then(|text| {
+        let text = text.strip_suffix('B').unwrap_or(text);
+        let text = text.strip_suffix('i').unwrap_or(text);
+        let shift = match text.as_bytes().last()?.to_ascii_uppercase() {
+            b'K' => 10,
+            b'M' => 20,
+            b'G' => 30,
+            b'T' => 40,
+            _ => 0,
+        };
+        let number = if shift == 0 {
+            text
+        } else {
+            &text[..text.len() - 1]
+        };
+        let bytes = decimal(number)? * (1_u64 << shift) as f64;
+        // 2^63: far above any memory, and exact in both types.
+        (bytes < 9_223_372_036_854_775_808.0).then_some(bytes as u64)
+    });
+    read.ok_or_else(|| refused(option, word, "is no size (500M, 1.5G, auto and off are)"))
+}
+
+/// A load average, as uptime(1) shows it.
+pub(crate) fn load(option: &str, word: &OsStr) -> Result<f64> {
+    let read = word.to_str().and_then(decimal);
+    read.ok_or_else(|| refused(option, word, "is no load average (2, 3.5 are)"))
+}
+
+/// A decimal without sign, exponent, or the words that Rust takes for numbers.
+fn decimal(text: &str) -> Option<f64> {
+    let plain = text.bytes().all(|b| b.is_ascii_digit() || b == b'.');
+    if plain { text.parse().ok() } else { None }
+}
+
+fn is_plain(text: &str) -> bool {
+    text.bytes().all(|b| b.is_ascii_digit())
+}
+
+fn refused(option: &str, word: &OsStr, why: &str) -> Error {
+    Error::refused(format!("read {option}"), word, why)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_count_is_a_whole_number_from_one() {
+        assert_eq!(count("-j", "4".as_ref()).unwrap().get(), 4);
+        for word in ["", "0", "x", "-1", "+1", "1.5", "99999999999999999999999"] {
+            assert!(count("-j", word.as_ref()).is_err(), "{word:?}");
+        }
+    }
+
+    #[test]
+    fn times_are_coreutils_times() {
+        for (word, millis) in [("10", 10_000), (".5", 500), ("1.5s", 1500), ("2m", 120_000)] {
+            let read = duration("--grace", word.as_ref()).unwrap();
+            assert_eq!(read, Duration::from_millis(millis), "{word}");
+        }
+        assert_eq!(duration("--grace", "1d".as_ref()).unwrap().as_secs(), 86400);
+        for word in [
+            "",
+            ".",
+            "s",
+            "-1",
+            "1e3",
+            "1 s",
+            "inf",
+            "nan",
+            "1ms",
+            "9".repeat(400).as_str(),
+        ] {
+            assert!(duration("--grace", word.as_ref()).is_err(), "{word:?}");
+        }
+    }
+
+    #[test]
+    fn sizes_are_powers_of_1024() {
+        for (word, bytes) in [
+            ("7", 7),
+            ("1K", 1024),
+            ("1.5M", 1_572_864),
+            ("2GiB", 2 << 30),
+        ] {
+            assert_eq!(size("--memory", word.as_ref()).unwrap(), bytes, "{word}");
+        }
+        for word in ["", "B", "K", "1X", "-1G", "autos", "99999999T"] {
+            assert!(size("--memory", word.as_ref()).is_err(), "{word:?}");
+        }
+    }
+
+    #[test]
+    fn a_refusal_names_option_and_word() {
+        let error = count("-j", "x".as_ref()).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "read -j x: is not a whole number from 1 up"
+        );
+    }
+}
