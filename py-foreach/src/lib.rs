@@ -5,12 +5,29 @@
 mod cli;
 mod environment;
 mod job;
+mod logs;
+mod output;
+mod pool;
 mod quantity;
+mod report;
+mod run;
+mod rundir;
 mod settings;
+mod signals;
 mod supervise;
 mod which;
 
 use std::ffi::OsString;
+use std::sync::mpsc;
+
+use common::error::eprint_line;
+use common::{Error, Result, exit};
+
+use logs::Logs;
+use pool::Pool;
+use run::{Event, Outcome, Run};
+use rundir::RunDir;
+use settings::{Mode, Settings};
 
 /// The tool's name in messages.
 pub const TOOL: &str = "py-foreach";
@@ -18,8 +35,79 @@ pub const TOOL: &str = "py-foreach";
 /// Runs the tool with the words of its command line and returns its exit status.
 #[must_use]
 pub fn run(words: impl IntoIterator<Item = OsString>) -> u8 {
-    match cli::parse(words) {
-        Ok(_words) => common::exit::DONE,
-        Err(status) => status,
+    let mut words = words.into_iter().peekable();
+    if words.peek().is_some_and(|word| word == supervise::ARGV0) {
+        return supervise::keep(words.skip(1));
     }
+    let words = match cli::parse(words) {
+        Ok(words) => words,
+        Err(status) => return status,
+    };
+    Settings::read(words)
+        .and_then(|s| foreach(&s))
+        .unwrap_or_else(|error| {
+            common::error::report(TOOL, [&error]);
+            exit::FOREACH_FAILED
+        })
+}
+
+fn foreach(settings: &Settings) -> Result<u8> {
+    let choices = which::select(settings)?;
+    if settings.mode != Mode::Run {
+        return Err(Error::said("print", "not yet"));
+    }
+    let (tell, events) = mpsc::channel();
+    let told = tell.clone();
+    signals::watch(move |ask| drop(told.send(Event::Ask(ask))))?;
+    adopt_orphans()?;
+
+    let run_dir = RunDir::make()?;
+    let jobs = environment::plan(settings, choices, run_dir.path())?;
+    let pool = Pool::open(settings.limits.jobs, run_dir.path())?;
+    if let Some(warning) = pool.warning {
+        eprint_line(&format!("{TOOL}: {warning}"));
+    }
+    let logs = Logs::open(settings.reports.log_dir.as_deref())?;
+    let paths: Vec<_> = jobs.iter().map(|job| logs.of(&job.id)).collect();
+    let run = Run {
+        settings,
+        jobs: &jobs,
+        logs: &paths,
+        pool: pool.pool,
+        events,
+        tell,
+    };
+    let outcome = run.all()?;
+    let status = report::status(&outcome);
+    report::say(&jobs, &outcome, settings.verbosity);
+    leave(outcome, status, logs, run_dir)
+}
+
+/// The tree of a supervisor that was killed is to come to us and not to init.
+fn adopt_orphans() -> Result<()> {
+    let on = rustix::process::Pid::from_raw(1);
+    rustix::process::set_child_subreaper(on)
+        .map_err(|cause| Error::io("become", "subreaper", cause))
+}
+
+/// Takes everything temporary away, closes the stream of records, and dies by the signal that came.
+fn leave(outcome: Outcome, status: u8, logs: Logs, run_dir: RunDir) -> Result<u8> {
+    let removed = run_dir.remove();
+    let closed = logs.close(status != exit::DONE || outcome.signal.is_some());
+    if let Some(signal) = outcome.signal {
+        common::interrupt::die_by(signal);
+    }
+    let errors: Vec<Error> = [removed, closed]
+        .into_iter()
+        .filter_map(Result::err)
+        .collect();
+    common::error::report(TOOL, &errors);
+    let status = match status {
+        exit::DONE if !errors.is_empty() => exit::FOREACH_FAILED,
+        status => status,
+    };
+    if let Some(writer) = outcome.writer {
+        writer.end(status)?;
+    }
+    Ok(status)
 }

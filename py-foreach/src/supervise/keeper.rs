@@ -209,7 +209,9 @@ impl Keeper {
                 Some(Order::Kill) => {
                     self.end(Signal::KILL);
                 }
-                Some(Order::Finish) => self.finished = Some(Instant::now()),
+                Some(Order::Finish) => {
+                    self.finished.get_or_insert_with(Instant::now);
+                }
                 None => {}
             },
             // The engine is dead: nobody is to outlive it.

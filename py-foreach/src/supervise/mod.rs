@@ -14,7 +14,7 @@ pub(crate) mod keeper;
 pub(crate) mod tree;
 mod word;
 
-pub(crate) use engine::Supervisor;
+pub(crate) use engine::{Orders, Supervisor};
 pub(crate) use keeper::keep;
 pub(crate) use word::{Daemon, Exit, Order, Usage, Word};
 

@@ -1,0 +1,122 @@
+//! What the jobs' threads tell the one that shows: how far each log has grown, and who has ended.
+
+use std::path::{Path, PathBuf};
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+
+/// The logs of all jobs, in declared order.
+#[derive(Debug)]
+pub(crate) struct Feeds {
+    feeds: Mutex<Vec<Feed>>,
+    changed: Condvar,
+}
+
+#[derive(Debug, Clone, Default)]
+struct Feed {
+    log: Option<PathBuf>,
+    /// Where in the log the job's bytes begin, and where they end so far.
+    begin: u64,
+    end: u64,
+    over: Option<Over>,
+}
+
+/// Nothing more comes of a job.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Over {
+    /// It succeeded: its record may be handed on.
+    Good,
+    Bad,
+}
+
+/// What there is to do for a job.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum News {
+    /// The log has bytes from the position shown up to this one.
+    Grown { log: PathBuf, from: u64, to: u64 },
+    /// All is shown.
+    Over(Over),
+}
+
+impl Feeds {
+    pub(crate) fn new(jobs: usize) -> Self {
+        Self {
+            feeds: Mutex::new(vec![Feed::default(); jobs]),
+            changed: Condvar::new(),
+        }
+    }
+
+    /// The log of `job` has been opened, and this job's bytes begin at `begin`.
+    pub(crate) fn opened(&self, job: usize, log: &Path, begin: u64) {
+        let mut feeds = self.lock();
+        feeds[job].log = Some(log.to_owned());
+        feeds[job].begin = begin;
+        feeds[job].end = begin;
+    }
+
+    /// So many bytes more are in the log of `job`.
+    pub(crate) fn grew(&self, job: usize, bytes: usize) {
+        self.lock()[job].end += bytes as u64;
+        self.changed.notify_all();
+    }
+
+    /// Nothing more comes of `job`.
+    pub(crate) fn over(&self, job: usize, over: Over) {
+        self.lock()[job].over = Some(over);
+        self.changed.notify_all();
+    }
+
+    /// Where the bytes of `job` begin in its log.
+    pub(crate) fn begin(&self, job: usize) -> u64 {
+        self.lock()[job].begin
+    }
+
+    /// Waits for something to show of `job` beyond the `shown` bytes, or for its end.
+    pub(crate) fn wait(&self, job: usize, shown: u64) -> News {
+        let mut feeds = self.lock();
+        loop {
+            let feed = &feeds[job];
+            let from = feed.begin + shown;
+            match (&feed.log, feed.over) {
+                (Some(log), _) if feed.end > from => {
+                    return News::Grown {
+                        log: log.clone(),
+                        from,
+                        to: feed.end,
+                    };
+                }
+                (_, Some(over)) => return News::Over(over),
+                _ => {}
+            }
+            feeds = self
+                .changed
+                .wait(feeds)
+                .unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Vec<Feed>> {
+        // Each change is a single store.
+        self.feeds.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bytes_come_before_the_end() {
+        let feeds = Feeds::new(2);
+        feeds.opened(1, Path::new("/l"), 10);
+        feeds.grew(1, 5);
+        feeds.over(1, Over::Good);
+        let grown = News::Grown {
+            log: "/l".into(),
+            from: 10,
+            to: 15,
+        };
+        assert_eq!(feeds.wait(1, 0), grown);
+        assert_eq!(feeds.wait(1, 5), News::Over(Over::Good));
+        feeds.over(0, Over::Bad);
+        assert_eq!(feeds.wait(0, 0), News::Over(Over::Bad));
+    }
+}

@@ -1,0 +1,101 @@
+//! The lines on stderr at the end: what failed, in declared order, and the first failure's own words.
+
+use common::cli::Verbosity;
+use common::error::eprint_line;
+use common::show;
+
+use crate::TOOL;
+use crate::job::{Ending, Job};
+use crate::output::tail;
+use crate::run::{Finished, Outcome};
+
+/// How much of the failing log is shown again.
+const TAIL_LINES: usize = 20;
+const TAIL_BYTES: u64 = 8 << 10;
+
+/// Says what is to be said.
+pub(crate) fn say(jobs: &[Job], outcome: &Outcome, verbosity: Verbosity) {
+    let mut shown = false;
+    for (job, finished) in jobs.iter().zip(&outcome.finished) {
+        let name = show::name(&job.name);
+        let Some(finished) = finished else {
+            eprint_line(&format!("{TOOL}: {name}: was not started"));
+            continue;
+        };
+        for error in &finished.errors {
+            eprint_line(&format!("{TOOL}: {name}: {error}"));
+        }
+        for line in notes(finished) {
+            eprint_line(&format!("{TOOL}: {name}: {line}"));
+        }
+        if let Some(how) = failure(finished.ending) {
+            let log = show::path(&finished.log);
+            let tells = !shown && verbosity > Verbosity::Quiet && finished.status().is_some();
+            let colon = if tells { "; it ends:" } else { "" };
+            eprint_line(&format!("{TOOL}: {name}: {how}; its log is {log}{colon}"));
+            if tells {
+                shown = true;
+                show_tail(finished);
+            }
+        }
+    }
+    if outcome.lost > 0 {
+        let slots = if outcome.lost == 1 {
+            "slot was"
+        } else {
+            "slots were"
+        };
+        let lost = outcome.lost;
+        eprint_line(&format!(
+            "{TOOL}: {lost} {slots} lost by clients that were killed, and made good"
+        ));
+    }
+    common::error::report(TOOL, &outcome.errors);
+}
+
+fn failure(ending: Ending) -> Option<String> {
+    match ending {
+        Ending::Exited(common::exit::DONE) => None,
+        Ending::Exited(status) => Some(format!("exited with status {status}")),
+        Ending::Signalled(signal) => Some(format!("was killed by signal {signal}")),
+        Ending::TimedOut => Some("ran into its time limit".to_owned()),
+        Ending::Stopped => Some("was stopped".to_owned()),
+        Ending::Broken => Some("could not be run".to_owned()),
+    }
+}
+
+fn notes(finished: &Finished) -> Vec<String> {
+    let mut notes = Vec::new();
+    if !finished.daemons.is_empty() {
+        let names: Vec<String> = finished
+            .daemons
+            .iter()
+            .map(|daemon| format!("{} ({})", show::name(&daemon.name), daemon.pid))
+            .collect();
+        notes.push(format!("left running: {}", names.join(", ")));
+    }
+    if finished.output_held {
+        notes.push("what these still print is in no log".to_owned());
+    }
+    notes
+}
+
+fn show_tail(finished: &Finished) {
+    use std::io::Write;
+    match tail(&finished.log, finished.begin, TAIL_LINES, TAIL_BYTES) {
+        Ok(mut text) => {
+            if !text.is_empty() && !text.ends_with(b"\n") {
+                text.push(b'\n');
+            }
+            // Where stderr is gone there is nobody to be told.
+            drop(std::io::stderr().write_all(&text));
+        }
+        Err(cause) => {
+            let cause = common::error::plain(&cause);
+            eprint_line(&format!(
+                "{TOOL}: read {}: {cause}",
+                show::path(&finished.log)
+            ));
+        }
+    }
+}

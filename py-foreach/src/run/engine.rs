@@ -1,0 +1,380 @@
+//! The thread that decides.
+
+use std::ffi::OsStr;
+use std::path::PathBuf;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
+use std::sync::{Arc, Mutex};
+use std::thread::{self, Scope};
+use std::time::Duration;
+
+use common::record::Writer;
+use common::{Error, Result};
+use signal_hook::consts::{SIGCONT, SIGTERM, SIGTSTP};
+use signal_hook::low_level::emulate_default_handler;
+
+use super::finished::Finished;
+use super::live::Live;
+use super::load;
+use super::one::{self, Context};
+use super::schedule::Schedule;
+use crate::cli::{Halt, Output};
+use crate::job::{Ending, Job, PoolView};
+use crate::output::{Before, Feeds, Lines, Over, Show, Sink};
+use crate::pool::{Need, Pool};
+use crate::settings::{Limits, Settings, Which};
+use crate::signals::Ask;
+use crate::supervise::Order;
+
+/// How often the load is looked at again.
+const LOAD_AGAIN: Duration = Duration::from_secs(1);
+
+/// What the deciding thread is told.
+#[derive(Debug)]
+pub(crate) enum Event {
+    /// A signal came.
+    Ask(Ask),
+    /// A job has ended.
+    Finished(usize, Box<Finished>),
+    /// Everything was shown, or could not be.
+    Shown(Result<Option<Writer<std::io::Stdout>>>),
+    /// Nobody reads our stdout any more.
+    ReaderGone,
+}
+
+/// What all jobs came to.
+#[derive(Debug)]
+pub(crate) struct Outcome {
+    /// In declared order; nothing for a job that was never started.
+    pub(crate) finished: Vec<Option<Finished>>,
+    /// The signal that ended the run.
+    pub(crate) signal: Option<i32>,
+    /// What went wrong with the run itself.
+    pub(crate) errors: Vec<Error>,
+    /// Slots that killed clients took with them, and that were made good.
+    pub(crate) lost: usize,
+    /// The stream of records, still open.
+    pub(crate) writer: Option<Writer<std::io::Stdout>>,
+}
+
+/// A run: what is to be done, and with what.
+pub(crate) struct Run<'a> {
+    pub(crate) settings: &'a Settings,
+    pub(crate) jobs: &'a [Job],
+    /// Each job's log.
+    pub(crate) logs: &'a [PathBuf],
+    pub(crate) pool: Pool,
+    pub(crate) events: Receiver<Event>,
+    pub(crate) tell: Sender<Event>,
+}
+
+impl Run<'_> {
+    /// Runs all, and waits for all.
+    pub(crate) fn all(self) -> Result<Outcome> {
+        let live = Live::default();
+        let feeds = Feeds::new(self.jobs.len());
+        let limits = &self.settings.limits;
+        let context = Context {
+            live: &live,
+            feeds: &feeds,
+            before: match self.settings.which {
+                Which::Variants(_) => Before::Keep,
+                Which::Implementations(_) => Before::Discard,
+            },
+            timeout: limits.timeout,
+            grace: limits.grace,
+        };
+        let lines = self.lines()?;
+        let at_once = limits
+            .max_impls
+            .map_or(usize::MAX, std::num::NonZeroUsize::get);
+        thread::scope(|scope| {
+            self.start_showing(scope, &feeds)?;
+            let mut engine = Engine {
+                scope,
+                jobs: self.jobs,
+                logs: self.logs,
+                limits,
+                context: &context,
+                schedule: Schedule::new(self.jobs.len(), at_once),
+                lines,
+                pool: self.pool,
+                tell: self.tell,
+                finished: self.jobs.iter().map(|_| None).collect(),
+                signal: None,
+                errors: Vec::new(),
+                lost: 0,
+            };
+            let writer = engine.run(&self.events);
+            let Engine {
+                pool,
+                finished,
+                signal,
+                mut errors,
+                lost,
+                ..
+            } = engine;
+            errors.extend(pool.close().err());
+            Ok(Outcome {
+                finished,
+                signal,
+                errors,
+                lost,
+                writer,
+            })
+        })
+    }
+
+    /// The stream that lines with names go to, under `--output prefix`.
+    fn lines(&self) -> Result<Option<Arc<Mutex<Sink>>>> {
+        match self.settings.reports.output {
+            Output::Prefix => Ok(Some(Arc::new(Mutex::new(self.sink()?)))),
+            Output::Live | Output::Quiet => Ok(None),
+        }
+    }
+
+    /// Where output is shown: stdout belongs to the records, if there are any.
+    fn sink(&self) -> Result<Sink> {
+        match self.settings.images {
+            Some(_) => Sink::stderr(),
+            None => Sink::stdout(),
+        }
+    }
+
+    fn start_showing<'scope>(
+        &self,
+        scope: &'scope Scope<'scope, '_>,
+        feeds: &'scope Feeds,
+    ) -> Result<()>
+    where
+        Self: 'scope,
+    {
+        let images = self.settings.images.is_some();
+        let live = self.settings.reports.output == Output::Live;
+        let show = Show {
+            feeds,
+            output: if live { Some(self.sink()?) } else { None },
+            records: self.jobs.iter().map(|job| job.record.clone()).collect(),
+            writer: images.then(|| Writer::new(std::io::stdout())),
+        };
+        let tell = self.tell.clone();
+        scope.spawn(move || drop(tell.send(Event::Shown(show.run()))));
+        if images || self.settings.reports.output != Output::Quiet {
+            let (stdout, tell) = (Sink::stdout()?, self.tell.clone());
+            // It waits for ever where the reader stays, so nobody waits for it.
+            thread::spawn(move || {
+                if stdout.wait_until_gone() {
+                    drop(tell.send(Event::ReaderGone));
+                }
+            });
+        }
+        Ok(())
+    }
+}
+
+struct Engine<'scope, 'env> {
+    scope: &'scope Scope<'scope, 'env>,
+    jobs: &'env [Job],
+    logs: &'env [PathBuf],
+    limits: &'env Limits,
+    context: &'env Context<'env>,
+    schedule: Schedule,
+    lines: Option<Arc<Mutex<Sink>>>,
+    pool: Pool,
+    tell: Sender<Event>,
+    finished: Vec<Option<Finished>>,
+    signal: Option<i32>,
+    errors: Vec<Error>,
+    lost: usize,
+}
+
+impl Engine<'_, '_> {
+    fn run(&mut self, events: &Receiver<Event>) -> Option<Writer<std::io::Stdout>> {
+        let mut shown = None;
+        while shown.is_none() || !self.schedule.is_over() {
+            let tick = self.advance().unwrap_or_else(|error| {
+                self.fail(error);
+                None
+            });
+            let event = match tick {
+                Some(tick) => match events.recv_timeout(tick) {
+                    Err(RecvTimeoutError::Timeout) => continue,
+                    event => event.ok(),
+                },
+                None => events.recv().ok(),
+            };
+            match event {
+                Some(Event::Ask(ask)) => self.heed(ask),
+                Some(Event::Finished(job, finished)) => self.take(job, *finished),
+                Some(Event::ReaderGone) => self.reader_gone(),
+                Some(Event::Shown(Ok(writer))) => shown = Some(writer),
+                Some(Event::Shown(Err(error))) => {
+                    self.fail(error);
+                    shown = Some(None);
+                }
+                // We hold a sender ourselves.
+                None => break,
+            }
+        }
+        if let Err(error) = self.recover() {
+            self.errors.push(error);
+        }
+        shown.flatten()
+    }
+
+    /// Starts what can be started, moves slots. Tells when to look again, if no event will say so.
+    fn advance(&mut self) -> Result<Option<Duration>> {
+        let mut again = None;
+        let mut need = Need::None;
+        while let Some(job) = self.schedule.next() {
+            if let Some(wait) = self.holds_back()? {
+                again = Some(wait);
+                break;
+            }
+            if !self.pool.take_slot()? {
+                need = Need::Slot;
+                break;
+            }
+            self.start(job);
+        }
+        for job in self.schedule.never() {
+            self.context.feeds.over(job, Over::Bad);
+        }
+        let tend = self.pool.tend(need)?;
+        Ok([again, tend].into_iter().flatten().min())
+    }
+
+    /// Why the next job has to wait although it may have a slot: how long until the next look.
+    fn holds_back(&self) -> Result<Option<Duration>> {
+        // One always runs.
+        if self.schedule.running() == 0 {
+            return Ok(None);
+        }
+        match self.limits.load {
+            Some(most) if load::is_above(most)? => Ok(Some(LOAD_AGAIN)),
+            _ => Ok(None),
+        }
+    }
+
+    fn start(&mut self, index: usize) {
+        self.schedule.started();
+        self.context.live.begin(index);
+        let view = self.view();
+        let (job, log) = (&self.jobs[index], self.logs[index].clone());
+        let width = self
+            .jobs
+            .iter()
+            .map(|job| job.name.len())
+            .max()
+            .unwrap_or(0);
+        let lines = self
+            .lines
+            .as_ref()
+            .map(|sink| Lines::new(&job.name, width, Arc::clone(sink)));
+        let (context, tell) = (self.context, self.tell.clone());
+        self.scope.spawn(move || {
+            let finished = one::run(index, job, log, &view, lines, context);
+            let good = finished.is_success();
+            context
+                .feeds
+                .over(index, if good { Over::Good } else { Over::Bad });
+            drop(tell.send(Event::Finished(index, Box::new(finished))));
+        });
+    }
+
+    fn view(&self) -> PoolView {
+        let at_once = self
+            .limits
+            .max_impls
+            .map_or(usize::MAX, std::num::NonZeroUsize::get);
+        let together = self.jobs.len().min(self.pool.size()).min(at_once);
+        self.pool.view(together)
+    }
+
+    fn take(&mut self, job: usize, finished: Finished) {
+        self.schedule.ended();
+        self.pool.give_slot();
+        let failed = !finished.is_success();
+        let ours = !finished.errors.is_empty();
+        if failed && let Err(error) = self.recover() {
+            self.errors.push(error);
+        }
+        if failed && finished.ending != Ending::Stopped {
+            match self.limits.halt {
+                Halt::Never => {}
+                Halt::Soon => self.schedule.close(),
+                Halt::Now => self.stop(),
+            }
+        }
+        if ours {
+            // A log, a record or a variable is lost: more would be.
+            self.schedule.close();
+        }
+        self.finished[job] = Some(finished);
+    }
+
+    fn recover(&mut self) -> Result<()> {
+        self.lost += self.pool.recover()?;
+        Ok(())
+    }
+
+    fn heed(&mut self, ask: Ask) {
+        let live = self.context.live;
+        match ask {
+            Ask::End(signal) => {
+                let first = self.signal.is_none();
+                self.signal.get_or_insert(signal);
+                self.schedule.close();
+                let order = if first {
+                    Order::End(signal)
+                } else {
+                    Order::Kill
+                };
+                live.end_all(Ending::Stopped, order);
+            }
+            Ask::Stop => {
+                live.forward(SIGTSTP);
+                // Stops the whole process, and returns when it goes on.
+                let _stopped = emulate_default_handler(SIGTSTP);
+            }
+            Ask::Continue => live.forward(SIGCONT),
+            Ask::Status => self.tell_status(),
+        }
+    }
+
+    fn tell_status(&self) {
+        let jobs = self.context.live.lock();
+        for (&index, job) in jobs.iter() {
+            let name: &OsStr = &self.jobs[index].name;
+            let seconds = job.since.elapsed().as_secs();
+            let begin = self.context.feeds.begin(index);
+            let last = crate::output::tail(&self.logs[index], begin, 1, 4096).unwrap_or_default();
+            let last = String::from_utf8_lossy(&last);
+            common::error::eprint_line(&format!(
+                "{}: {}: runs for {seconds} s, printed last: {}",
+                crate::TOOL,
+                common::show::name(name),
+                common::show::name(last.trim_end()),
+            ));
+        }
+    }
+
+    fn reader_gone(&mut self) {
+        let cause = rustix::io::Errno::PIPE;
+        if !self.schedule.is_over() {
+            self.fail(Error::io("write", "standard output", cause));
+        }
+    }
+
+    /// The run itself cannot go on.
+    fn fail(&mut self, error: Error) {
+        self.errors.push(error);
+        self.stop();
+    }
+
+    fn stop(&mut self) {
+        self.schedule.close();
+        self.context
+            .live
+            .end_all(Ending::Stopped, Order::End(SIGTERM));
+    }
+}

@@ -1,0 +1,46 @@
+//! What a job came to.
+
+use std::path::PathBuf;
+use std::time::{Duration, SystemTime};
+
+use common::Error;
+
+use crate::job::Ending;
+use crate::supervise::{Daemon, Usage};
+
+/// A job that has ended, its whole output in its log.
+#[derive(Debug)]
+pub(crate) struct Finished {
+    pub(crate) ending: Ending,
+    pub(crate) started: SystemTime,
+    pub(crate) wall: Duration,
+    pub(crate) usage: Usage,
+    /// The most memory that the whole tree took at one time, in bytes, as far as it was seen.
+    pub(crate) peak: u64,
+    pub(crate) log: PathBuf,
+    /// Where in the log its bytes begin.
+    pub(crate) begin: u64,
+    /// Processes that were left running.
+    pub(crate) daemons: Vec<Daemon>,
+    /// A daemon held the job's output; what it writes from then on is lost.
+    pub(crate) output_held: bool,
+    /// What went wrong on our side.
+    pub(crate) errors: Vec<Error>,
+}
+
+impl Finished {
+    /// Whether its image, its log and its status are all good.
+    pub(crate) fn is_success(&self) -> bool {
+        self.ending.is_success() && self.errors.is_empty()
+    }
+
+    /// The status that counts for the whole run; nothing where we stopped the job.
+    pub(crate) fn status(&self) -> Option<u8> {
+        match self.ending.status() {
+            Some(common::exit::DONE) if !self.errors.is_empty() => {
+                Some(common::exit::FOREACH_FAILED)
+            }
+            status => status,
+        }
+    }
+}

@@ -1,0 +1,104 @@
+//! The jobs that run, and the orders to them.
+
+use std::collections::BTreeMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
+
+use crate::job::Ending;
+use crate::supervise::{Order, Orders};
+
+/// All jobs that run; shared by their threads and the engine.
+#[derive(Debug, Default)]
+pub(crate) struct Live(Mutex<Jobs>);
+
+/// In declared order.
+pub(crate) type Jobs = BTreeMap<usize, LiveJob>;
+
+/// A job from the moment it has a slot until its end.
+#[derive(Debug)]
+pub(crate) struct LiveJob {
+    pub(crate) since: Instant,
+    /// Its supervisor, once it has been started.
+    pub(crate) supervisor: Option<(u32, Orders)>,
+    /// Why it is being ended, if it is.
+    pub(crate) ended_as: Option<Ending>,
+    /// The most memory seen, in bytes.
+    pub(crate) peak: u64,
+}
+
+impl Live {
+    /// `job` has a slot.
+    pub(crate) fn begin(&self, job: usize) {
+        let live = LiveJob {
+            since: Instant::now(),
+            supervisor: None,
+            ended_as: None,
+            peak: 0,
+        };
+        self.lock().insert(job, live);
+    }
+
+    /// Starts the supervisor of `job`, unless the job is to be ended already.
+    ///
+    /// The lock is held meanwhile, so that whoever looks at our children knows them all.
+    pub(crate) fn start<S, E>(
+        &self,
+        job: usize,
+        start: impl FnOnce() -> Result<S, E>,
+        handle: impl FnOnce(&S) -> (u32, Orders),
+    ) -> Result<Option<S>, E> {
+        let mut jobs = self.lock();
+        let Some(live) = jobs.get_mut(&job) else {
+            return Ok(None);
+        };
+        if live.ended_as.is_some() {
+            return Ok(None);
+        }
+        let started = start()?;
+        live.supervisor = Some(handle(&started));
+        Ok(Some(started))
+    }
+
+    /// Ends `job` because of `reason`; the first reason counts, every order is given.
+    pub(crate) fn end(&self, job: usize, reason: Ending, order: Order) {
+        if let Some(live) = self.lock().get_mut(&job) {
+            live.ended_as.get_or_insert(reason);
+            live.order(order);
+        }
+    }
+
+    /// Ends all jobs because of `reason`.
+    pub(crate) fn end_all(&self, reason: Ending, order: Order) {
+        for live in self.lock().values_mut() {
+            live.ended_as.get_or_insert(reason);
+            live.order(order);
+        }
+    }
+
+    /// Hands a signal on to all jobs.
+    pub(crate) fn forward(&self, signal: i32) {
+        for live in self.lock().values_mut() {
+            live.order(Order::Forward(signal));
+        }
+    }
+
+    /// `job` is over. Gives what was known of it.
+    pub(crate) fn over(&self, job: usize) -> Option<LiveJob> {
+        self.lock().remove(&job)
+    }
+
+    /// Looks at the jobs that run, or notes something of them.
+    pub(crate) fn lock(&self) -> MutexGuard<'_, Jobs> {
+        // Each change is whole in itself.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl LiveJob {
+    /// One that has no supervisor yet gets none, if it is to be ended, and misses what else is said.
+    fn order(&self, order: Order) {
+        if let Some((_, orders)) = &self.supervisor {
+            orders.give(order);
+        }
+    }
+}

@@ -1,0 +1,15 @@
+//! Runs all jobs: gives out slots, starts jobs in declared order, heeds signals and failures.
+//!
+//! One thread decides here. Each job has a thread of its own, so have the showing of output and the
+//! signals; all send [`Event`]s. Which job is next is [`schedule`]'s, a job's course is [`one`]'s.
+
+mod engine;
+mod finished;
+mod live;
+mod load;
+mod one;
+mod orphans;
+mod schedule;
+
+pub(crate) use engine::{Event, Outcome, Run};
+pub(crate) use finished::Finished;

@@ -1,0 +1,56 @@
+//! The tree of a supervisor that was killed: it has come to us, and we end it.
+
+use std::collections::HashSet;
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal, WaitOptions, waitpid};
+
+use super::live::Live;
+use crate::supervise::tree::{Process, Processes};
+
+/// Ends what has become our child and is no supervisor.
+///
+/// A daemon that an earlier job left belongs to that job's end and may be among them; it cannot be told
+/// apart any more, and a killed supervisor is reason enough to leave nothing behind.
+pub(crate) fn end(live: &Live, dead: u32, grace: Duration) {
+    let deadline = Instant::now() + grace;
+    let mut signal = Signal::TERM;
+    loop {
+        let left = orphans(live, dead);
+        if left.is_empty() {
+            return;
+        }
+        if Instant::now() >= deadline {
+            signal = Signal::KILL;
+        }
+        for process in &left {
+            if process.zombie {
+                let _taken =
+                    Pid::from_raw(process.pid).map(|p| waitpid(Some(p), WaitOptions::NOHANG));
+            } else {
+                process.signal(signal);
+            }
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+fn orphans(live: &Live, dead: u32) -> Vec<Process> {
+    // While the lock is held no supervisor starts that would not be known.
+    let jobs = live.lock();
+    let known: HashSet<i32> = jobs
+        .values()
+        .filter_map(|job| i32::try_from(job.supervisor.as_ref()?.0).ok())
+        .filter(|pid| u32::try_from(*pid) != Ok(dead))
+        .collect();
+    let me = rustix::process::getpid().as_raw_nonzero().get();
+    let all = Processes::now();
+    let mut left = Vec::new();
+    for child in all.below(me).into_iter().filter(|p| p.parent == me) {
+        if !known.contains(&child.pid) {
+            left.push(child.clone());
+            left.extend(all.below(child.pid).into_iter().cloned());
+        }
+    }
+    left
+}
