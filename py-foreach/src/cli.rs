@@ -12,6 +12,10 @@ use common::cli::Shared;
 #[command(name = "py-foreach", version)]
 #[command(override_usage = "py-foreach [OPTIONS] [--] COMMAND [ARG]...")]
 #[command(group = ArgGroup::new("instead").args(["list", "env", "dry_run"]))]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is an option of its own; `Settings` has the types"
+)]
 pub(crate) struct Words {
     /// Implementations in declared order, least preferred first; comma- or blank-separated
     #[arg(short, long = "impl", value_name = "LIST", conflicts_with = "variants")]

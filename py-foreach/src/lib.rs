@@ -6,6 +6,7 @@ mod cli;
 mod environment;
 mod job;
 mod logs;
+mod memory;
 mod output;
 mod pool;
 mod quantity;
@@ -56,6 +57,7 @@ fn foreach(settings: &Settings) -> Result<u8> {
     if settings.mode != Mode::Run {
         return Err(Error::said("print", "not yet"));
     }
+    report::try_files(settings)?;
     let (tell, events) = mpsc::channel();
     let told = tell.clone();
     signals::watch(move |ask| drop(told.send(Event::Ask(ask))))?;
@@ -79,8 +81,8 @@ fn foreach(settings: &Settings) -> Result<u8> {
     };
     let outcome = run.all()?;
     let status = report::status(&outcome);
-    report::say(&jobs, &outcome, settings.verbosity);
-    leave(outcome, status, logs, run_dir)
+    let errors = report::all(settings, &outcome.facts, &jobs, &outcome, status);
+    leave(outcome, status, errors, logs, run_dir)
 }
 
 /// The tree of a supervisor that was killed is to come to us and not to init.
@@ -91,17 +93,22 @@ fn adopt_orphans() -> Result<()> {
 }
 
 /// Takes everything temporary away, closes the stream of records, and dies by the signal that came.
-fn leave(outcome: Outcome, status: u8, logs: Logs, run_dir: RunDir) -> Result<u8> {
-    let removed = run_dir.remove();
-    let closed = logs.close(status != exit::DONE || outcome.signal.is_some());
+fn leave(
+    outcome: Outcome,
+    status: u8,
+    mut errors: Vec<Error>,
+    logs: Logs,
+    run_dir: RunDir,
+) -> Result<u8> {
+    errors.extend(run_dir.remove().err());
+    errors.extend(
+        logs.close(status != exit::DONE || outcome.signal.is_some())
+            .err(),
+    );
+    common::error::report(TOOL, &errors);
     if let Some(signal) = outcome.signal {
         common::interrupt::die_by(signal);
     }
-    let errors: Vec<Error> = [removed, closed]
-        .into_iter()
-        .filter_map(Result::err)
-        .collect();
-    common::error::report(TOOL, &errors);
     let status = match status {
         exit::DONE if !errors.is_empty() => exit::FOREACH_FAILED,
         status => status,

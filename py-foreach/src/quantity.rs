@@ -39,23 +39,33 @@ pub(crate) fn size(option: &str, word: &OsStr) -> Result<u64> {
     let read = word.to_str().and_then(|text| {
         let text = text.strip_suffix('B').unwrap_or(text);
         let text = text.strip_suffix('i').unwrap_or(text);
-        let shift = match text.as_bytes().last()?.to_ascii_uppercase() {
-            b'K' => 10,
-            b'M' => 20,
-            b'G' => 30,
-            b'T' => 40,
-            _ => 0,
-        };
-        let number = if shift == 0 {
-            text
-        } else {
+        let unit = text.as_bytes().last()?.to_ascii_uppercase();
+        let power = b"KMGT".iter().position(|&u| u == unit);
+        let number = if power.is_some() {
             &text[..text.len() - 1]
+        } else {
+            text
         };
-        let bytes = decimal(number)? * (1_u64 << shift) as f64;
-        // 2^63: far above any memory, and exact in both types.
-        (bytes < 9_223_372_036_854_775_808.0).then_some(bytes as u64)
+        bytes(number, power.map_or(0, |p| p + 1))
     });
     read.ok_or_else(|| refused(option, word, "is no size (500M, 1.5G, auto and off are)"))
+}
+
+/// `number` times 1024 to the `power`, rounded down; thousandths of a unit are heeded.
+fn bytes(number: &str, power: usize) -> Option<u64> {
+    decimal(number)?;
+    let (whole, part) = number.split_once('.').unwrap_or((number, ""));
+    let digits = |text: &str| {
+        if text.is_empty() {
+            Some(0)
+        } else {
+            text.parse().ok()
+        }
+    };
+    let thousandths: u64 = digits(&format!("{:0<3.3}", part))?;
+    let unit = 1024_u64.checked_pow(u32::try_from(power).ok()?)?;
+    let whole: u64 = digits(whole)?.checked_mul(unit)?;
+    whole.checked_add(thousandths.checked_mul(unit)? / 1000)
 }
 
 /// A load average, as uptime(1) shows it.
@@ -120,6 +130,7 @@ mod tests {
             ("1K", 1024),
             ("1.5M", 1_572_864),
             ("2GiB", 2 << 30),
+            (".5K", 512),
         ] {
             assert_eq!(size("--memory", word.as_ref()).unwrap(), bytes, "{word}");
         }

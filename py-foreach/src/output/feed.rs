@@ -69,6 +69,12 @@ impl Feeds {
         self.lock()[job].begin
     }
 
+    /// How much `job` has printed, in bytes.
+    pub(crate) fn printed(&self, job: usize) -> u64 {
+        let feeds = self.lock();
+        feeds[job].end - feeds[job].begin
+    }
+
     /// Waits for something to show of `job` beyond the `shown` bytes, or for its end.
     pub(crate) fn wait(&self, job: usize, shown: u64) -> News {
         let mut feeds = self.lock();

@@ -38,6 +38,9 @@ pub(crate) enum Before {
     Discard,
 }
 
+/// Somebody who looks at the bytes on their way.
+pub(crate) type See<'a> = &'a mut dyn FnMut(&[u8]) -> Result<()>;
+
 impl Log {
     pub(crate) fn open(path: &Path, before: Before) -> Result<Self> {
         let failed = |cause| Error::io("write", path, cause);
@@ -66,11 +69,7 @@ impl Log {
     /// Takes what the pipe has now and waits only if that is nothing. 0 is the pipe's end.
     ///
     /// `seen` is shown the bytes, if it wants to see any.
-    pub(crate) fn take(
-        &mut self,
-        pipe: BorrowedFd<'_>,
-        seen: Option<&mut dyn FnMut(&[u8]) -> Result<()>>,
-    ) -> Result<usize> {
+    pub(crate) fn take(&mut self, pipe: BorrowedFd<'_>, seen: Option<See<'_>>) -> Result<usize> {
         let failed = |cause: io::Error| Error::io("write", &self.path, cause);
         if seen.is_none() && matches!(self.way, Way::Splice) {
             match splice(pipe, None, &self.file, None, CHUNK, SpliceFlags::MOVE) {
@@ -92,14 +91,6 @@ impl Log {
             see(&buffer[..n])?;
         }
         Ok(n)
-    }
-
-    /// Adds a line of our own, where a job could not even start.
-    pub(crate) fn add(&mut self, line: &str) -> Result<usize> {
-        let line = format!("{line}\n");
-        let written = self.file.write_all(line.as_bytes());
-        written.map_err(|cause| Error::io("write", &self.path, cause))?;
-        Ok(line.len())
     }
 }
 

@@ -6,7 +6,6 @@
 use std::fs::File;
 use std::io;
 use std::io::{Read, Write};
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use common::{Error, Result};
@@ -30,12 +29,7 @@ impl Fifo {
         mkfifoat(CWD, &path, Mode::RUSR | Mode::WUSR).map_err(|c| failed(c.into()))?;
         // A writing end opens at once only while somebody reads.
         let reader = reader(&path).map_err(failed)?;
-        let nonblocking = OFlags::NONBLOCK.bits().cast_signed();
-        let writer = File::options()
-            .write(true)
-            .custom_flags(nonblocking)
-            .open(&path)
-            .map_err(failed)?;
+        let writer = open(&path, OFlags::WRONLY).map_err(failed)?;
         drop(reader);
         Ok(Self { path, writer })
     }
@@ -92,11 +86,12 @@ impl Fifo {
 }
 
 fn reader(path: &Path) -> io::Result<File> {
-    let nonblocking = OFlags::NONBLOCK.bits().cast_signed();
-    File::options()
-        .read(true)
-        .custom_flags(nonblocking)
-        .open(path)
+    open(path, OFlags::RDONLY)
+}
+
+fn open(path: &Path, way: OFlags) -> io::Result<File> {
+    let flags = way | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    Ok(rustix::fs::open(path, flags, Mode::empty())?.into())
 }
 
 #[cfg(test)]

@@ -150,6 +150,14 @@ impl Pool {
         }
     }
 
+    /// Whose it is, in a word for the report.
+    pub(crate) fn whose(&self) -> &'static str {
+        match self.source {
+            Source::Own => "own",
+            Source::Given(_) => "given",
+        }
+    }
+
     /// All slots, as far as we know.
     pub(crate) fn size(&self) -> usize {
         self.size
@@ -180,7 +188,7 @@ impl Pool {
         }
     }
 
-    /// Takes back what clients took with them. `sure`: nothing runs, so no client can be left.
+    /// Takes back what clients took with them, if it is sure that no client is left.
     ///
     /// Tells how many that were.
     pub(crate) fn recover(&mut self) -> Result<usize> {
@@ -238,7 +246,7 @@ impl Pool {
         }
         let clients = self.fifo.has_clients()?;
         self.try_demand(need, clients)?;
-        let spare = if need == Need::Slot { 1 } else { 0 };
+        let spare = usize::from(need == Need::Slot);
         if let Source::Given(outer) = &mut self.source {
             while self.stock > spare && outer.held() > 0 {
                 outer.give()?;

@@ -7,14 +7,14 @@
 use std::ffi::OsStr;
 use std::fs::{File, Metadata};
 use std::io::{self, Read, Write};
-use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
 use common::{Error, Result};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::fs::OFlags;
 
 use super::makeflags::Auth;
+use rustix::fs::{Mode, OFlags};
 
 /// The pool above us, and the tokens of it that we hold.
 #[derive(Debug)]
@@ -34,15 +34,15 @@ impl Outer {
     pub(crate) fn open(auth: &Auth) -> Result<Self> {
         match auth {
             Auth::Path(path) => {
-                let reader = open(path, Way::Both)?;
+                let reader = open(path, OFlags::RDWR)?;
                 let writer = reader.try_clone();
                 let writer = writer.map_err(|cause| Error::io("open", path, cause))?;
                 Ok(Self::of(path.clone(), reader, writer))
             }
             Auth::Descriptors(read, write) => {
                 let path = |fd: &i32| PathBuf::from(format!("/proc/self/fd/{fd}"));
-                let reader = open(&path(read), Way::Read)?;
-                let writer = open(&path(write), Way::Write)?;
+                let reader = open(&path(read), OFlags::RDONLY)?;
+                let writer = open(&path(write), OFlags::WRONLY)?;
                 if identity(&reader, &path(read))? != identity(&writer, &path(write))? {
                     let both = format!("{read},{write}");
                     return Err(Error::refused("open", both, "are not two ends of one pipe"));
@@ -122,24 +122,16 @@ fn is_for_now(cause: &io::Error) -> bool {
     matches!(cause.kind(), Interrupted | WouldBlock)
 }
 
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Way {
-    Read,
-    Write,
-    Both,
-}
-
-fn open(path: &Path, way: Way) -> Result<File> {
+fn open(path: &Path, way: OFlags) -> Result<File> {
     let failed = |cause| Error::io("open", path, cause);
     // Look before opening: to open a device or a lease can do something.
     let kind = std::fs::metadata(path).map_err(failed)?;
     if !is_pool(&kind) {
         return Err(Error::refused("open", path, "is no pipe and no fifo"));
     }
-    let mut options = File::options();
-    options.custom_flags(OFlags::NONBLOCK.bits().cast_signed());
-    options.read(way != Way::Write).write(way != Way::Read);
-    options.open(path).map_err(failed)
+    let flags = way | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    let opened = rustix::fs::open(path, flags, Mode::empty());
+    opened.map(File::from).map_err(|cause| failed(cause.into()))
 }
 
 fn is_pool(metadata: &Metadata) -> bool {

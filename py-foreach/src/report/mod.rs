@@ -1,11 +1,69 @@
 //! What is said about a run when it is over.
 
+mod joblog;
+mod json;
 mod summary;
 
-pub(crate) use summary::say;
+use std::time::Duration;
 
+use common::{Error, Result, exit, show};
+
+use crate::job::Job;
 use crate::run::Outcome;
-use common::exit;
+use crate::settings::Settings;
+
+/// What a report tells beside the jobs themselves.
+#[derive(Debug, Clone)]
+pub(crate) struct Facts {
+    pub(crate) wall: Duration,
+    pub(crate) slots: usize,
+    /// `own` or `given`.
+    pub(crate) pool: &'static str,
+    /// The slots that a tool which knows no pool was told.
+    pub(crate) share: usize,
+    /// Memory that could be had before anything ran, in bytes.
+    pub(crate) memory: Option<u64>,
+}
+
+/// Says everything there is to be said; gives back what could not be written.
+pub(crate) fn all(
+    settings: &Settings,
+    facts: &Facts,
+    jobs: &[Job],
+    outcome: &Outcome,
+    status: u8,
+) -> Vec<Error> {
+    summary::say(jobs, outcome, settings.verbosity);
+    let words: Vec<String> = settings
+        .command
+        .iter()
+        .map(|w| show::name(w).to_string())
+        .collect();
+    let reports = &settings.reports;
+    let joblog = reports.joblog.as_deref();
+    let joblog = joblog.map(|path| joblog::write(path, jobs, &words.join(" "), outcome));
+    let report = reports.report.as_deref();
+    let report = report.map(|path| json::write(path, facts, jobs, outcome, status));
+    [joblog, report]
+        .into_iter()
+        .flatten()
+        .filter_map(Result::err)
+        .collect()
+}
+
+/// Sees to it that the files can be written, before anything runs.
+pub(crate) fn try_files(settings: &Settings) -> Result<()> {
+    let reports = &settings.reports;
+    for path in [&reports.joblog, &reports.report].into_iter().flatten() {
+        let opened = std::fs::File::options()
+            .write(true)
+            .create(true)
+            .truncate(true)
+            .open(path);
+        opened.map_err(|cause| Error::io("write", path, cause))?;
+    }
+    Ok(())
+}
 
 /// The status of the whole run: that of the first failing job in declared order, ours if there is none.
 pub(crate) fn status(outcome: &Outcome) -> u8 {

@@ -2,10 +2,10 @@
 
 use std::ffi::OsStr;
 use std::path::PathBuf;
-use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::sync::{Arc, Mutex};
 use std::thread::{self, Scope};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use common::record::Writer;
 use common::{Error, Result};
@@ -19,14 +19,17 @@ use super::one::{self, Context};
 use super::schedule::Schedule;
 use crate::cli::{Halt, Output};
 use crate::job::{Ending, Job, PoolView};
+use crate::memory::{self, Memory};
 use crate::output::{Before, Feeds, Lines, Over, Show, Sink};
 use crate::pool::{Need, Pool};
+use crate::report::Facts;
 use crate::settings::{Limits, Settings, Which};
 use crate::signals::Ask;
 use crate::supervise::Order;
 
-/// How often the load is looked at again.
+/// How often the load, and the memory, is looked at again.
 const LOAD_AGAIN: Duration = Duration::from_secs(1);
+const MEMORY_AGAIN: Duration = Duration::from_millis(50);
 
 /// What the deciding thread is told.
 #[derive(Debug)]
@@ -52,6 +55,8 @@ pub(crate) struct Outcome {
     pub(crate) errors: Vec<Error>,
     /// Slots that killed clients took with them, and that were made good.
     pub(crate) lost: usize,
+    /// What the report tells of the means.
+    pub(crate) facts: Facts,
     /// The stream of records, still open.
     pub(crate) writer: Option<Writer<std::io::Stdout>>,
 }
@@ -87,8 +92,27 @@ impl Run<'_> {
         let at_once = limits
             .max_impls
             .map_or(usize::MAX, std::num::NonZeroUsize::get);
+        let begun = Instant::now();
+        let memory = Memory::open(limits.memory)?;
+        let mut facts = Facts {
+            wall: Duration::ZERO,
+            slots: self.pool.size(),
+            pool: self.pool.whose(),
+            share: self
+                .pool
+                .view(together(self.jobs.len(), &self.pool, at_once))
+                .share,
+            memory: memory.as_ref().map(|memory| memory.at_start),
+        };
+        let pressure = memory.as_ref().map(Memory::pressure);
         thread::scope(|scope| {
             self.start_showing(scope, &feeds)?;
+            // It watches as long as this lives.
+            let (_watching, stop) = mpsc::channel();
+            if let Some(pressure) = pressure {
+                let live = &live;
+                scope.spawn(move || memory::watch(live, pressure, &stop));
+            }
             let mut engine = Engine {
                 scope,
                 jobs: self.jobs,
@@ -103,6 +127,7 @@ impl Run<'_> {
                 signal: None,
                 errors: Vec::new(),
                 lost: 0,
+                memory,
             };
             let writer = engine.run(&self.events);
             let Engine {
@@ -114,11 +139,13 @@ impl Run<'_> {
                 ..
             } = engine;
             errors.extend(pool.close().err());
+            facts.wall = begun.elapsed();
             Ok(Outcome {
                 finished,
                 signal,
                 errors,
                 lost,
+                facts,
                 writer,
             })
         })
@@ -185,6 +212,7 @@ struct Engine<'scope, 'env> {
     signal: Option<i32>,
     errors: Vec<Error>,
     lost: usize,
+    memory: Option<Memory>,
 }
 
 impl Engine<'_, '_> {
@@ -215,9 +243,7 @@ impl Engine<'_, '_> {
                 None => break,
             }
         }
-        if let Err(error) = self.recover() {
-            self.errors.push(error);
-        }
+        self.recover();
         shown.flatten()
     }
 
@@ -239,20 +265,30 @@ impl Engine<'_, '_> {
         for job in self.schedule.never() {
             self.context.feeds.over(job, Over::Bad);
         }
+        if self.context.live.is_pressed() {
+            need = Need::Brake;
+        }
         let tend = self.pool.tend(need)?;
         Ok([again, tend].into_iter().flatten().min())
     }
 
     /// Why the next job has to wait although it may have a slot: how long until the next look.
-    fn holds_back(&self) -> Result<Option<Duration>> {
+    fn holds_back(&mut self) -> Result<Option<Duration>> {
         // One always runs.
         if self.schedule.running() == 0 {
             return Ok(None);
         }
-        match self.limits.load {
-            Some(most) if load::is_above(most)? => Ok(Some(LOAD_AGAIN)),
-            _ => Ok(None),
+        if let Some(most) = self.limits.load {
+            if load::is_above(most)? {
+                return Ok(Some(LOAD_AGAIN));
+            }
         }
+        let live = self.context.live;
+        let Some(memory) = &mut self.memory else {
+            return Ok(None);
+        };
+        let room = !live.is_pressed() && memory.fits(&live.lock())?;
+        Ok((!room).then_some(MEMORY_AGAIN))
     }
 
     fn start(&mut self, index: usize) {
@@ -286,8 +322,8 @@ impl Engine<'_, '_> {
             .limits
             .max_impls
             .map_or(usize::MAX, std::num::NonZeroUsize::get);
-        let together = self.jobs.len().min(self.pool.size()).min(at_once);
-        self.pool.view(together)
+        self.pool
+            .view(together(self.jobs.len(), &self.pool, at_once))
     }
 
     fn take(&mut self, job: usize, finished: Finished) {
@@ -295,8 +331,11 @@ impl Engine<'_, '_> {
         self.pool.give_slot();
         let failed = !finished.is_success();
         let ours = !finished.errors.is_empty();
-        if failed && let Err(error) = self.recover() {
-            self.errors.push(error);
+        if failed {
+            self.recover();
+        }
+        if let Some(memory) = &mut self.memory {
+            memory.learn(finished.peak);
         }
         if failed && finished.ending != Ending::Stopped {
             match self.limits.halt {
@@ -312,9 +351,11 @@ impl Engine<'_, '_> {
         self.finished[job] = Some(finished);
     }
 
-    fn recover(&mut self) -> Result<()> {
-        self.lost += self.pool.recover()?;
-        Ok(())
+    fn recover(&mut self) {
+        match self.pool.recover() {
+            Ok(lost) => self.lost += lost,
+            Err(error) => self.errors.push(error),
+        }
     }
 
     fn heed(&mut self, ask: Ask) {
@@ -377,4 +418,9 @@ impl Engine<'_, '_> {
             .live
             .end_all(Ending::Stopped, Order::End(SIGTERM));
     }
+}
+
+/// How many jobs are to run at the same time.
+fn together(jobs: usize, pool: &Pool, at_once: usize) -> usize {
+    jobs.min(pool.size()).min(at_once)
 }

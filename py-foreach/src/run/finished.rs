@@ -20,6 +20,8 @@ pub(crate) struct Finished {
     pub(crate) log: PathBuf,
     /// Where in the log its bytes begin.
     pub(crate) begin: u64,
+    /// How much it printed, in bytes.
+    pub(crate) printed: u64,
     /// Processes that were left running.
     pub(crate) daemons: Vec<Daemon>,
     /// A daemon held the job's output; what it writes from then on is lost.

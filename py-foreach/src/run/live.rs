@@ -1,6 +1,7 @@
 //! The jobs that run, and the orders to them.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
@@ -9,7 +10,11 @@ use crate::supervise::{Order, Orders};
 
 /// All jobs that run; shared by their threads and the engine.
 #[derive(Debug, Default)]
-pub(crate) struct Live(Mutex<Jobs>);
+pub(crate) struct Live {
+    jobs: Mutex<Jobs>,
+    /// Work waits for memory.
+    pressed: AtomicBool,
+}
 
 /// In declared order.
 pub(crate) type Jobs = BTreeMap<usize, LiveJob>;
@@ -22,7 +27,9 @@ pub(crate) struct LiveJob {
     pub(crate) supervisor: Option<(u32, Orders)>,
     /// Why it is being ended, if it is.
     pub(crate) ended_as: Option<Ending>,
-    /// The most memory seen, in bytes.
+    /// The memory that its tree takes, when it was last looked at, in bytes.
+    pub(crate) takes: u64,
+    /// The most that was seen of it.
     pub(crate) peak: u64,
 }
 
@@ -33,6 +40,7 @@ impl Live {
             since: Instant::now(),
             supervisor: None,
             ended_as: None,
+            takes: 0,
             peak: 0,
         };
         self.lock().insert(job, live);
@@ -87,10 +95,19 @@ impl Live {
         self.lock().remove(&job)
     }
 
+    /// Whether work waits for memory, when it was last looked at.
+    pub(crate) fn is_pressed(&self) -> bool {
+        self.pressed.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn set_pressed(&self, pressed: bool) {
+        self.pressed.store(pressed, Ordering::Relaxed);
+    }
+
     /// Looks at the jobs that run, or notes something of them.
     pub(crate) fn lock(&self) -> MutexGuard<'_, Jobs> {
         // Each change is whole in itself.
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.jobs.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

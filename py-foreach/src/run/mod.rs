@@ -13,3 +13,4 @@ mod schedule;
 
 pub(crate) use engine::{Event, Outcome, Run};
 pub(crate) use finished::Finished;
+pub(crate) use live::{Jobs, Live};

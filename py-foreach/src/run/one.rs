@@ -72,6 +72,7 @@ pub(crate) fn run(
         peak: peak.max(course.usage.largest),
         begin: context.feeds.begin(index),
         log,
+        printed: context.feeds.printed(index),
         daemons: course.daemons,
         output_held: course.output_held,
         errors,

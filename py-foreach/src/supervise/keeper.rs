@@ -264,14 +264,14 @@ fn spawn(program: &OsStr, argv: &[OsString]) -> io::Result<Pid> {
         command.process_group(0).stdin(Stdio::null());
         command
     };
-    let (name, args) = argv.split_first().ok_or(io::ErrorKind::InvalidInput)?;
-    let started = command(program).arg0(name).args(args).spawn();
+    let (zeroth, rest) = argv.split_first().ok_or(io::ErrorKind::InvalidInput)?;
+    let started = command(program).arg0(zeroth).args(rest).spawn();
     let child = match started {
         // A script without an interpreter line is the shell's, as execvp(3) has it.
         Err(cause) if cause.raw_os_error() == Some(rustix::io::Errno::NOEXEC.raw_os_error()) => {
             command("/bin/sh".as_ref())
                 .arg(program)
-                .args(args)
+                .args(rest)
                 .spawn()?
         }
         started => started?,

@@ -1,0 +1,48 @@
+//! `--joblog`: GNU parallel's columns, tab-separated, so that its readers serve.
+
+use std::fmt::Write as _;
+use std::path::Path;
+use std::time::UNIX_EPOCH;
+
+use common::{Error, Result, show};
+
+use crate::job::{Ending, Job};
+use crate::run::{Finished, Outcome};
+
+const HEADER: &str = "Seq\tHost\tStarttime\tJobRuntime\tSend\tReceive\tExitval\tSignal\tCommand\n";
+
+/// Writes the file: a line for each job that was started, in declared order.
+pub(crate) fn write(path: &Path, jobs: &[Job], command: &str, outcome: &Outcome) -> Result<()> {
+    let mut text = HEADER.to_owned();
+    for (index, (job, finished)) in jobs.iter().zip(&outcome.finished).enumerate() {
+        if let Some(finished) = finished {
+            let command = format!("{}: {command}", show::name(&job.name));
+            text.push_str(&line(index + 1, &command, finished));
+        }
+    }
+    std::fs::write(path, text).map_err(|cause| Error::io("write", path, cause))
+}
+
+fn line(seq: usize, command: &str, finished: &Finished) -> String {
+    let start = finished
+        .started
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default();
+    let (exit, signal) = match finished.ending {
+        Ending::Exited(status) => (status, 0),
+        Ending::Signalled(signal) => (0, signal),
+        Ending::TimedOut => (common::exit::TIMED_OUT, 0),
+        Ending::Stopped => (0, 15),
+        Ending::Broken => (common::exit::FOREACH_FAILED, 0),
+    };
+    let mut line = String::new();
+    // Writing to a string does not fail.
+    let _ = write!(
+        line,
+        "{seq}\t:\t{:.3}\t{:10.3}\t0\t{}\t{exit}\t{signal}\t{command}\n",
+        start.as_secs_f64(),
+        finished.wall.as_secs_f64(),
+        finished.printed,
+    );
+    line
+}
