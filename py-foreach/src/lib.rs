@@ -3,6 +3,7 @@
 //! The way of a run: `main → run → cli → values → effects`.
 
 mod cli;
+mod discover;
 mod environment;
 mod job;
 mod logs;

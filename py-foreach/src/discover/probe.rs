@@ -1,0 +1,325 @@
+//! Runs one interpreter once and reads what it says of itself.
+
+use std::collections::HashMap;
+use std::ffi::{OsStr, OsString};
+use std::io::Read;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use common::Implementation;
+use common::implementation::Family;
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::process::{Pid, PidfdFlags, Signal, kill_process_group, pidfd_open};
+
+/// The longest time that an interpreter may take to answer.
+const LIMIT: Duration = Duration::from_secs(10);
+
+/// The most that is kept of an answer or a complaint, in bytes.
+const LONGEST: usize = 64 * 1024;
+
+/// What is asked; see there for the form of the answer.
+const SCRIPT: &str = include_str!("probe.py");
+
+/// What an interpreter says of itself. A path that it does not have is nothing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Facts {
+    /// With its full version: `pypy3.11`, never `pypy3`.
+    pub(crate) implementation: Implementation,
+    /// `3.12.1`.
+    pub(crate) version: String,
+    /// The SOABI: `cpython-312-x86_64-linux-gnu`.
+    pub(crate) abi: String,
+    pub(crate) include: PathBuf,
+    pub(crate) purelib: PathBuf,
+    pub(crate) platlib: PathBuf,
+    pub(crate) scripts: PathBuf,
+    /// The library to link with.
+    pub(crate) library: Option<PathBuf>,
+    /// The program `python3.12-config`.
+    pub(crate) config: Option<PathBuf>,
+    /// Where its `.pc` files lie.
+    pub(crate) pkgconfig: Option<PathBuf>,
+    /// How it links extensions: the words of LDSHARED and LDCXXSHARED.
+    pub(crate) ldshared: OsString,
+    pub(crate) ldcxxshared: OsString,
+    /// Where Debian's packages install, if this is Debian's own interpreter.
+    pub(crate) debian: Option<DebianLayout>,
+}
+
+/// The scheme `deb_system` of Debian's interpreters.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct DebianLayout {
+    pub(crate) purelib: PathBuf,
+    pub(crate) platlib: PathBuf,
+    pub(crate) scripts: PathBuf,
+}
+
+impl Facts {
+    /// Whether `name` is a name of this interpreter: its own, or `pypy3` for any `PyPy` 3.
+    pub(crate) fn bears(&self, name: &Implementation) -> bool {
+        let line = |i: &Implementation| (i.family(), i.version().0);
+        *name == self.implementation
+            || (name.family() == Family::PyPy
+                && name.version().1.is_none()
+                && line(name) == line(&self.implementation))
+    }
+
+    #[cfg(test)]
+    pub(crate) fn for_tests(implementation: &str) -> Self {
+        let answer = format!(
+            "implementation\0{}\0version\0{}.1\0free_threaded\0\0end\0\0",
+            if implementation.starts_with("pypy") {
+                "pypy"
+            } else {
+                "cpython"
+            },
+            implementation.trim_start_matches(char::is_alphabetic),
+        );
+        parse(answer.as_bytes()).expect("an answer")
+    }
+}
+
+/// Asks the interpreter at `program`.
+///
+/// # Errors
+/// Why it is not one that can be used, in words for a person.
+pub(crate) fn run(program: &Path) -> Result<Facts, String> {
+    let child = Command::new(program)
+        .args(["-E", "-s", "-S", "-B", "-c", SCRIPT])
+        .env_remove("DEB_PYTHON_INSTALL_LAYOUT")
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .process_group(0)
+        .spawn()
+        .map_err(|cause| common::error::plain(&cause))?;
+    Asked::new(child)?.answer()
+}
+
+/// An interpreter that has been asked; its whole group ends with this value.
+struct Asked {
+    child: Child,
+    group: Option<Pid>,
+    until: Instant,
+}
+
+impl Asked {
+    fn new(child: Child) -> Result<Self, String> {
+        let group = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
+        Ok(Self {
+            child,
+            group,
+            until: Instant::now() + LIMIT,
+        })
+    }
+
+    fn answer(mut self) -> Result<Facts, String> {
+        let (said, complaint) = self
+            .listen()
+            .map_err(|cause| common::error::plain(&cause))?;
+        if let Some(facts) = parse(&said) {
+            return Ok(facts);
+        }
+        if Instant::now() >= self.until {
+            return Err(format!("did not answer within {} seconds", LIMIT.as_secs()));
+        }
+        Err(first_line(&complaint).unwrap_or_else(|| self.how_it_ended()))
+    }
+
+    /// Reads both streams until they are closed, the answer is whole, or the time is over.
+    fn listen(&mut self) -> std::io::Result<(Vec<u8>, Vec<u8>)> {
+        let mut out = self.child.stdout.take();
+        let mut err = self.child.stderr.take();
+        let (mut said, mut complaint) = (Vec::new(), Vec::new());
+        while out.is_some() || err.is_some() {
+            let (out_ready, err_ready) = self.wait_for(out.as_ref(), err.as_ref())?;
+            if !out_ready && !err_ready {
+                break;
+            }
+            if out_ready {
+                read_some(&mut out, &mut said)?;
+            }
+            if err_ready {
+                read_some(&mut err, &mut complaint)?;
+            }
+            if said.ends_with(b"end\0\0") || said.len() > LONGEST {
+                break;
+            }
+        }
+        Ok((said, complaint))
+    }
+
+    /// Which of the streams can be read; none when the time is over.
+    fn wait_for(
+        &self,
+        out: Option<&impl std::os::fd::AsFd>,
+        err: Option<&impl std::os::fd::AsFd>,
+    ) -> std::io::Result<(bool, bool)> {
+        let mut watched = Vec::new();
+        watched.extend(out.map(|fd| PollFd::new(fd, PollFlags::IN)));
+        watched.extend(err.map(|fd| PollFd::new(fd, PollFlags::IN)));
+        match poll(&mut watched, Some(&self.rest())) {
+            Ok(_) => {}
+            Err(rustix::io::Errno::INTR) => return self.wait_for(out, err),
+            Err(cause) => return Err(cause.into()),
+        }
+        let mut ready = watched.iter().map(|fd| !fd.revents().is_empty());
+        let out_ready = out.is_some() && ready.next() == Some(true);
+        let err_ready = err.is_some() && ready.next() == Some(true);
+        Ok((out_ready, err_ready))
+    }
+
+    fn rest(&self) -> Timespec {
+        let rest = self.until.saturating_duration_since(Instant::now());
+        Timespec::try_from(rest).unwrap_or(Timespec {
+            tv_sec: 0,
+            tv_nsec: 0,
+        })
+    }
+
+    /// It has closed its streams and said nothing: its exit status is what there is to tell.
+    fn how_it_ended(&mut self) -> String {
+        let handle = self
+            .group
+            .and_then(|pid| pidfd_open(pid, PidfdFlags::empty()).ok());
+        if let Some(handle) = &handle {
+            // A failure here is a time that is over: the child is killed and waited for all the same.
+            drop(self.wait_for(Some(handle), None::<&std::os::fd::OwnedFd>));
+        }
+        match self.child.try_wait() {
+            Ok(Some(status)) => format!("gave no answer ({status})"),
+            _ => "gave no answer".to_owned(),
+        }
+    }
+}
+
+impl Drop for Asked {
+    fn drop(&mut self) {
+        if let Some(group) = self.group {
+            // ESRCH means that all of it is gone, which is what is wanted.
+            let _ = kill_process_group(group, Signal::KILL);
+        }
+        // Its status is of no interest: the answer counts.
+        drop(self.child.wait());
+    }
+}
+
+fn read_some(stream: &mut Option<impl Read>, into: &mut Vec<u8>) -> std::io::Result<()> {
+    let mut buffer = [0; 4096];
+    let Some(open) = stream else { return Ok(()) };
+    match open.read(&mut buffer)? {
+        0 => *stream = None,
+        count if into.len() <= LONGEST => into.extend_from_slice(&buffer[..count]),
+        _ => {}
+    }
+    Ok(())
+}
+
+fn first_line(text: &[u8]) -> Option<String> {
+    let line = text
+        .split(|&b| b == b'\n')
+        .map(<[u8]>::trim_ascii)
+        .find(|l| !l.is_empty())?;
+    Some(common::show::name(OsStr::from_bytes(line)).to_string())
+}
+
+/// The facts of an answer; nothing when it is not one.
+fn parse(answer: &[u8]) -> Option<Facts> {
+    let mut parts = answer.split(|&byte| byte == 0);
+    let mut said: HashMap<&[u8], &[u8]> = HashMap::new();
+    while let (Some(key), Some(value)) = (parts.next(), parts.next()) {
+        said.insert(key, value);
+    }
+    said.get(b"end".as_slice())?;
+    let bytes = |key: &str| said.get(key.as_bytes()).copied().unwrap_or_default();
+    let text = |key: &str| String::from_utf8_lossy(bytes(key)).into_owned();
+    let words = |key: &str| OsString::from_vec(bytes(key).to_vec());
+    let path = |key: &str| PathBuf::from(words(key));
+    let present = |key: &str| Some(path(key)).filter(|path| !path.as_os_str().is_empty());
+    let family = match bytes("implementation") {
+        b"pypy" => Family::PyPy,
+        b"cpython" => Family::CPython,
+        _ => return None,
+    };
+    let version = text("version");
+    let mut numbers = version.split('.').map(str::parse);
+    let (major, minor) = (numbers.next()?.ok()?, numbers.next()?.ok()?);
+    let free_threaded = family == Family::CPython && !bytes("free_threaded").is_empty();
+    Some(Facts {
+        implementation: Implementation::new(family, major, Some(minor), free_threaded),
+        abi: text("abi"),
+        include: path("include"),
+        purelib: path("purelib"),
+        platlib: path("platlib"),
+        scripts: path("scripts"),
+        library: present("library"),
+        config: present("config"),
+        pkgconfig: present("pkgconfig"),
+        ldshared: words("ldshared"),
+        ldcxxshared: words("ldcxxshared"),
+        debian: present("debian_purelib").map(|purelib| DebianLayout {
+            purelib,
+            platlib: path("debian_platlib"),
+            scripts: path("debian_scripts"),
+        }),
+        version,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs;
+    use std::os::unix::fs::PermissionsExt;
+
+    fn program(text: &str) -> (tempfile::TempDir, PathBuf) {
+        let scratch = tempfile::tempdir().unwrap();
+        let path = scratch.path().join("python3.12");
+        fs::write(&path, text).unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+        (scratch, path)
+    }
+
+    #[test]
+    fn an_answer_is_read() {
+        let answer = b"implementation\0cpython\0version\x003.13.2\0free_threaded\x001\0\
+                       library\0/l\xff\0config\0\0end\0\0";
+        let facts = parse(answer).unwrap();
+        assert_eq!(facts.implementation.to_string(), "python3.13t");
+        assert_eq!(facts.library.unwrap().as_os_str().as_bytes(), b"/l\xff");
+        assert_eq!(facts.config, None);
+        assert!(
+            parse(&answer[..answer.len() - 5]).is_none(),
+            "it was cut off"
+        );
+    }
+
+    #[test]
+    fn any_pypy_of_the_line_bears_the_short_name() {
+        let facts = Facts::for_tests("pypy3.11");
+        for (name, expected) in [
+            ("pypy3", true),
+            ("pypy3.11", true),
+            ("pypy3.10", false),
+            ("pypy2", false),
+            ("python3.11", false),
+        ] {
+            assert_eq!(facts.bears(&name.parse().unwrap()), expected, "{name}");
+        }
+    }
+
+    #[test]
+    fn what_fails_says_why() {
+        let (_scratch, path) = program("#!/bin/sh\necho 'no version selected' >&2; exit 127\n");
+        assert_eq!(run(&path).unwrap_err(), "no version selected");
+        let (_scratch, path) = program("#!/bin/sh\nexit 3\n");
+        assert_eq!(run(&path).unwrap_err(), "gave no answer (exit status: 3)");
+        assert_eq!(
+            run(Path::new("/nonexistent/python")).unwrap_err(),
+            "no such file or directory"
+        );
+    }
+}
