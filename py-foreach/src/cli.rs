@@ -93,6 +93,10 @@ pub(crate) struct Words {
     #[arg(long, value_name = "NAME", requires = "shell_env")]
     pub(crate) export: Vec<OsString>,
 
+    /// Write the exported variables to FILE, for the caller to source
+    #[arg(long, value_name = "FILE", requires = "export")]
+    pub(crate) export_to: Option<PathBuf>,
+
     /// Print the implementations found and do nothing else
     #[arg(long)]
     pub(crate) list: bool,

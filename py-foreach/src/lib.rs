@@ -3,6 +3,8 @@
 //! The way of a run: `main → run → cli → values → effects`.
 
 mod cli;
+mod clients;
+mod copy;
 mod discover;
 mod environment;
 mod job;
@@ -15,6 +17,8 @@ mod report;
 mod run;
 mod rundir;
 mod settings;
+mod shell_env;
+mod show;
 mod signals;
 mod supervise;
 mod which;
@@ -41,22 +45,43 @@ pub fn run(words: impl IntoIterator<Item = OsString>) -> u8 {
     if words.peek().is_some_and(|word| word == supervise::ARGV0) {
         return supervise::keep(words.skip(1));
     }
+    let program = words.next();
+    if words.next_if(|word| word == clients::WORD).is_some() {
+        return clients::run(words);
+    }
+    let words = program.into_iter().chain(words);
     let words = match cli::parse(words) {
         Ok(words) => words,
         Err(status) => return status,
     };
     Settings::read(words)
+        .map_err(Failures::from)
         .and_then(|s| foreach(&s))
-        .unwrap_or_else(|error| {
-            common::error::report(TOOL, [&error]);
+        .unwrap_or_else(|failures| {
+            common::error::report(TOOL, &failures.0);
             exit::FOREACH_FAILED
         })
 }
 
-fn foreach(settings: &Settings) -> Result<u8> {
+/// Why a run cannot be: all the reasons, in declared order.
+struct Failures(Vec<Error>);
+
+impl From<Error> for Failures {
+    fn from(error: Error) -> Self {
+        Self(vec![error])
+    }
+}
+
+impl From<Vec<Error>> for Failures {
+    fn from(errors: Vec<Error>) -> Self {
+        Self(errors)
+    }
+}
+
+fn foreach(settings: &Settings) -> Result<u8, Failures> {
     let choices = which::select(settings)?;
     if settings.mode != Mode::Run {
-        return Err(Error::said("print", "not yet"));
+        return print(settings, choices);
     }
     report::try_files(settings)?;
     let (tell, events) = mpsc::channel();
@@ -82,8 +107,24 @@ fn foreach(settings: &Settings) -> Result<u8> {
     };
     let outcome = run.all()?;
     let status = report::status(&outcome);
-    let errors = report::all(settings, &outcome.facts, &jobs, &outcome, status);
-    leave(outcome, status, errors, logs, run_dir)
+    let mut errors = report::all(settings, &outcome.facts, &jobs, &outcome, status);
+    errors.extend(environment::export(&jobs).err());
+    Ok(leave(outcome, status, errors, logs, run_dir)?)
+}
+
+/// Prints what was asked for instead of running anything.
+fn print(settings: &Settings, choices: Vec<which::Choice>) -> Result<u8, Failures> {
+    if settings.mode == Mode::List {
+        show::list(&choices)?;
+        return Ok(exit::DONE);
+    }
+    let pretended = rundir::parent().join("py-foreach-RUN");
+    let jobs = environment::plan(settings, choices, &pretended)?;
+    match settings.mode {
+        Mode::Env => show::environment(&jobs, &pretended)?,
+        _ => show::plan(&jobs)?,
+    }
+    Ok(exit::DONE)
 }
 
 /// The tree of a supervisor that was killed is to come to us and not to init.

@@ -50,6 +50,7 @@ pub(crate) struct Environment {
     pub(crate) isolate_home: bool,
     pub(crate) shell_env: Option<PathBuf>,
     pub(crate) export: Vec<OsString>,
+    pub(crate) export_to: Option<PathBuf>,
 }
 
 /// What bounds the run.
@@ -123,6 +124,7 @@ impl Settings {
                 isolate_home: words.isolate_home,
                 shell_env: words.shell_env,
                 export: words.export,
+                export_to: words.export_to,
             },
             images: words.images,
             limits,

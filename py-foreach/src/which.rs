@@ -1,35 +1,190 @@
 //! Which runs there are, in declared order.
 
+use std::collections::HashSet;
 use std::ffi::{OsStr, OsString};
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::path::{Path, PathBuf};
 
-use common::{Error, Result};
+use common::cli::Verbosity;
+use common::error::eprint_line;
+use common::{Error, Implementation, show};
 
+use crate::TOOL;
+use crate::discover::{self, Found, Interpreter, Places, Wanted};
+use crate::environment::identity;
 use crate::settings::{Settings, Which};
 
-/// One run, by name.
+/// One run.
 #[derive(Debug, Clone)]
-pub(crate) struct Choice {
-    pub(crate) name: OsString,
+pub(crate) enum Choice {
+    /// For a Python.
+    Implementation(Box<Interpreter>),
+    /// For a word that means nothing to us.
+    Variant(OsString),
 }
+
+/// The variable that names the implementations where no option does.
+const TARGETS: &str = "PYTHON_TARGETS";
 
 /// Decides which runs there are to be.
-pub(crate) fn select(settings: &Settings) -> Result<Vec<Choice>> {
+///
+/// # Errors
+/// All that is wrong with the words, in their order.
+pub(crate) fn select(settings: &Settings) -> Result<Vec<Choice>, Vec<Error>> {
     match &settings.which {
-        Which::Variants(names) => names.iter().map(|name| variant(name)).collect(),
-        Which::Implementations(_) => Err(Error::said("find implementations", "not yet")),
+        Which::Variants(names) => variants(names),
+        Which::Implementations(words) => implementations(words, settings.verbosity),
     }
 }
 
-fn variant(name: &OsStr) -> Result<Choice> {
-    use std::os::unix::ffi::OsStrExt;
-    if name.as_bytes().contains(&b'/') {
-        return Err(Error::refused(
-            "use variant",
-            name,
-            "a slash cannot be in a variant",
+fn variants(names: &[OsString]) -> Result<Vec<Choice>, Vec<Error>> {
+    let mut seen = HashSet::new();
+    let errors: Vec<Error> = names
+        .iter()
+        .filter_map(|name| match identity::check(name) {
+            Err(error) => Some(error),
+            Ok(()) if !seen.insert(name) => Some(Error::refused(
+                "use variant",
+                name.as_os_str(),
+                "it comes twice",
+            )),
+            Ok(()) => None,
+        })
+        .collect();
+    if errors.is_empty() {
+        Ok(names.iter().cloned().map(Choice::Variant).collect())
+    } else {
+        Err(errors)
+    }
+}
+
+fn implementations(words: &[OsString], verbosity: Verbosity) -> Result<Vec<Choice>, Vec<Error>> {
+    let here = std::env::current_dir()
+        .map_err(|cause| vec![Error::io("find", "working directory", cause)])?;
+    let places = Places::new(|name| std::env::var_os(name), &here);
+    let mut wanted = read(words, &here)?;
+    if wanted.is_empty() {
+        wanted = read(&targets(std::env::var_os(TARGETS).as_deref()), &here)?;
+        wanted.sort_by(|a, b| name_of(a).cmp(&name_of(b)));
+    }
+    let found = if wanted.is_empty() {
+        discover::all(&places)
+    } else {
+        discover::wanted(&wanted, &places)?
+    };
+    if verbosity == Verbosity::Verbose {
+        say_skipped(&found);
+    }
+    if found.interpreters.is_empty() {
+        let cause = "there is no Python on PATH or below PYENV_ROOT";
+        return Err(vec![Error::said("find implementations", cause)]);
+    }
+    let choices = found.interpreters.into_iter().map(Box::new);
+    Ok(choices.map(Choice::Implementation).collect())
+}
+
+fn say_skipped(found: &Found) {
+    for skipped in &found.skipped {
+        eprint_line(&format!(
+            "{TOOL}: skip {}: {}",
+            show::path(&skipped.path),
+            skipped.why
         ));
     }
-    Ok(Choice {
-        name: name.to_owned(),
+}
+
+/// Reads the words of `-i`: a name in either spelling, or the path of an interpreter.
+fn read(words: &[OsString], here: &Path) -> Result<Vec<Wanted>, Vec<Error>> {
+    let mut errors = Vec::new();
+    let mut seen = HashSet::new();
+    let mut wanted = Vec::new();
+    for word in words {
+        match read_one(word, here) {
+            Ok(one) if !seen.insert(word_of(&one)) => {
+                errors.push(Error::refused("select", word.as_os_str(), "it comes twice"));
+            }
+            Ok(one) => wanted.push(one),
+            Err(error) => errors.push(error),
+        }
+    }
+    if errors.is_empty() {
+        Ok(wanted)
+    } else {
+        Err(errors)
+    }
+}
+
+fn read_one(word: &OsStr, here: &Path) -> Result<Wanted, Error> {
+    if word.as_bytes().contains(&b'/') {
+        return Ok(Wanted::Path(here.join(word)));
+    }
+    let name: Option<Implementation> = word.to_str().and_then(|word| word.parse().ok());
+    name.map(Wanted::Name).ok_or_else(|| {
+        let cause = "names no implementation (python3.12, python3_12, pypy3 do) and is no path";
+        Error::refused("select", word, cause)
     })
+}
+
+fn word_of(wanted: &Wanted) -> PathBuf {
+    match wanted {
+        Wanted::Name(name) => name.to_string().into(),
+        Wanted::Path(path) => path.clone(),
+    }
+}
+
+fn name_of(wanted: &Wanted) -> Option<&Implementation> {
+    match wanted {
+        Wanted::Name(name) => Some(name),
+        Wanted::Path(_) => None,
+    }
+}
+
+/// The words of PYTHON_TARGETS.
+fn targets(value: Option<&OsStr>) -> Vec<OsString> {
+    let bytes = value.unwrap_or_default().as_bytes();
+    let words = bytes.split(|&byte| byte == b',' || byte.is_ascii_whitespace());
+    words
+        .filter(|word| !word.is_empty())
+        .map(|word| OsString::from_vec(word.to_vec()))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn words(words: &[&str]) -> Vec<OsString> {
+        words.iter().map(OsString::from).collect()
+    }
+
+    #[test]
+    fn names_and_paths_are_read() {
+        let read = read(&words(&["python3_12", "./bin/python"]), Path::new("/here")).unwrap();
+        let expected = [
+            Wanted::Name("python3.12".parse().unwrap()),
+            Wanted::Path("/here/./bin/python".into()),
+        ];
+        assert_eq!(read, expected);
+    }
+
+    #[test]
+    fn all_that_is_wrong_is_said() {
+        let given = words(&["python3.12", "python3_12", "python3", "x"]);
+        let errors = read(&given, Path::new("/")).unwrap_err();
+        let said: Vec<_> = errors.iter().map(ToString::to_string).collect();
+        assert_eq!(said.len(), 3);
+        assert_eq!(said[0], "select python3_12: it comes twice");
+        assert!(said[1].starts_with("select python3: names no implementation"));
+        let errors = variants(&words(&["a", "b/c", "a"])).unwrap_err();
+        assert_eq!(errors[1].to_string(), "use variant a: it comes twice");
+    }
+
+    #[test]
+    fn targets_are_a_list() {
+        assert_eq!(
+            targets(Some(OsStr::new(" pypy3 python3_12\n"))),
+            words(&["pypy3", "python3_12"])
+        );
+        assert!(targets(None).is_empty());
+    }
 }

@@ -28,13 +28,8 @@ answer = [
     ("version", "%d.%d.%d" % sys.version_info[:3]),
     ("free_threaded", "1" if "t" in flags else ""),
     ("abi", var("SOABI") or ""),
-    ("executable", executable),
-    ("prefix", sys.prefix),
-    ("base_prefix", getattr(sys, "base_prefix", sys.prefix)),
     ("include", sysconfig.get_path("platinclude") or ""),
     ("purelib", sysconfig.get_path("purelib") or ""),
-    ("platlib", sysconfig.get_path("platlib") or ""),
-    ("scripts", sysconfig.get_path("scripts") or ""),
     ("library", existing(var("LIBDIR"), var("LDLIBRARY"))),
     ("config", existing(var("BINDIR"), "python%s%s-config" % (version, flags))),
     ("pkgconfig", existing(var("LIBPC"))),
@@ -42,7 +37,7 @@ answer = [
     ("ldcxxshared", var("LDCXXSHARED") or ""),
 ]
 if "deb_system" in sysconfig.get_scheme_names() and sys.prefix == getattr(sys, "base_prefix", sys.prefix):
-    answer += [("debian_" + key, sysconfig.get_path(key, "deb_system")) for key in ("purelib", "platlib", "scripts")]
+    answer.append(("debian_purelib", sysconfig.get_path("purelib", "deb_system")))
 
 encode = getattr(os, "fsencode", lambda text: text)
 data = b"".join(encode(text) + b"\0" for pair in answer + [("end", "")] for text in pair)

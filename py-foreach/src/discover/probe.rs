@@ -34,8 +34,6 @@ pub(crate) struct Facts {
     pub(crate) abi: String,
     pub(crate) include: PathBuf,
     pub(crate) purelib: PathBuf,
-    pub(crate) platlib: PathBuf,
-    pub(crate) scripts: PathBuf,
     /// The library to link with.
     pub(crate) library: Option<PathBuf>,
     /// The program `python3.12-config`.
@@ -53,8 +51,6 @@ pub(crate) struct Facts {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct DebianLayout {
     pub(crate) purelib: PathBuf,
-    pub(crate) platlib: PathBuf,
-    pub(crate) scripts: PathBuf,
 }
 
 impl Facts {
@@ -253,18 +249,12 @@ fn parse(answer: &[u8]) -> Option<Facts> {
         abi: text("abi"),
         include: path("include"),
         purelib: path("purelib"),
-        platlib: path("platlib"),
-        scripts: path("scripts"),
         library: present("library"),
         config: present("config"),
         pkgconfig: present("pkgconfig"),
         ldshared: words("ldshared"),
         ldcxxshared: words("ldcxxshared"),
-        debian: present("debian_purelib").map(|purelib| DebianLayout {
-            purelib,
-            platlib: path("debian_platlib"),
-            scripts: path("debian_scripts"),
-        }),
+        debian: present("debian_purelib").map(|purelib| DebianLayout { purelib }),
         version,
     })
 }

@@ -1,53 +1,212 @@
 //! What each job finds: its variables, its directories, the words of its command.
+//!
+//! [`plan`] decides everything from plain values; [`Plan::prepare`] puts it on disk, in the job's own thread.
+//! A job's directory is `RUN/ID`, with `bin` (first on its PATH), `tmp`, `home`, `pkgconfig` in it.
+
+pub(crate) mod build_dir;
+pub(crate) mod commands;
+mod dist_config;
+pub(crate) mod distcc;
+mod home;
+pub(crate) mod identity;
+mod images;
+pub(crate) mod makeflags;
+mod plan;
+mod pool;
+mod python;
+pub(crate) mod variables;
+mod words;
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use common::Result;
+use common::record::Record;
+use common::{Error, Result};
 
-use crate::job::{Ending, Job, Launch, PoolView};
+pub(crate) use plan::Plan;
+
+use crate::clients;
+use crate::discover::Interpreter;
+use crate::job::Job;
 use crate::settings::Settings;
+use crate::shell_env::{Shell, write_exports};
 use crate::which::Choice;
+use plan::{Own, Python};
+use python::Layout;
+use variables::Variables;
 
-/// How one job is made ready.
+/// What all jobs of a run share.
 #[derive(Debug)]
-pub(crate) struct Plan {
-    name: OsString,
+pub(crate) struct Shared {
+    /// The environment that we were given.
+    given: Variables,
+    /// The program of py-foreach, for the clients.
+    program: PathBuf,
+    /// Where the clients keep what the real programs understand.
+    known: PathBuf,
     command: Vec<OsString>,
+    copy_sources: Option<PathBuf>,
+    /// What no copy of the sources may hold.
+    not_sources: Vec<PathBuf>,
+    isolate_home: bool,
+    shell: Option<Shell>,
+    /// The names of [`clients::NAMES`] that there is a program for.
+    clients: Vec<OsString>,
 }
 
-/// Decides all jobs; their temporary things will lie below `run_dir`.
-pub(crate) fn plan(settings: &Settings, choices: Vec<Choice>, _run_dir: &Path) -> Result<Vec<Job>> {
-    let jobs = choices.into_iter().map(|choice| Job {
-        name: choice.name.clone(),
-        id: choice.name.clone(),
-        record: None,
-        plan: Plan {
-            name: choice.name,
-            command: settings.command.clone(),
-        },
+/// Decides all jobs; their temporary things will lie below `run_dir`. The images are made.
+///
+/// # Errors
+/// Everything that is wrong, in declared order; then nothing has been made.
+pub(crate) fn plan(
+    settings: &Settings,
+    choices: Vec<Choice>,
+    run_dir: &Path,
+) -> Result<Vec<Job>, Vec<Error>> {
+    let asked = &settings.environment;
+    let given = Variables::of_this_process();
+    let shell = asked
+        .shell_env
+        .as_deref()
+        .map(|file| Shell::check(file, &asked.export, asked.export_to.as_deref(), &given));
+    let shell = shell.transpose().map_err(|error| vec![error])?;
+    let owns = own_parts(settings, choices, run_dir, &given)?;
+    let path = given.get("PATH").unwrap_or_default();
+    let there = clients::NAMES.into_iter().map(OsString::from);
+    let mut not_sources = vec![run_dir.to_owned()];
+    not_sources.extend(settings.images.clone());
+    not_sources.extend(settings.reports.log_dir.clone());
+    not_sources.extend(owns.iter().filter_map(|own| own.build_dir.clone()));
+    let shared = Arc::new(Shared {
+        program: std::env::current_exe().map_err(|c| vec![Error::io("find", "own program", c)])?,
+        known: run_dir.to_owned(),
+        command: settings.command.clone(),
+        copy_sources: asked.copy_sources.clone(),
+        not_sources,
+        isolate_home: asked.isolate_home,
+        shell,
+        clients: there
+            .filter(|name| clients::on_path(name, path, None).is_some())
+            .collect(),
+        given,
     });
-    Ok(jobs.collect())
+    let jobs: Vec<Job> = owns.into_iter().map(|own| job(own, &shared)).collect();
+    let errors: Vec<Error> = jobs
+        .iter()
+        .filter_map(|job| job.plan.check().err())
+        .collect();
+    if let Some(error) = errors.into_iter().next() {
+        // The same words are wrong for every job in the same way.
+        return Err(vec![error]);
+    }
+    if settings.mode == crate::settings::Mode::Run {
+        make_images(&jobs)?;
+    }
+    Ok(jobs)
 }
 
-impl Plan {
-    /// Makes the job's directories and gives what is to be executed.
-    ///
-    /// Runs in the job's own thread, once the job holds a slot.
-    pub(crate) fn prepare(&self, _pool: &PoolView) -> Result<Launch> {
-        let mut env: Vec<_> = std::env::vars_os().collect();
-        env.retain(|(name, _)| name != "MULTIBUILD_VARIANT");
-        env.push(("MULTIBUILD_VARIANT".into(), self.name.clone()));
-        Ok(Launch {
-            program: PathBuf::from(&self.command[0]),
-            argv: self.command.clone(),
-            env,
-            cwd: None,
-        })
+fn job(own: Own, shared: &Arc<Shared>) -> Job {
+    let record = own
+        .python
+        .as_ref()
+        .zip(own.image.clone())
+        .map(|(python, image)| Record {
+            implementation: python.interpreter.implementation.clone(),
+            image,
+        });
+    Job {
+        name: own.name(),
+        id: own.id.clone(),
+        record,
+        plan: Plan::new(Arc::clone(shared), own),
     }
+}
 
-    /// Takes what the job leaves, once its whole output is in its log.
-    pub(crate) fn collect(&self, _ending: Ending) -> Result<()> {
-        Ok(())
+fn make_images(jobs: &[Job]) -> Result<(), Vec<Error>> {
+    let images: Vec<&Path> = jobs
+        .iter()
+        .filter_map(|job| Some(job.record.as_ref()?.image.as_path()))
+        .collect();
+    images::make(&images)
+}
+
+/// What is each job's own.
+fn own_parts(
+    settings: &Settings,
+    choices: Vec<Choice>,
+    run_dir: &Path,
+    given: &Variables,
+) -> Result<Vec<Own>, Vec<Error>> {
+    let one = |error: Error| vec![error];
+    let here =
+        std::env::current_dir().map_err(|c| one(Error::io("find", "working directory", c)))?;
+    let asked = settings.environment.build_dir.clone();
+    // A copy goes to TMPDIR unless -b itself names a place.
+    let asked = asked.or_else(|| {
+        let inherited = given.path("BUILD_DIR");
+        inherited.filter(|_| settings.environment.copy_sources.is_none())
+    });
+    let workdir = given.path("WORKDIR");
+    let stem = asked.map(|asked| build_dir::stem(&asked, workdir.as_deref(), &here));
+    let stem = stem.transpose().map_err(one)?;
+    let images = settings.images.as_deref().map(std::path::absolute);
+    let images = images
+        .transpose()
+        .map_err(|c| one(Error::io("use", "image directory", c)))?;
+    let layouts = layouts(&choices, given);
+    let owns = choices
+        .into_iter()
+        .zip(layouts)
+        .enumerate()
+        .map(|(number, (choice, layout))| {
+            let (variant, python) = match choice {
+                Choice::Variant(word) => (word, None),
+                Choice::Implementation(interpreter) => {
+                    let target = interpreter.implementation.target();
+                    (
+                        target.into(),
+                        Some(Python {
+                            interpreter,
+                            layout,
+                        }),
+                    )
+                }
+            };
+            let id = identity::id(given.get("MULTIBUILD_ID"), &variant);
+            let directory = run_dir.join(identity::directory(&id, number));
+            let image = images.as_ref().zip(python.as_ref());
+            Own {
+                build_dir: stem.as_ref().map(|stem| build_dir::of(stem, &variant)),
+                image: image
+                    .map(|(images, p)| images.join(p.interpreter.implementation.to_string())),
+                variant,
+                python,
+                id,
+                directory,
+            }
+        });
+    Ok(owns.collect())
+}
+
+fn layouts(choices: &[Choice], given: &Variables) -> Vec<Layout> {
+    let interpreters: Vec<Interpreter> = choices
+        .iter()
+        .filter_map(|choice| match choice {
+            Choice::Implementation(interpreter) => Some((**interpreter).clone()),
+            Choice::Variant(_) => None,
+        })
+        .collect();
+    if interpreters.is_empty() {
+        return vec![Layout::Own; choices.len()];
     }
+    python::layouts(&interpreters, given)
+}
+
+/// Writes what the shell functions export, once all jobs are done; nothing where nothing was asked for.
+pub(crate) fn export(jobs: &[Job]) -> Result<()> {
+    let Some(shell) = jobs.first().and_then(|job| job.plan.shell()) else {
+        return Ok(());
+    };
+    write_exports(shell, jobs.iter().map(|job| job.plan.directory()))
 }

@@ -1,0 +1,147 @@
+//! `make`, `gmake` and `ninja` as a job finds them: each gives the pool to the real program in the form that
+//! it understands, and becomes that program.
+//!
+//! A job's PATH directory has a script of that name, which executes py-foreach again with [`WORD`] first and
+//! the words of [`Client`] after it. Descriptors do not survive Python, so a client opens the pool's fifo
+//! itself.
+
+mod pool;
+mod real;
+
+pub(crate) use real::{Kind, kind_of, on_path};
+
+use std::ffi::{OsStr, OsString};
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use common::{Error, exit};
+
+use crate::environment::makeflags::{self, Form};
+use pool::Standing;
+
+/// The first word of a py-foreach that is to be a client.
+pub(crate) const WORD: &str = "--as-client";
+
+/// The programs that can be clients, by the names that they are called by.
+pub(crate) const NAMES: [&str; 3] = ["make", "gmake", "ninja"];
+
+/// What a client is told by its script.
+#[derive(Debug, Clone)]
+pub(crate) struct Client {
+    /// One of [`NAMES`].
+    pub(crate) name: OsString,
+    /// The pool's fifo.
+    pub(crate) fifo: PathBuf,
+    /// The jobs of a program that knows no pool.
+    pub(crate) share: usize,
+    /// Where the script lies, which is not to be found again.
+    pub(crate) scripts: PathBuf,
+    /// Where is kept what a real program understands.
+    pub(crate) known: PathBuf,
+    /// Where a program that knows no pool is noted.
+    pub(crate) notes: PathBuf,
+}
+
+impl Client {
+    /// The words for the script, the program of py-foreach first.
+    pub(crate) fn words(&self, program: &Path) -> Vec<OsString> {
+        vec![
+            program.into(),
+            WORD.into(),
+            self.name.clone(),
+            self.fifo.clone().into(),
+            self.share.to_string().into(),
+            self.scripts.clone().into(),
+            self.known.clone().into(),
+            self.notes.clone().into(),
+        ]
+    }
+
+    fn read(words: &mut impl Iterator<Item = OsString>) -> Option<Self> {
+        Some(Self {
+            name: words.next()?,
+            fifo: words.next()?.into(),
+            share: words.next()?.to_str()?.parse().ok()?,
+            scripts: words.next()?.into(),
+            known: words.next()?.into(),
+            notes: words.next()?.into(),
+        })
+    }
+}
+
+/// Becomes the real program; returns only when that cannot be done, with the status to leave with.
+pub(crate) fn run(words: impl IntoIterator<Item = OsString>) -> u8 {
+    let mut words = words.into_iter();
+    let Some(client) = Client::read(&mut words) else {
+        common::error::report(crate::TOOL, [&Error::said(WORD, "words are missing")]);
+        return exit::FOREACH_FAILED;
+    };
+    let (error, status) = become_real(&client, words.collect());
+    let name = client.name.to_string_lossy();
+    common::error::report(&name, [&error]);
+    status
+}
+
+fn become_real(client: &Client, arguments: Vec<OsString>) -> (Error, u8) {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let Some(real) = on_path(&client.name, &path, Some(&client.scripts)) else {
+        let error = Error::refused("find", client.name.clone(), "command not found");
+        return (error, exit::NOT_FOUND);
+    };
+    let kind = kind_of(&real, &client.known);
+    let mut command = Command::new(&real);
+    command.arg0(&client.name);
+    let given = std::env::var_os("MAKEFLAGS").unwrap_or_default();
+    let standing = pool::standing(&given, &client.fifo);
+    if standing == Standing::Foreign {
+        return executed(command.args(arguments), &real);
+    }
+    match kind {
+        Kind::Alone => {
+            note(client);
+            if !says_jobs(&arguments) {
+                command.arg(format!("-j{}", client.share));
+            }
+        }
+        Kind::Fifo => {
+            command.env(
+                "MAKEFLAGS",
+                makeflags::with_pool(&given, Form::Fifo(&client.fifo)),
+            );
+        }
+        Kind::Descriptors if standing == Standing::Inherited => {}
+        Kind::Descriptors => match pool::open(&client.fifo) {
+            Ok(number) => {
+                command.env(
+                    "MAKEFLAGS",
+                    makeflags::with_pool(&given, Form::Descriptor(number)),
+                );
+            }
+            // The pool is gone with its py-foreach: the program goes on alone, as make itself would.
+            Err(_gone) => {
+                command.env("MAKEFLAGS", makeflags::without_jobs(&given));
+            }
+        },
+    }
+    executed(command.args(arguments), &real)
+}
+
+fn executed(command: &mut Command, real: &Path) -> (Error, u8) {
+    let cause = command.exec();
+    (Error::io("run", real, cause), exit::CANNOT_RUN)
+}
+
+/// Notes that the program had a fixed share; a note that cannot be written is a line less in the report.
+fn note(client: &Client) {
+    let _unwritten = std::fs::write(client.notes.join(&client.name), "");
+}
+
+/// Whether ninja's words say how many jobs it may run.
+fn says_jobs(arguments: &[OsString]) -> bool {
+    use std::os::unix::ffi::OsStrExt;
+    arguments
+        .iter()
+        .take_while(|word| *word != OsStr::new("--"))
+        .any(|word| word.as_bytes().starts_with(b"-j"))
+}

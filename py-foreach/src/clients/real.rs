@@ -1,0 +1,151 @@
+//! The real make and ninja: where they are, and which form of a pool each understands.
+
+use std::ffi::OsStr;
+use std::fs;
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+/// What a program understands of pools.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// `fifo:PATH`: make from 4.4 on, ninja from 1.13 on, ninja as PyPI has it.
+    Fifo,
+    /// `R,W`: make before 4.4.
+    Descriptors,
+    /// Nothing: ninja before 1.13.
+    Alone,
+}
+
+impl Kind {
+    const ALL: [(Self, &'static str); 3] = [
+        (Self::Fifo, "fifo"),
+        (Self::Descriptors, "descriptors"),
+        (Self::Alone, "alone"),
+    ];
+
+    fn word(self) -> &'static str {
+        Self::ALL
+            .iter()
+            .find(|(kind, _)| *kind == self)
+            .map_or("", |(_, word)| word)
+    }
+
+    fn of_word(word: &str) -> Option<Self> {
+        Self::ALL
+            .iter()
+            .find(|(_, known)| *known == word)
+            .map(|(kind, _)| *kind)
+    }
+}
+
+/// The first program `name` on PATH that is not the one in `scripts`.
+pub(crate) fn on_path(name: &OsStr, path: &OsStr, scripts: Option<&Path>) -> Option<PathBuf> {
+    let identity = |path: &Path| fs::metadata(path).ok().map(|data| (data.dev(), data.ino()));
+    let own = scripts.and_then(|scripts| identity(&scripts.join(name)));
+    std::env::split_paths(path)
+        .map(|directory| directory.join(name))
+        .find(|program| {
+            let Ok(data) = fs::metadata(program) else {
+                return false;
+            };
+            let executable = data.is_file() && data.permissions().mode() & 0o111 != 0;
+            executable && own != Some((data.dev(), data.ino()))
+        })
+}
+
+/// What `program` understands: kept below `known`, else asked.
+///
+/// What cannot be kept is asked again next time.
+pub(crate) fn kind_of(program: &Path, known: &Path) -> Kind {
+    let kept = known.join(file_name(program));
+    if let Some(kind) = fs::read_to_string(&kept)
+        .ok()
+        .and_then(|word| Kind::of_word(&word))
+    {
+        return kind;
+    }
+    let kind = ask(program);
+    let _asked_again = fs::write(&kept, kind.word());
+    kind
+}
+
+/// A path as one name. Two paths whose names fall together are the same program but for an odd `%`.
+fn file_name(program: &Path) -> PathBuf {
+    use std::os::unix::ffi::OsStringExt;
+    let bytes = program.as_os_str().as_bytes().iter();
+    let name = bytes
+        .map(|&byte| if byte == b'/' { b'%' } else { byte })
+        .collect();
+    std::ffi::OsString::from_vec(name).into()
+}
+
+fn ask(program: &Path) -> Kind {
+    let said = Command::new(program)
+        .arg("--version")
+        .env_remove("MAKEFLAGS")
+        .stdin(Stdio::null())
+        .stderr(Stdio::null())
+        .output();
+    let said = said.map(|said| said.stdout).unwrap_or_default();
+    kind_by_version(&String::from_utf8_lossy(&said))
+}
+
+/// Reads what `--version` says.
+fn kind_by_version(said: &str) -> Kind {
+    let first = said.lines().next().unwrap_or_default();
+    match first.strip_prefix("GNU Make ") {
+        Some(version) if numbers(version) >= (4, 4) => Kind::Fifo,
+        Some(_) => Kind::Descriptors,
+        None if first.contains("jobserver") || numbers(first) >= (1, 13) => Kind::Fifo,
+        None => Kind::Alone,
+    }
+}
+
+fn numbers(version: &str) -> (u32, u32) {
+    let mut parts = version.split('.').map(|part| {
+        let end = part
+            .find(|c: char| !c.is_ascii_digit())
+            .unwrap_or(part.len());
+        part[..end].parse().unwrap_or(0)
+    });
+    (parts.next().unwrap_or(0), parts.next().unwrap_or(0))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn versions_tell_what_a_program_understands() {
+        for (said, kind) in [
+            (
+                "GNU Make 4.3\nBuilt for x86_64-pc-linux-gnu\n",
+                Kind::Descriptors,
+            ),
+            ("GNU Make 4.4\n", Kind::Fifo),
+            ("GNU Make 4.4.1\n", Kind::Fifo),
+            ("GNU Make 4.10.1\n", Kind::Fifo),
+            ("GNU Make 3.82\n", Kind::Descriptors),
+            ("1.11.1\n", Kind::Alone),
+            ("1.13.1\n", Kind::Fifo),
+            ("1.11.1.git.kitware.jobserver-1\n", Kind::Fifo),
+            ("1.13.0.git.kitware.jobserver-pipe-1\n", Kind::Fifo),
+            ("", Kind::Alone),
+        ] {
+            assert_eq!(kind_by_version(said), kind, "{said:?}");
+        }
+    }
+
+    #[test]
+    fn an_answer_is_kept() {
+        let scratch = tempfile::tempdir().unwrap();
+        let program = Path::new("/nonexistent/bin/ninja");
+        assert_eq!(kind_of(program, scratch.path()), Kind::Alone);
+        let kept = scratch.path().join("%nonexistent%bin%ninja");
+        assert_eq!(fs::read_to_string(&kept).unwrap(), "alone");
+        fs::write(&kept, "fifo").unwrap();
+        assert_eq!(kind_of(program, scratch.path()), Kind::Fifo);
+    }
+}
