@@ -12,56 +12,46 @@ use crate::which::Choice;
 
 /// `--list`: a line for each implementation, its name, version and interpreter apart by tabs.
 pub(crate) fn list(choices: &[Choice]) -> Result<()> {
-    let mut text = String::new();
-    for choice in choices {
-        match choice {
-            Choice::Implementation(one) => {
-                let (name, version) = (&one.implementation, &one.facts.version);
-                text.push_str(&format!("{name}\t{version}\t{}\n", show::path(&one.path)));
-            }
-            Choice::Variant(word) => text.push_str(&format!("{}\n", show::name(word))),
+    let lines = choices.iter().map(|choice| match choice {
+        Choice::Implementation(one) => {
+            let (name, version) = (&one.implementation, &one.facts.version);
+            format!("{name}\t{version}\t{}", show::path(&one.path))
         }
-    }
-    print(&text)
+        Choice::Variant(word) => show::name(word).to_string(),
+    });
+    print(lines)
 }
 
 /// `--env`: for each job its name, then what differs from our own environment.
 ///
 /// The pool is not there yet: `run_dir` is where it would be.
 pub(crate) fn environment(jobs: &[Job], run_dir: &Path) -> Result<()> {
-    let pool = &PoolView {
+    let pool = PoolView {
         fifo: run_dir.join("pool"),
         slots: 1,
         share: 1,
     };
-    let mut text = String::new();
-    for job in jobs {
-        text.push_str(&format!("{}:\n", show::name(&job.name)));
-        for (name, value) in job.plan.changes(pool, Kind::Fifo) {
+    print(jobs.iter().flat_map(|job| {
+        let changes = job.plan.changes(&pool, Kind::Fifo).into_iter();
+        let lines = changes.map(|(name, value)| {
+            let name = show::name(&name);
             match value {
-                Some(value) => text.push_str(&format!(
-                    "    {}={}\n",
-                    show::name(&name),
-                    show::name(&value)
-                )),
-                None => text.push_str(&format!("    {} is unset\n", show::name(&name))),
+                Some(value) => format!("    {name}={}", show::name(&value)),
+                None => format!("    {name} is unset"),
             }
-        }
-    }
-    print(&text)
+        });
+        std::iter::once(format!("{}:", show::name(&job.name))).chain(lines)
+    }))
 }
 
 /// `--dry-run`: for each job its name and its words.
 pub(crate) fn plan(jobs: &[Job]) -> Result<()> {
-    let mut text = String::new();
+    let mut lines = Vec::new();
     for job in jobs {
-        text.push_str(&format!("{}:", show::name(&job.name)));
-        for word in job.plan.words()? {
-            text.push_str(&format!(" {}", shell_word(&word)));
-        }
-        text.push('\n');
+        let words: Vec<String> = job.plan.words()?.iter().map(|w| shell_word(w)).collect();
+        lines.push(format!("{}: {}", show::name(&job.name), words.join(" ")));
     }
-    print(&text)
+    print(lines)
 }
 
 /// A word as it could be typed.
@@ -74,7 +64,12 @@ fn shell_word(word: &OsStr) -> String {
     format!("'{}'", shown.replace('\'', "'\\''"))
 }
 
-fn print(text: &str) -> Result<()> {
+fn print(lines: impl IntoIterator<Item = String>) -> Result<()> {
+    let mut text = String::new();
+    for line in lines {
+        text.push_str(&line);
+        text.push('\n');
+    }
     let mut out = std::io::stdout();
     let written = out.write_all(text.as_bytes()).and_then(|()| out.flush());
     written.map_err(|cause| Error::io("write", "standard output", cause))

@@ -139,7 +139,7 @@ fn name_of(wanted: &Wanted) -> Option<&Implementation> {
     }
 }
 
-/// The words of PYTHON_TARGETS.
+/// The words of `PYTHON_TARGETS`.
 fn targets(value: Option<&OsStr>) -> Vec<OsString> {
     let bytes = value.unwrap_or_default().as_bytes();
     let words = bytes.split(|&byte| byte == b',' || byte.is_ascii_whitespace());

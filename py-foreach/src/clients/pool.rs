@@ -5,7 +5,7 @@ use std::fs::OpenOptions;
 use std::io;
 use std::os::fd::{AsRawFd, IntoRawFd};
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use rustix::io::{FdFlags, fcntl_dupfd_cloexec, fcntl_setfd};
 
@@ -67,24 +67,16 @@ pub(super) fn open(fifo: &Path) -> io::Result<i32> {
     Ok(number)
 }
 
-/// The type of a path, kept for the tests.
-#[cfg(test)]
-fn fifo_in(directory: &Path) -> PathBuf {
-    let fifo = directory.join("fifo");
-    rustix::fs::mknodat(
-        rustix::fs::CWD,
-        &fifo,
-        rustix::fs::FileType::Fifo,
-        rustix::fs::Mode::from_raw_mode(0o600),
-        0,
-    )
-    .expect("a fifo");
-    fifo
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn fifo_in(directory: &Path) -> std::path::PathBuf {
+        use rustix::fs::{CWD, FileType, Mode, mknodat};
+        let fifo = directory.join("fifo");
+        mknodat(CWD, &fifo, FileType::Fifo, Mode::from_raw_mode(0o600), 0).unwrap();
+        fifo
+    }
 
     fn judged(flags: &str, fifo: &Path) -> Standing {
         standing(OsStr::new(flags), fifo)
@@ -100,7 +92,7 @@ mod tests {
         assert!(number >= LOWEST);
         let inherited = format!("-j --jobserver-auth={number},{number}");
         assert_eq!(judged(&inherited, &fifo), Standing::Inherited);
-        let (reader, writer) = std::io::pipe().unwrap();
+        let (reader, writer) = rustix::pipe::pipe().unwrap();
         let other = format!(
             "-j --jobserver-auth={},{}",
             reader.as_raw_fd(),

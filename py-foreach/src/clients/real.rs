@@ -10,7 +10,7 @@ use std::process::{Command, Stdio};
 /// What a program understands of pools.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
-    /// `fifo:PATH`: make from 4.4 on, ninja from 1.13 on, ninja as PyPI has it.
+    /// `fifo:PATH`: make from 4.4 on, ninja from 1.13 on, ninja as `PyPI` has it.
     Fifo,
     /// `R,W`: make before 4.4.
     Descriptors,

@@ -10,13 +10,15 @@ mod pyenv;
 mod version_directory;
 
 pub(crate) use candidates::Places;
-pub(crate) use probe::{DebianLayout, Facts};
+#[cfg(test)]
+pub(crate) use probe::DebianLayout;
+pub(crate) use probe::Facts;
 
 use std::path::{Path, PathBuf};
 use std::thread;
 
 use common::implementation::Family;
-use common::{Error, Implementation};
+use common::{Error, Implementation, show};
 
 use candidates::Candidate;
 
@@ -240,17 +242,22 @@ fn listed(found: &Found) -> String {
         .iter()
         .map(|i| i.implementation.to_string())
         .collect();
-    format!("found are {}", names.join(" "))
+    format!("found: {}", names.join(" "))
 }
 
 fn not_there(one: &Wanted, skipped: &[Skipped], there: &str) -> Error {
     match one {
         Wanted::Name(name) => {
-            let tried: String = skipped
+            let tried = skipped
                 .iter()
-                .map(|s| format!("{}: {}; ", common::show::path(&s.path), s.why))
-                .collect();
-            Error::refused("find", name.to_string(), format!("{tried}{there}"))
+                .map(|s| format!("{}: {}", show::path(&s.path), s.why));
+            let tried: Vec<String> = tried.collect();
+            let why = if tried.is_empty() {
+                "it is not here".to_owned()
+            } else {
+                tried.join("; ")
+            };
+            Error::refused("find", name.to_string(), format!("{why}; {there}"))
         }
         Wanted::Path(path) => {
             let why = skipped.first().map_or("did not answer", |s| s.why.as_str());

@@ -92,7 +92,7 @@ pub(crate) fn run(program: &Path) -> Result<Facts, String> {
         .process_group(0)
         .spawn()
         .map_err(|cause| common::error::plain(&cause))?;
-    Asked::new(child)?.answer()
+    Asked::new(child).answer()
 }
 
 /// An interpreter that has been asked; its whole group ends with this value.
@@ -103,13 +103,13 @@ struct Asked {
 }
 
 impl Asked {
-    fn new(child: Child) -> Result<Self, String> {
+    fn new(child: Child) -> Self {
         let group = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
-        Ok(Self {
+        Self {
             child,
             group,
             until: Instant::now() + LIMIT,
-        })
+        }
     }
 
     fn answer(mut self) -> Result<Facts, String> {

@@ -34,9 +34,9 @@ fn pin(variables: &mut Variables, old: &Path, is_there: impl Fn(&Path) -> bool) 
         variables.set_default("PIP_CONFIG_FILE", pip);
     }
     // ccache's own rule: ~/.ccache as long as it is there.
-    let ccache = old.join(".ccache");
-    let ccache = if is_there(&ccache) {
-        ccache
+    let dotted = old.join(".ccache");
+    let compilations = if is_there(&dotted) {
+        dotted
     } else {
         cache.join("ccache")
     };
@@ -45,7 +45,7 @@ fn pin(variables: &mut Variables, old: &Path, is_there: impl Fn(&Path) -> bool) 
         ("RUSTUP_HOME", old.join(".rustup")),
         ("PYENV_ROOT", old.join(".pyenv")),
         ("PIP_CACHE_DIR", cache.join("pip")),
-        ("CCACHE_DIR", ccache),
+        ("CCACHE_DIR", compilations),
         ("DISTCC_DIR", old.join(".distcc")),
         ("XDG_CACHE_HOME", cache),
     ] {

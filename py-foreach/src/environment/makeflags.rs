@@ -76,16 +76,16 @@ pub(crate) fn with_pool(flags: &OsStr, form: Form<'_>) -> OsString {
         kept.insert(0, Vec::new());
     }
     kept.push(auth);
-    joined(kept, &variables)
+    joined(&kept, &variables)
 }
 
 /// These flags without a word on jobs: for MAKEOPTS, NINJAOPTS and MFLAGS.
 pub(crate) fn without_jobs(flags: &OsStr) -> OsString {
     let (options, variables) = split(flags.as_bytes());
-    joined(without_job_words(&options), &variables)
+    joined(&without_job_words(&options), &variables)
 }
 
-fn joined(options: Vec<Vec<u8>>, variables: &[u8]) -> OsString {
+fn joined(options: &[Vec<u8>], variables: &[u8]) -> OsString {
     let mut flags = options.join(&b' ');
     flags.extend_from_slice(variables);
     OsString::from_vec(flags)
