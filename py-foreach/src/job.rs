@@ -30,8 +30,6 @@ pub(crate) struct Job {
 pub(crate) struct PoolView {
     /// The fifo that holds the tokens; nobody inherits descriptors.
     pub(crate) fifo: PathBuf,
-    /// All slots of the pool, as far as we know.
-    pub(crate) slots: usize,
     /// The slots of a tool that knows no pool; at least 1.
     pub(crate) share: usize,
 }

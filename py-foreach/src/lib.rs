@@ -29,6 +29,7 @@ use std::sync::mpsc;
 use common::error::eprint_line;
 use common::{Error, Result, exit};
 
+use environment::variables::Variables;
 use logs::Logs;
 use pool::Pool;
 use run::{Event, Outcome, Run};
@@ -91,7 +92,8 @@ fn foreach(settings: &Settings) -> Result<u8, Failures> {
 
     let run_dir = RunDir::make()?;
     let jobs = environment::plan(settings, choices, run_dir.path())?;
-    let pool = Pool::open(settings.limits.jobs, run_dir.path())?;
+    let helpers = environment::distcc::slots(&Variables::of_this_process());
+    let pool = Pool::open(settings.limits.jobs, helpers, run_dir.path())?;
     if let Some(warning) = pool.warning {
         eprint_line(&format!("{TOOL}: {warning}"));
     }

@@ -62,7 +62,7 @@ fn bytes(number: &str, power: usize) -> Option<u64> {
             text.parse().ok()
         }
     };
-    let thousandths: u64 = digits(&format!("{:0<3.3}", part))?;
+    let thousandths: u64 = digits(&format!("{part:0<3.3}"))?;
     let unit = 1024_u64.checked_pow(u32::try_from(power).ok()?)?;
     let whole: u64 = digits(whole)?.checked_mul(unit)?;
     whole.checked_add(thousandths.checked_mul(unit)? / 1000)

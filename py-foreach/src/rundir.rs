@@ -1,7 +1,6 @@
 //! The one directory that holds what a run needs for a while: the pool's fifo, the jobs' own things.
 
 use std::env;
-use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
 use common::{Error, Result};
@@ -44,11 +43,4 @@ pub(crate) fn parent() -> PathBuf {
 pub(crate) fn gentoo_t() -> Option<PathBuf> {
     let path = env::var_os("T").map(PathBuf::from)?;
     (path.is_absolute() && path.is_dir()).then_some(path)
-}
-
-/// A name that stays inside a directory: one path component.
-pub(crate) fn is_component(name: &OsStr) -> bool {
-    let mut components = Path::new(name).components();
-    matches!(components.next(), Some(std::path::Component::Normal(c)) if c == name)
-        && components.next().is_none()
 }

@@ -28,7 +28,6 @@ pub(crate) fn list(choices: &[Choice]) -> Result<()> {
 pub(crate) fn environment(jobs: &[Job], run_dir: &Path) -> Result<()> {
     let pool = PoolView {
         fifo: run_dir.join("pool"),
-        slots: 1,
         share: 1,
     };
     print(jobs.iter().flat_map(|job| {

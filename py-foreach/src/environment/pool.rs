@@ -65,7 +65,6 @@ mod tests {
         ]);
         let pool = PoolView {
             fifo: "/f".into(),
-            slots: 8,
             share: 4,
         };
         hand_over(&mut variables, &pool, Kind::Fifo);

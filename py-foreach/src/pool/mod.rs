@@ -95,9 +95,14 @@ pub(crate) struct Opened {
 }
 
 impl Pool {
-    /// Opens the pool that MAKEFLAGS name, or makes one: of `jobs` slots, else as MAKEOPTS say, else one
-    /// for each CPU that we may use. An explicit `-j` makes an own one in any case, as with make.
-    pub(crate) fn open(jobs: Option<NonZeroUsize>, run_dir: &Path) -> Result<Opened> {
+    /// Opens the pool that MAKEFLAGS name, or makes one: of `jobs` slots, else as MAKEOPTS say, else as
+    /// many as `helpers` has (distcc), else one for each CPU that we may use. An explicit `-j` makes an
+    /// own one in any case, as with make.
+    pub(crate) fn open(
+        jobs: Option<NonZeroUsize>,
+        helpers: Option<usize>,
+        run_dir: &Path,
+    ) -> Result<Opened> {
         let makeflags = env::var_os("MAKEFLAGS").unwrap_or_default();
         let fifo = Fifo::make(run_dir.join("pool"))?;
         let mut warning = None;
@@ -119,6 +124,7 @@ impl Pool {
         let makeopts: OsString = env::var_os("MAKEOPTS").unwrap_or_default();
         let size = jobs
             .or_else(|| bounded(makeflags::jobs(&makeopts)))
+            .or_else(|| helpers.and_then(NonZeroUsize::new))
             .unwrap_or_else(cpus);
         let pool = Self::of(fifo, Source::Own, size.get(), size.get());
         Ok(Opened { pool, warning })
@@ -145,7 +151,6 @@ impl Pool {
     pub(crate) fn view(&self, together: usize) -> PoolView {
         PoolView {
             fifo: self.fifo.path().to_owned(),
-            slots: self.size,
             share: (self.size / together.max(1)).max(1),
         }
     }

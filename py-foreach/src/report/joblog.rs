@@ -37,9 +37,9 @@ fn line(seq: usize, command: &str, finished: &Finished) -> String {
     };
     let mut line = String::new();
     // Writing to a string does not fail.
-    let _ = write!(
+    let _ = writeln!(
         line,
-        "{seq}\t:\t{:.3}\t{:10.3}\t0\t{}\t{exit}\t{signal}\t{command}\n",
+        "{seq}\t:\t{:.3}\t{:10.3}\t0\t{}\t{exit}\t{signal}\t{command}",
         start.as_secs_f64(),
         finished.wall.as_secs_f64(),
         finished.printed,

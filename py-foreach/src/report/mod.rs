@@ -9,7 +9,7 @@ use std::time::Duration;
 use common::{Error, Result, exit, show};
 
 use crate::job::Job;
-use crate::run::Outcome;
+use crate::run::{Finished, Outcome};
 use crate::settings::Settings;
 
 /// What a report tells beside the jobs themselves.
@@ -69,7 +69,7 @@ pub(crate) fn try_files(settings: &Settings) -> Result<()> {
 pub(crate) fn status(outcome: &Outcome) -> u8 {
     let jobs = outcome.finished.iter().flatten();
     let first = jobs
-        .filter_map(|job| job.status())
+        .filter_map(Finished::status)
         .find(|&status| status != exit::DONE);
     match first {
         Some(status) if outcome.errors.is_empty() => status,

@@ -1,6 +1,7 @@
 //! The thread that decides.
 
 use std::ffi::OsStr;
+use std::io::ErrorKind::BrokenPipe;
 use std::path::PathBuf;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::sync::{Arc, Mutex};
@@ -408,7 +409,11 @@ impl Engine<'_, '_> {
 
     /// The run itself cannot go on.
     fn fail(&mut self, error: Error) {
-        self.errors.push(error);
+        // That our reader is gone is seen in two places, and said once.
+        let again = self.errors.iter().any(|e| e.kind() == BrokenPipe);
+        if !(again && error.kind() == BrokenPipe) {
+            self.errors.push(error);
+        }
         self.stop();
     }
 

@@ -57,11 +57,10 @@ pub(crate) fn run(
     let stopped = live.and_then(|live| live.ended_as);
     // One that had ended by itself before the order came did not end by it.
     let ending = match (course.ending, stopped) {
-        (Some(Ending::Broken), _) => Ending::Broken,
+        (Some(Ending::Broken), _) | (None, None) => Ending::Broken,
         (Some(ending), Some(_)) if !course.ordered => ending,
         (_, Some(reason)) => reason,
         (Some(ending), None) => ending,
-        (None, None) => Ending::Broken,
     };
     errors.extend(job.plan.collect(ending).err());
     Finished {

@@ -138,10 +138,9 @@ impl Keeper {
                     self.command = None;
                     self.say(&Word::Exited(exit))?;
                 }
-                Ok(Some(_)) => {}
+                Ok(Some(_)) | Err(rustix::io::Errno::INTR) => {}
                 Ok(None) => return Ok(Children::Some),
                 Err(rustix::io::Errno::CHILD) => return Ok(Children::None),
-                Err(rustix::io::Errno::INTR) => {}
                 Err(cause) => return Err(cause.into()),
             }
         }

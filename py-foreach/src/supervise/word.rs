@@ -155,7 +155,7 @@ mod tests {
             name: "a b".into(),
         };
         let usage = Usage {
-            user: Duration::from_micros(1_500_000),
+            user: Duration::from_micros(1_500_001),
             system: Duration::from_micros(3),
             largest: 4096,
         };
