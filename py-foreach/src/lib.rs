@@ -2,6 +2,7 @@
 //!
 //! The way of a run: `main → run → cli → values → effects`.
 
+mod board;
 mod cli;
 mod clients;
 mod copy;

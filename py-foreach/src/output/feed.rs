@@ -69,6 +69,11 @@ impl Feeds {
         self.lock()[job].begin
     }
 
+    /// Whether `job` succeeded; nothing while that is open.
+    pub(crate) fn success(&self, job: usize) -> Option<bool> {
+        self.lock()[job].over.map(|over| over == Over::Good)
+    }
+
     /// How much `job` has printed, in bytes.
     pub(crate) fn printed(&self, job: usize) -> u64 {
         let feeds = self.lock();

@@ -7,6 +7,7 @@ use common::{Error, Result};
 
 use super::feed::{Feeds, News, Over};
 use super::sink::Sink;
+use crate::board::Screen;
 
 /// What is shown, and where.
 #[derive(Debug)]
@@ -14,6 +15,8 @@ pub(crate) struct Show<'a> {
     pub(crate) feeds: &'a Feeds,
     /// Nothing where the logs alone have the output, or where it is shown elsewhere.
     pub(crate) output: Option<Sink>,
+    /// The board that has to give way, if there is one.
+    pub(crate) screen: Option<&'a Screen>,
     /// Each job's record, in declared order.
     pub(crate) records: Vec<Option<Record>>,
     pub(crate) writer: Option<Writer<std::io::Stdout>>,
@@ -46,10 +49,26 @@ impl Show<'_> {
                     Some(file) => file,
                     None => File::open(&log).map_err(|c| Error::io("read", &log, c))?,
                 };
-                sink.show(&file, from, to - from)?;
+                match self.screen {
+                    Some(screen) => {
+                        let last = last_byte(&file, to)?;
+                        screen.aside(last, || sink.show(&file, from, to - from))?;
+                    }
+                    None => sink.show(&file, from, to - from)?,
+                }
                 open = Some(file);
             }
             shown += to - from;
         }
     }
+}
+
+/// The byte before `end`.
+fn last_byte(file: &File, end: u64) -> Result<Option<u8>> {
+    use std::os::unix::fs::FileExt;
+    let mut byte = [0];
+    let at = end.saturating_sub(1);
+    let read = file.read_at(&mut byte, at);
+    let read = read.map_err(|cause| Error::io("read", "the log of a job", cause))?;
+    Ok((read == 1).then_some(byte[0]))
 }

@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex};
 use std::thread::{self, Scope};
 use std::time::{Duration, Instant};
 
+use common::cli::Verbosity;
 use common::record::Writer;
 use common::{Error, Result};
 use signal_hook::consts::{SIGCONT, SIGTERM, SIGTSTP};
@@ -18,6 +19,7 @@ use super::live::Live;
 use super::load;
 use super::one::{self, Context};
 use super::schedule::Schedule;
+use crate::board::{self, Screen};
 use crate::cli::{Halt, Output};
 use crate::job::{Ending, Job, PoolView};
 use crate::memory::{self, Memory};
@@ -106,13 +108,24 @@ impl Run<'_> {
             memory: memory.as_ref().map(|memory| memory.at_start),
         };
         let pressure = memory.as_ref().map(Memory::pressure);
+        let screen = self.screen()?;
         thread::scope(|scope| {
-            self.start_showing(scope, &feeds)?;
+            self.start_showing(scope, &feeds, screen.as_ref())?;
             // It watches as long as this lives.
             let (_watching, stop) = mpsc::channel();
             if let Some(pressure) = pressure {
                 let live = &live;
                 scope.spawn(move || memory::watch(live, pressure, &stop));
+            }
+            let (board, stop) = mpsc::channel();
+            if let Some(screen) = &screen {
+                let subject = board::Subject {
+                    jobs: self.jobs,
+                    logs: self.logs,
+                    live: &live,
+                    feeds: &feeds,
+                };
+                scope.spawn(move || board::watch(subject, screen, &stop));
             }
             let mut engine = Engine {
                 scope,
@@ -131,6 +144,7 @@ impl Run<'_> {
                 memory,
             };
             let writer = engine.run(&self.events);
+            drop::<Sender<()>>(board);
             let Engine {
                 pool,
                 finished,
@@ -168,10 +182,22 @@ impl Run<'_> {
         }
     }
 
+    /// The terminal with a board, if there is to be one.
+    fn screen(&self) -> Result<Option<Screen>> {
+        if self.settings.verbosity == Verbosity::Quiet
+            || self.settings.reports.output == Output::Prefix
+        {
+            return Ok(None);
+        }
+        let live = self.settings.reports.output == Output::Live;
+        Ok(Screen::open(live && self.sink()?.is_terminal()))
+    }
+
     fn start_showing<'scope>(
         &self,
         scope: &'scope Scope<'scope, '_>,
         feeds: &'scope Feeds,
+        screen: Option<&'scope Screen>,
     ) -> Result<()>
     where
         Self: 'scope,
@@ -181,6 +207,7 @@ impl Run<'_> {
         let show = Show {
             feeds,
             output: if live { Some(self.sink()?) } else { None },
+            screen,
             records: self.jobs.iter().map(|job| job.record.clone()).collect(),
             writer: images.then(|| Writer::new(std::io::stdout())),
         };
