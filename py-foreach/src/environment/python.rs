@@ -27,22 +27,18 @@ pub(crate) enum Layout {
 /// The variable that selects Debian's scheme.
 const DEBIAN_LAYOUT: &str = "DEB_PYTHON_INSTALL_LAYOUT";
 
-/// The layout of each interpreter: of Debian's, the most preferred one installs as Debian's packages do.
+/// The layout of each interpreter: of Debian's, the newest CPython installs as Debian's packages do.
 pub(crate) fn layouts(declared: &[Interpreter], given: &Variables) -> Vec<Layout> {
     let chosen = given.get(DEBIAN_LAYOUT).is_some();
     let is_debians = |interpreter: &Interpreter| interpreter.facts.debian.is_some();
-    let best = declared.iter().rposition(is_debians);
-    declared
-        .iter()
-        .enumerate()
-        .map(
-            |(at, interpreter)| match (is_debians(interpreter) && !chosen, best == Some(at)) {
-                (false, _) => Layout::Own,
-                (true, true) => Layout::Packages,
-                (true, false) => Layout::Local,
-            },
-        )
-        .collect()
+    let debians = declared.iter().filter(|one| is_debians(one));
+    let best = debians.map(|one| &one.implementation).max();
+    let layout = |one: &Interpreter| match (is_debians(one) && !chosen, best) {
+        (false, _) => Layout::Own,
+        (true, Some(best)) if *best == one.implementation => Layout::Packages,
+        (true, _) => Layout::Local,
+    };
+    declared.iter().map(layout).collect()
 }
 
 /// Sets the variables of `interpreter`.
@@ -130,12 +126,12 @@ mod tests {
     #[test]
     fn one_interpreter_of_debian_installs_as_packages_do() {
         let declared = [
-            interpreter("pypy3.9", true),
             interpreter("python3.9", false),
             interpreter("python3.11", true),
+            interpreter("pypy3.9", true),
         ];
         let none = Variables::default();
-        let expected = [Layout::Local, Layout::Own, Layout::Packages];
+        let expected = [Layout::Own, Layout::Packages, Layout::Local];
         assert_eq!(layouts(&declared, &none), expected);
         let chosen = Variables::from([(DEBIAN_LAYOUT, "deb")]);
         assert_eq!(layouts(&declared, &chosen), [Layout::Own; 3]);

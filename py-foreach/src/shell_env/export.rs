@@ -1,8 +1,9 @@
 //! What the functions made of the exported variables, as a file that the caller sources.
 //!
 //! Jobs start from the same variables and know nothing of each other. So what each of them *changed* is
-//! written, in declared order: an element that two of them set has the later one's value, an element that
-//! none of them set stays the caller's. A function that returned counts, whatever its status, as in a loop;
+//! written, in declared order: an element that two of them changed has the later one's value, an element
+//! that none of them changed stays the caller's, and what they added to an indexed array comes one after the
+//! other, as from a loop. A function that returned counts, whatever its status, as in a loop;
 //! one that ended its shell, or was ended, has nothing to give. Elements that a job took away stay.
 //!
 //! The file may be sourced inside a function: it declares nothing but associative arrays that are new.
@@ -96,7 +97,7 @@ fn changes(name: &Name, before: &Value, after: Option<&Value>, text: &mut Vec<u8
             } else {
                 &none
             };
-            indexed(name, old, now, text);
+            indexed(variable, old, now, text);
         }
         (before, Some(Value::Associative(now))) => {
             let none = BTreeMap::new();
@@ -119,28 +120,27 @@ fn changes(name: &Name, before: &Value, after: Option<&Value>, text: &mut Vec<u8
     }
 }
 
+/// What was added is added again, wherever the end then is: every job starts at the same index.
 fn indexed(
-    name: &Name,
+    variable: &str,
     old: &BTreeMap<u64, Vec<u8>>,
     now: &BTreeMap<u64, Vec<u8>>,
     text: &mut Vec<u8>,
 ) {
     if now.is_empty() {
         // An array that is new and empty.
-        text.extend(format!("{}+=()\n", name.variable).bytes());
+        text.extend(format!("{variable}+=()\n").bytes());
     }
     for (index, value) in now
         .iter()
         .filter(|(index, value)| old.get(*index) != Some(value))
     {
-        if name.how == How::Append && !old.contains_key(index) {
-            let mut word = b"(".to_vec();
-            word.extend(quoted(OsStr::from_bytes(value)));
-            text.extend(format!("{}+=", name.variable).bytes());
-            text.extend(word);
-            text.extend_from_slice(b")\n");
+        if old.contains_key(index) {
+            element(variable, index.to_string().as_bytes(), value, text);
         } else {
-            element(&name.variable, index.to_string().as_bytes(), value, text);
+            text.extend(format!("{variable}+=(").bytes());
+            text.extend(quoted(OsStr::from_bytes(value)));
+            text.extend_from_slice(b")\n");
         }
     }
 }
@@ -197,7 +197,7 @@ mod tests {
                 "A",
                 "declare -a A=([0]=\"x\" [1]=\"y\")\n",
                 "declare -a A=([0]=\"x\" [1]=\"Y\" [2]=\"z\")\n",
-                "A+=([1]='Y')\nA+=([2]='z')\n",
+                "A+=([1]='Y')\nA+=('z')\n",
             ),
             (
                 "A+",

@@ -15,9 +15,9 @@ pub(super) struct Name {
 /// How what a job made of a variable joins what the jobs before it made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum How {
-    /// `NAME`: what it changed is changed, element by element.
+    /// `NAME`: what it changed is changed; of arrays element by element.
     Set,
-    /// `NAME+` or `NAME+=`: what it added is added at the end.
+    /// `NAME+` or `NAME+=`: what it added at the end of a string is added there.
     Append,
 }
 

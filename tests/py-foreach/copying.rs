@@ -1,0 +1,109 @@
+//! `--copy-sources`: each job has its own copy, and the sources stay as they are.
+
+use std::fs;
+use std::os::unix::fs::MetadataExt;
+
+use test_support::{lay, listing, scratch};
+
+use crate::tool;
+
+const TREE: &str = "a 644 \"x\\n\"\nd/ 755\nd/run 755 \"#!/bin/sh\\n\"\nl -> a\n";
+
+#[test]
+fn each_job_works_in_its_own_copy() {
+    let source = scratch();
+    lay(source.path(), TREE);
+    let script = "test \"$PWD\" = \"$BUILD_DIR\" && echo $MULTIBUILD_ID >> a && ./d/run && cat a l";
+    let said = tool()
+        .args(["-q", "--variants", "v1 v2", "--copy-sources"])
+        .arg(source.path())
+        .args(["sh", "-c", script])
+        .run()
+        .expect(0);
+    assert_eq!(said.stdout, "x\nv1\nx\nv1\nx\nv2\nx\nv2\n");
+    assert_eq!(listing(source.path()), TREE);
+}
+
+#[test]
+fn a_named_place_keeps_the_copy_and_an_old_one_is_refused() {
+    let source = scratch();
+    let place = scratch();
+    lay(source.path(), TREE);
+    let run = || {
+        tool()
+            .args(["-q", "--variants", "v1", "--copy-sources", ".", "-b"])
+            .arg(place.path().join("build"))
+            .args(["sh", "-c", "rm l; touch built"])
+            .in_directory(source.path())
+            .run()
+    };
+    run().expect(0);
+    let expected = "a 644 \"x\\n\"\nbuilt 644 \"\"\nd/ 755\nd/run 755 \"#!/bin/sh\\n\"\n";
+    assert_eq!(listing(&place.path().join("build-v1")), expected);
+    let original = fs::metadata(source.path().join("a")).unwrap();
+    let copy = fs::metadata(place.path().join("build-v1/a")).unwrap();
+    assert_eq!(
+        (original.mtime(), original.mtime_nsec()),
+        (copy.mtime(), copy.mtime_nsec())
+    );
+    let refused = run().expect(125);
+    assert!(
+        refused
+            .stderr
+            .contains("build-v1: is there already and is not empty"),
+        "{}",
+        refused.stderr
+    );
+    assert_eq!(listing(&place.path().join("build-v1")), expected);
+}
+
+#[test]
+fn what_belongs_to_the_run_is_not_copied() {
+    let source = scratch();
+    lay(
+        source.path(),
+        "a 644 \"\"\nlogs/ 755\nout-v0/x 644 \"\"\ntmp/ 755\n",
+    );
+    let said = tool()
+        .args([
+            "-q",
+            "--variants",
+            "v1 v2",
+            "-j1",
+            "--copy-sources",
+            ".",
+            "-b",
+            "out",
+            "--log-dir",
+            "logs",
+        ])
+        .args(["sh", "-c", "ls; ls tmp"])
+        .env("TMPDIR", source.path().join("tmp"))
+        .env_remove("T")
+        .in_directory(source.path())
+        .run()
+        .expect(0);
+    assert_eq!(said.stdout, "a\nout-v0\ntmp\na\nout-v0\ntmp\n");
+}
+
+#[test]
+fn sources_that_are_not_there_are_named() {
+    let outcome = tool()
+        .args([
+            "-q",
+            "--variants",
+            "v1",
+            "--copy-sources",
+            "/nonexistent/source",
+            "true",
+        ])
+        .run()
+        .expect(125);
+    assert!(
+        outcome
+            .stderr
+            .contains("copy /nonexistent/source: no such file or directory"),
+        "{}",
+        outcome.stderr
+    );
+}

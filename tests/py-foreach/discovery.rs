@@ -1,0 +1,305 @@
+//! Which Pythons are found, and what is said of those that are not.
+
+use std::fs;
+use std::os::unix::fs::{PermissionsExt, symlink};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use test_support::{Tool, pythons, scratch};
+
+use crate::tool;
+
+/// A program that may or may not be a Python.
+fn program(path: &Path, text: &str) {
+    fs::create_dir_all(path.parent().unwrap()).unwrap();
+    fs::write(path, text).unwrap();
+    fs::set_permissions(path, fs::Permissions::from_mode(0o755)).unwrap();
+}
+
+/// A machine that has nothing on PATH but `bin`, and a pyenv in `home`.
+fn machine(root: &Path) -> Tool {
+    let path = format!("{}:/usr/bin/none", root.join("bin").display());
+    tool()
+        .env("PATH", path)
+        .env("HOME", root.join("home"))
+        .env_remove("PYENV_ROOT")
+        .env_remove("PYENV_VERSION")
+        .env_remove("PYTHON_TARGETS")
+        .in_directory(root)
+}
+
+fn newest(test: &str) -> Option<pythons::Python> {
+    pythons::newest(test, 1).map(|mut all| all.remove(0))
+}
+
+#[test]
+fn every_real_python_is_found_in_order() {
+    let listed = tool()
+        .arg("--list")
+        .env_remove("PYTHON_TARGETS")
+        .run()
+        .expect(0)
+        .stdout;
+    let names: Vec<&str> = listed
+        .lines()
+        .filter_map(|line| line.split('\t').next())
+        .collect();
+    for python in pythons::all() {
+        assert!(
+            names.contains(&python.epython.as_str()),
+            "{} in {listed}",
+            python.epython
+        );
+    }
+    let minors: Vec<u32> = names
+        .iter()
+        .filter_map(|name| name.strip_prefix("python3.")?.parse().ok())
+        .collect();
+    assert!(minors.is_sorted(), "3.9 comes before 3.10: {listed}");
+    let pypy = names.iter().rposition(|name| name.starts_with("pypy"));
+    let cpython = names.iter().position(|name| name.starts_with("python"));
+    assert!(
+        pypy < cpython || pypy.is_none(),
+        "PyPy is preferred least: {listed}"
+    );
+}
+
+#[test]
+fn the_first_on_path_wins_and_pyenv_comes_after_it() {
+    let Some(python) = newest("the_first_on_path_wins_and_pyenv_comes_after_it") else {
+        return;
+    };
+    let root = scratch();
+    let listed = |expected: PathBuf| {
+        let line = machine(root.path()).args(["--list"]).run().expect(0).stdout;
+        let path = line.trim_end().rsplit('\t').next().unwrap().to_owned();
+        assert_eq!(Path::new(&path), expected, "{line}");
+    };
+    let versions = root.path().join("home/.pyenv/versions");
+    for version in ["1.2.9", "1.2.10"] {
+        let place = versions.join(version).join("bin").join(&python.epython);
+        program(
+            &place,
+            &format!("#!/bin/sh\nexec {} \"$@\"\n", python.path.display()),
+        );
+    }
+    listed(versions.join("1.2.10/bin").join(&python.epython));
+    let on_path = root.path().join("bin").join(&python.epython);
+    fs::create_dir(root.path().join("bin")).unwrap();
+    symlink(&python.path, &on_path).unwrap();
+    listed(on_path);
+}
+
+#[test]
+fn what_does_not_answer_is_skipped_and_the_reason_said() {
+    let Some(python) = newest("what_does_not_answer_is_skipped_and_the_reason_said") else {
+        return;
+    };
+    let root = scratch();
+    let bin = root.path().join("bin");
+    program(
+        &bin.join("python3.4"),
+        "#!/bin/sh\necho 'no version selected' >&2\nexit 127\n",
+    );
+    program(&bin.join("python3.5"), "#!/bin/sh\nkill -9 $$\n");
+    program(
+        &bin.join("python2.6"),
+        &format!("#!/bin/sh\nexec {} \"$@\"\n", python.path.display()),
+    );
+    program(
+        &root.path().join("home/.pyenv/shims").join("python3.3"),
+        "#!/bin/sh\nsleep 60\n",
+    );
+    symlink(&python.path, bin.join(&python.epython)).unwrap();
+    let path = format!(
+        "{}:{}",
+        root.path().join("home/.pyenv/shims").display(),
+        bin.display()
+    );
+    let outcome = machine(root.path())
+        .env("PATH", path)
+        .args(["--list", "-v"])
+        .run()
+        .expect(0);
+    assert_eq!(outcome.stdout.lines().count(), 1, "{}", outcome.stdout);
+    for said in [
+        "python3.4: no version selected".to_owned(),
+        "python3.5: gave no answer (signal: 9 (SIGKILL))".to_owned(),
+        format!("python2.6: says that it is {}", python.epython),
+        "python3.3: a shim of pyenv, and no selected version (none) has python3.3".to_owned(),
+    ] {
+        assert!(
+            outcome.stderr.contains(&said),
+            "{said:?} in {}",
+            outcome.stderr
+        );
+    }
+    let quiet = machine(root.path()).args(["--list"]).run().expect(0);
+    assert_eq!(quiet.stderr, "");
+}
+
+#[test]
+fn a_python_that_hangs_is_ended_with_all_that_it_started() {
+    let Some(python) = newest("a_python_that_hangs_is_ended_with_all_that_it_started") else {
+        return;
+    };
+    let root = scratch();
+    let bin = root.path().join("bin");
+    let pid = root.path().join("pid");
+    let text = format!(
+        "#!/bin/sh\nsleep 1000 &\necho $! > {}\nwait\n",
+        pid.display()
+    );
+    program(&bin.join("python3.4"), &text);
+    symlink(&python.path, bin.join(&python.epython)).unwrap();
+    let started = Instant::now();
+    let path = format!("{}:/usr/bin:/bin", bin.display());
+    let outcome = machine(root.path())
+        .env("PATH", path)
+        .args(["-i", "python3.4", "true"])
+        .run();
+    assert!(started.elapsed() < Duration::from_secs(30));
+    let outcome = outcome.expect(125);
+    assert!(
+        outcome
+            .stderr
+            .contains("python3.4: did not answer within 10 seconds"),
+        "{}",
+        outcome.stderr
+    );
+    let pid = fs::read_to_string(pid).unwrap();
+    let state = fs::read_to_string(format!("/proc/{}/stat", pid.trim()));
+    assert!(
+        state.is_err() || state.unwrap().contains(") Z "),
+        "the sleep is gone"
+    );
+}
+
+#[test]
+fn a_python_that_is_asked_for_and_not_there_is_named_with_what_is() {
+    let root = scratch();
+    let Some(python) = newest("a_python_that_is_asked_for") else {
+        return;
+    };
+    fs::create_dir(root.path().join("bin")).unwrap();
+    symlink(&python.path, root.path().join("bin").join(&python.epython)).unwrap();
+    let there = format!("it is not here; found: {}", python.epython);
+    let outcome = machine(root.path())
+        .args(["-i", "python3_99 pypy2", "true"])
+        .run()
+        .expect(125);
+    let expected =
+        format!("py-foreach: find python3.99: {there}\npy-foreach: find pypy2: {there}\n");
+    assert_eq!(outcome.stderr, expected);
+    machine(root.path())
+        .env("PYTHON_TARGETS", "python3_99")
+        .arg("true")
+        .run()
+        .expect(125)
+        .complains(&format!("py-foreach: find python3.99: {there}"));
+    let nothing = scratch();
+    machine(nothing.path())
+        .arg("true")
+        .run()
+        .expect(125)
+        .complains("find implementations: there is no Python on PATH or below PYENV_ROOT");
+}
+
+#[test]
+fn an_interpreter_is_taken_by_its_path_and_a_repeat_refused() {
+    let Some(python) = newest("an_interpreter_is_taken_by_its_path") else {
+        return;
+    };
+    let root = scratch();
+    symlink(&python.path, root.path().join("mine")).unwrap();
+    let listed = tool()
+        .args(["-i", "./mine", "--list"])
+        .in_directory(root.path())
+        .run()
+        .expect(0);
+    assert!(
+        listed.stdout.starts_with(&format!("{}\t", python.epython)),
+        "{}",
+        listed.stdout
+    );
+    assert!(listed.stdout.ends_with("/./mine\n"), "{}", listed.stdout);
+    tool()
+        .args(["-i", "./mine", "-i"])
+        .arg(&python.path)
+        .arg("true")
+        .in_directory(root.path())
+        .run()
+        .expect(125)
+        .complains("comes twice");
+    tool()
+        .args(["-i", "/bin/true", "true"])
+        .run()
+        .expect(125)
+        .complains("py-foreach: ask /bin/true: gave no answer (exit status: 0)");
+}
+
+#[test]
+fn targets_choose_and_are_sorted() {
+    let test = "targets_choose_and_are_sorted";
+    let Some(two) = pythons::newest(test, 2) else {
+        return;
+    };
+    let targets: Vec<String> = two
+        .iter()
+        .rev()
+        .map(|p| p.epython.replace('.', "_"))
+        .collect();
+    let listed = tool()
+        .env("PYTHON_TARGETS", targets.join(" "))
+        .arg("--list")
+        .run()
+        .expect(0);
+    let names: Vec<&str> = listed
+        .stdout
+        .lines()
+        .filter_map(|line| line.split('\t').next())
+        .collect();
+    assert_eq!(names, [two[0].epython.as_str(), two[1].epython.as_str()]);
+    let said = tool()
+        .args(["-i", &targets.join(","), "--list"])
+        .run()
+        .expect(0);
+    let names: Vec<&str> = said
+        .stdout
+        .lines()
+        .filter_map(|line| line.split('\t').next())
+        .collect();
+    assert_eq!(
+        names,
+        [two[1].epython.as_str(), two[0].epython.as_str()],
+        "said order is kept"
+    );
+}
+
+#[test]
+fn a_virtual_environment_is_a_place_of_its_own() {
+    let test = "a_virtual_environment_is_a_place_of_its_own";
+    let Some(python) = newest(test) else { return };
+    let root = scratch();
+    let venv = root.path().join("venv");
+    let made = std::process::Command::new(&python.path)
+        .args(["-m", "venv", "--without-pip"])
+        .arg(&venv)
+        .status()
+        .unwrap();
+    assert!(made.success());
+    let interpreter = venv.join("bin/python");
+    let said = tool()
+        .arg("-i")
+        .arg(&interpreter)
+        .arg("--env")
+        .run()
+        .expect(0)
+        .stdout;
+    let site = format!(
+        "PYTHON_SITEDIR={}/lib/{}/site-packages",
+        venv.display(),
+        python.epython
+    );
+    assert!(said.contains(&site), "{site} in {said}");
+}
