@@ -146,10 +146,7 @@ fn leave(
     run_dir: RunDir,
 ) -> Result<u8> {
     errors.extend(run_dir.remove().err());
-    errors.extend(
-        logs.close(status != exit::DONE || outcome.signal.is_some())
-            .err(),
-    );
+    errors.extend(logs.close(outcome.has_failed()).err());
     common::error::report(TOOL, &errors);
     if let Some(signal) = outcome.signal {
         common::interrupt::die_by(signal);

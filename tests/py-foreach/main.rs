@@ -2,13 +2,46 @@
 
 mod copying;
 mod discovery;
+mod endings;
 mod environment;
+mod gate;
+mod logs;
+mod manual;
+mod memory;
+mod order;
+mod output;
+mod pool;
+mod pool_clients;
+mod pool_given;
+mod processes;
+mod reports;
+mod running;
 mod shell_functions;
+mod signals;
 mod usage;
 
 use test_support::Tool;
 
+/// What would shape a run, and what may be set where the tests are started (`make check` is a make).
+const NOT_OURS: [&str; 14] = [
+    "MAKEFLAGS",
+    "MFLAGS",
+    "GNUMAKEFLAGS",
+    "MAKELEVEL",
+    "MAKEOPTS",
+    "NINJAOPTS",
+    "CARGO_MAKEFLAGS",
+    "T",
+    "WORKDIR",
+    "BUILD_DIR",
+    "MULTIBUILD_ID",
+    "MULTIBUILD_VARIANT",
+    "PYTHON_TARGETS",
+    "DIST_EXTRA_CONFIG",
+];
+
 /// The tool under test.
 fn tool() -> Tool {
-    Tool::new(env!("CARGO_BIN_EXE_py-foreach"))
+    let tool = Tool::new(env!("CARGO_BIN_EXE_py-foreach"));
+    NOT_OURS.into_iter().fold(tool, Tool::env_remove)
 }

@@ -64,6 +64,14 @@ pub(crate) struct Outcome {
     pub(crate) writer: Option<Writer<std::io::Stdout>>,
 }
 
+impl Outcome {
+    /// Whether something failed by itself, and not because we stopped it.
+    pub(crate) fn has_failed(&self) -> bool {
+        let mut jobs = self.finished.iter().flatten();
+        jobs.any(|job| !job.is_success() && job.ending != Ending::Stopped)
+    }
+}
+
 /// A run: what is to be done, and with what.
 pub(crate) struct Run<'a> {
     pub(crate) settings: &'a Settings,

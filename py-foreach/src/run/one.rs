@@ -119,7 +119,6 @@ impl<'a> Course<'a> {
             self.ending = Some(Ending::Stopped);
             return Ok(());
         };
-        let pid = supervisor.pid();
         let followed = self.follow(index, &mut log, &mut supervisor);
         if followed.is_err() {
             // We cannot keep its output: it must not go on as if somebody did.
@@ -128,7 +127,6 @@ impl<'a> Course<'a> {
         }
         supervisor.reap()?;
         if followed? == Last::Unsaid {
-            orphans::end(self.context.live, pid, self.context.grace);
             return Err(Error::refused(
                 "supervise",
                 &job.name,
@@ -161,7 +159,12 @@ impl<'a> Course<'a> {
                             }
                         }
                     }
-                    None => last = last.or(Some(Last::Unsaid)),
+                    None if last.is_none() => {
+                        last = Some(Last::Unsaid);
+                        orphans::end(self.context.live, self.context.grace);
+                        self.ended.get_or_insert_with(Instant::now);
+                    }
+                    None => {}
                 }
             }
             let now = Instant::now();

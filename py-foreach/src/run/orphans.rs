@@ -8,15 +8,15 @@ use rustix::process::{Pid, Signal, WaitOptions, waitpid};
 use super::live::Live;
 use crate::supervise::tree::{Process, Processes};
 
-/// Ends what has become our child and is no supervisor.
+/// Ends what has become our child and is no supervisor, dead or alive.
 ///
 /// A daemon that an earlier job left belongs to that job's end and may be among them; it cannot be told
 /// apart any more, and a killed supervisor is reason enough to leave nothing behind.
-pub(crate) fn end(live: &Live, dead: u32, grace: Duration) {
+pub(crate) fn end(live: &Live, grace: Duration) {
     let deadline = Instant::now() + grace;
     let mut signal = Signal::TERM;
     loop {
-        let left = orphans(live, dead);
+        let left = orphans(live);
         if left.is_empty() {
             return;
         }
@@ -35,13 +35,12 @@ pub(crate) fn end(live: &Live, dead: u32, grace: Duration) {
     }
 }
 
-fn orphans(live: &Live, dead: u32) -> Vec<Process> {
+fn orphans(live: &Live) -> Vec<Process> {
     // While the lock is held no supervisor starts that would not be known.
     let jobs = live.lock();
     let known: HashSet<i32> = jobs
         .values()
         .filter_map(|job| i32::try_from(job.supervisor.as_ref()?.0).ok())
-        .filter(|pid| u32::try_from(*pid) != Ok(dead))
         .collect();
     let me = rustix::process::getpid().as_raw_nonzero().get();
     let all = Processes::now();

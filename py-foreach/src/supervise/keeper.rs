@@ -4,6 +4,7 @@
 //! left, because every orphan of the tree becomes a child of its subreaper. So an undisturbed job
 //! costs no look at /proc.
 
+use std::collections::HashSet;
 use std::ffi::{OsStr, OsString};
 use std::io::{self, Read, Write};
 use std::net::Shutdown;
@@ -11,22 +12,28 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt;
 use std::process::{Command, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use common::error::plain;
+use common::interrupt::ignored_signals;
 use common::{exit, show};
 use nix::sys::resource::{UsageWho, getrusage};
 use nix::sys::time::TimeValLike;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Pid, Signal, WaitOptions, set_child_subreaper, wait};
-use signal_hook::consts::SIGCHLD;
+use signal_hook::consts::{SIGCHLD, SIGHUP, SIGINT, SIGQUIT, SIGTERM};
 
-use super::tree::Processes;
+use super::tree::{Identity, Processes};
 use super::word::{Daemon, Exit, Order, Usage, Word};
 use crate::TOOL;
 
 /// How long a process that is just ending may take before it is called a daemon.
 const STRAGGLERS: Duration = Duration::from_millis(100);
+
+/// The longest grace when the engine is dead.
+const ALONE: Duration = Duration::from_secs(10);
 
 /// How often a tree that is being ended is looked at.
 const LOOK_AGAIN: Duration = Duration::from_millis(20);
@@ -51,7 +58,10 @@ pub(crate) fn keep(words: impl Iterator<Item = OsString>) -> u8 {
 struct Keeper {
     /// The engine; nothing once it is dead.
     engine: Option<UnixStream>,
-    child_ended: UnixStream,
+    /// Something to read when a child ended or a signal came.
+    woken: UnixStream,
+    /// The signal that somebody sent to us; 0 for none.
+    signal: Arc<AtomicUsize>,
     grace: Duration,
     command: Option<Pid>,
     ending: Option<Ending>,
@@ -62,8 +72,21 @@ struct Keeper {
 /// The tree is being ended.
 struct Ending {
     kill_at: Instant,
-    /// Whether TERM has been sent.
-    termed: bool,
+    /// The processes that have been told to end; what is forked meanwhile has not.
+    told: HashSet<Identity>,
+    /// The signal that they were told by.
+    by: Signal,
+}
+
+impl Ending {
+    /// Tells those that do not know yet.
+    fn tell(&mut self) {
+        for process in Processes::now().below(me()) {
+            if !process.zombie && self.told.insert(process.identity()) {
+                process.signal(self.by);
+            }
+        }
+    }
 }
 
 impl Keeper {
@@ -77,12 +100,14 @@ impl Keeper {
         let _name = rustix::thread::set_name(c"py-foreach");
         set_child_subreaper(Pid::from_raw(1))?;
         let engine = UnixStream::from(io::stdin().as_fd().try_clone_to_owned()?);
-        let (child_ended, handler) = UnixStream::pair()?;
-        child_ended.set_nonblocking(true)?;
-        signal_hook::low_level::pipe::register(SIGCHLD, handler)?;
+        let (woken, waker) = UnixStream::pair()?;
+        woken.set_nonblocking(true)?;
+        let signal = heed_signals(&waker)?;
+        signal_hook::low_level::pipe::register(SIGCHLD, waker)?;
         let mut keeper = Self {
             engine: Some(engine),
-            child_ended,
+            woken,
+            signal,
             grace,
             command: None,
             ending: None,
@@ -105,10 +130,10 @@ impl Keeper {
     fn run(mut self) -> io::Result<()> {
         while self.reap()? == Children::Some {
             self.press_on();
-            if self
+            let late = self
                 .finished
-                .is_some_and(|since| since.elapsed() >= STRAGGLERS)
-            {
+                .is_some_and(|since| since.elapsed() >= STRAGGLERS);
+            if late && self.ending.is_none() {
                 for daemon in daemons() {
                     self.say(&Word::Left(daemon))?;
                 }
@@ -153,11 +178,14 @@ impl Keeper {
         };
         if Instant::now() >= ending.kill_at {
             signal_tree(Signal::KILL);
-        } else if self.command.is_none() && !ending.termed {
-            // The command obeyed; what it left behind may not know the first signal.
-            ending.termed = true;
-            signal_tree(Signal::TERM);
+            return;
         }
+        if self.command.is_none() && ending.by != Signal::TERM {
+            // The command obeyed; what it left behind may not know the first signal.
+            ending.by = Signal::TERM;
+            ending.told.clear();
+        }
+        ending.tell();
     }
 
     /// Waits for the end of a child, for an order, or for the time of the next step.
@@ -169,7 +197,7 @@ impl Keeper {
         let next = next.and_then(|time| Timespec::try_from(time).ok());
         let mut ready = [PollFlags::empty(); 2];
         {
-            let mut fds = vec![PollFd::new(&self.child_ended, PollFlags::IN)];
+            let mut fds = vec![PollFd::new(&self.woken, PollFlags::IN)];
             if let Some(engine) = &self.engine {
                 fds.push(PollFd::new(engine, PollFlags::IN));
             }
@@ -184,7 +212,11 @@ impl Keeper {
         }
         if !ready[0].is_empty() {
             // Only that there was something counts.
-            let _drained = (&self.child_ended).read(&mut [0; 64]);
+            let _drained = (&self.woken).read(&mut [0; 64]);
+            let signal = i32::try_from(self.signal.swap(0, Ordering::Relaxed)).unwrap_or(0);
+            if let Some(signal) = Signal::from_named_raw(signal) {
+                self.end(signal);
+            }
         }
         if !ready[1].is_empty() {
             self.obey();
@@ -223,23 +255,23 @@ impl Keeper {
     }
 
     fn end(&mut self, signal: Signal) {
-        let grace = if signal == Signal::KILL {
-            Duration::ZERO
-        } else {
-            self.grace
+        let grace = match &self.engine {
+            _ if signal == Signal::KILL => Duration::ZERO,
+            Some(_) => self.grace,
+            // Nobody waits for us any more.
+            None => self.grace.min(ALONE),
         };
         let kill_at = Instant::now() + grace;
-        signal_tree(signal);
+        let before = self.ending.as_ref().map(|ending| ending.kill_at);
+        let mut ending = Ending {
+            kill_at: before.map_or(kill_at, |before| before.min(kill_at)),
+            told: HashSet::new(),
+            by: signal,
+        };
+        ending.tell();
         // One that is stopped hears nothing but KILL until it goes on.
         signal_tree(Signal::CONT);
-        let sooner = self
-            .ending
-            .as_ref()
-            .map_or(kill_at, |e| e.kill_at.min(kill_at));
-        self.ending = Some(Ending {
-            kill_at: sooner,
-            termed: signal == Signal::TERM || self.command.is_none(),
-        });
+        self.ending = Some(ending);
     }
 
     fn say(&self, word: &Word) -> io::Result<()> {
@@ -248,6 +280,22 @@ impl Keeper {
             None => Ok(()),
         }
     }
+}
+
+/// Who signals a whole tree, a py-foreach above us for one, signals us too. It is our tree that is to
+/// end; we see it off. What is ignored is left alone, because the command would inherit our handler's
+/// absence.
+fn heed_signals(waker: &UnixStream) -> io::Result<Arc<AtomicUsize>> {
+    let ignored = ignored_signals().map_err(io::Error::other)?;
+    let came = Arc::new(AtomicUsize::new(0));
+    for signal in [SIGTERM, SIGINT, SIGHUP, SIGQUIT] {
+        if !ignored.contains(signal) {
+            let number = usize::try_from(signal).unwrap_or(0);
+            signal_hook::flag::register_usize(signal, Arc::clone(&came), number)?;
+            signal_hook::low_level::pipe::register(signal, waker.try_clone()?)?;
+        }
+    }
+    Ok(came)
 }
 
 #[derive(Debug, PartialEq, Eq)]

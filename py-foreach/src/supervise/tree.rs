@@ -19,6 +19,10 @@ pub(crate) struct Process {
     started: u64,
 }
 
+/// A process's number and the time it started: no other ever has both.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) struct Identity(i32, u64);
+
 /// Every process that can be seen.
 #[derive(Debug, Default)]
 pub(crate) struct Processes(HashMap<i32, Vec<Process>>);
@@ -74,6 +78,10 @@ fn parse(pid: i32, stat: &[u8]) -> Option<Process> {
 }
 
 impl Process {
+    pub(crate) fn identity(&self) -> Identity {
+        Identity(self.pid, self.started)
+    }
+
     /// Sends `signal` to this very process, and to no other that has its number by now.
     ///
     /// One that is gone, or that we may not signal, is passed over: whoever ends a tree looks again.

@@ -1,0 +1,161 @@
+//! How output is shown: prefixed, quiet, to a reader that goes, in any amount.
+
+use std::fs;
+use std::io::{BufRead, BufReader, Read};
+use std::process::Stdio;
+
+use test_support::{pythons, scratch};
+
+use crate::gate::Gate;
+use crate::running::{MARK, Running, marked};
+use crate::tool;
+
+#[test]
+fn prefixed_lines_are_whole_and_bear_their_job() {
+    let dir = scratch();
+    let (ready, go) = (Gate::new(dir.path(), "ready"), Gate::new(dir.path(), "go"));
+    // Both write the first half of a line before either writes the second.
+    let text =
+        r#"printf 'half '; echo > "$GATES/ready"; read x < "$GATES/go"; echo whole; printf end"#;
+    let run = tool()
+        .args(["-j2", "--output=prefix", "--variants", "a long"])
+        .env("GATES", dir.path())
+        .args(["sh", "-c", text]);
+    let run = Running::start(run);
+    ready.lines(2);
+    go.open(2);
+    let outcome = run.end().expect(0);
+    let mut lines: Vec<_> = outcome.stdout.lines().collect();
+    lines.sort_unstable();
+    let expected = [
+        "a    | end",
+        "a    | half whole",
+        "long | end",
+        "long | half whole",
+    ];
+    assert_eq!(lines, expected);
+}
+
+#[test]
+fn a_line_without_end_is_shown_in_pieces_and_logged_as_it_is() {
+    let dir = scratch();
+    let outcome = tool()
+        .args(["--output=prefix", "--variants", "a", "--log-dir"])
+        .arg(dir.path())
+        .args(["sh", "-c", "head -c 1000000 /dev/zero | tr '\\0' x"])
+        .run()
+        .expect(0);
+    let shown: usize = outcome
+        .stdout
+        .lines()
+        .map(|line| line.len() - "a | ".len())
+        .sum();
+    assert_eq!(shown, 1_000_000);
+    let log = fs::metadata(dir.path().join("build-a.log")).unwrap();
+    assert_eq!(log.len(), 1_000_000);
+}
+
+#[test]
+fn quiet_shows_nothing_and_logs_all() {
+    let dir = scratch();
+    let outcome = tool()
+        .args(["--output=quiet", "--variants", "a", "--log-dir"])
+        .arg(dir.path())
+        .args(["echo", "x"])
+        .run()
+        .expect(0);
+    assert_eq!((&*outcome.stdout, &*outcome.stderr), ("", ""));
+    let log = fs::read_to_string(dir.path().join("build-a.log")).unwrap();
+    assert_eq!(log, "x\n");
+}
+
+#[test]
+fn much_output_takes_no_memory_and_arrives_whole() {
+    const EACH: usize = 64 << 20;
+    let dir = scratch();
+    let go = Gate::new(dir.path(), "go");
+    // The last one waits, so that py-foreach can be looked at when the rest has passed through it.
+    let text =
+        format!(r#"head -c {EACH} /dev/zero; test $MULTIBUILD_ID != d || read x < "$GATES/go""#);
+    let mut command = tool()
+        .args(["-j2", "--variants", "a b c d", "--log-dir"])
+        .arg(dir.path())
+        .env("GATES", dir.path())
+        .args(["sh", "-c", &text])
+        .into_command();
+    let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
+    let mut shown = child.stdout.take().unwrap();
+    let copied = std::io::copy(
+        &mut (&mut shown).take(4 * EACH as u64),
+        &mut std::io::sink(),
+    );
+    assert_eq!(copied.unwrap(), 4 * EACH as u64);
+    let status = fs::read_to_string(format!("/proc/{}/status", child.id())).unwrap();
+    let peak = status
+        .lines()
+        .find_map(|line| line.strip_prefix("VmHWM:"))
+        .unwrap();
+    let peak: u64 = peak.trim().strip_suffix(" kB").unwrap().parse().unwrap();
+    go.open(1);
+    assert!(child.wait().unwrap().success());
+    assert!(peak < 32 << 10, "py-foreach took {peak} KiB");
+}
+
+#[test]
+fn when_our_reader_goes_we_end_what_runs_and_fail() {
+    let dir = scratch();
+    let text = "echo begins; test $MULTIBUILD_ID = a || echo more; sleep 1000";
+    let mut command = tool()
+        .args(["-j2", "--variants", "a b c"])
+        .env(MARK, dir.path())
+        .args(["sh", "-c", text])
+        .into_command();
+    let mut child = command
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut reader = BufReader::new(child.stdout.take().unwrap());
+    let mut line = String::new();
+    reader.read_line(&mut line).unwrap();
+    assert_eq!(line, "begins\n");
+    // Nothing is written any more: that the reader is gone has to be noticed by itself.
+    drop(reader);
+    let outcome = child.wait_with_output().unwrap();
+    assert_eq!(outcome.status.code(), Some(125));
+    let stderr = String::from_utf8(outcome.stderr).unwrap();
+    assert!(
+        stderr.contains("py-foreach: c: was not started\n"),
+        "{stderr}"
+    );
+    assert!(
+        stderr.ends_with("py-foreach: write standard output: broken pipe\n"),
+        "{stderr}"
+    );
+    assert_eq!(marked(dir.path().to_str().unwrap()), []);
+}
+
+#[test]
+fn when_the_reader_of_records_goes_we_end_too() {
+    let Some(pythons) = pythons::newest("when_the_reader_of_records_goes_we_end_too", 1) else {
+        return;
+    };
+    let dir = scratch();
+    let ready = Gate::new(dir.path(), "ready");
+    let mut command = tool()
+        .arg("-i")
+        .arg(&pythons[0].path)
+        .arg("--images")
+        .arg(dir.path().join("images"))
+        .env("GATES", dir.path())
+        .args(["sh", "-c", r#"echo > "$GATES/ready"; sleep 1000"#])
+        .into_command();
+    let mut child = command
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    ready.line();
+    drop(child.stdout.take());
+    assert_eq!(child.wait().unwrap().code(), Some(125));
+}

@@ -1,0 +1,275 @@
+//! The pool that we were given: nothing beyond it, everything given back, and what is no pool.
+
+use std::fs;
+use std::io::{Read, Write};
+use std::path::PathBuf;
+use std::process::Command;
+
+use rustix::process::Signal;
+use test_support::Outcome;
+
+use crate::gate::{Gate, until};
+use crate::pool::Work;
+use crate::running::Running;
+use crate::tool;
+
+/// A make with `slots` that runs py-foreach beside a recipe of its own, which waits for a gate.
+fn below_make(work: &Work, slots: &str, ours: &str) -> Running {
+    let outer =
+        format!("all: ours theirs\nours:\n\t+@$(FOREACH) {ours}\ntheirs:\n\t@read x < idle\n");
+    fs::write(work.path().join("Outer"), outer).unwrap();
+    let mut command = work.tool().into_command();
+    let program = command.get_program().to_owned();
+    let mut make = Command::new("make");
+    make.args(["--no-print-directory", slots, "-f", "Outer"]);
+    make.current_dir(work.path()).env("FOREACH", program);
+    for (name, value) in command.get_envs() {
+        match value {
+            Some(value) => make.env(name, value),
+            None => make.env_remove(name),
+        };
+    }
+    drop(command.arg("unused"));
+    Running::start_command(make)
+}
+
+/// make says so when it has not all its tokens at the end.
+#[track_caller]
+fn all_came_back(outcome: &Outcome) {
+    assert!(!outcome.stderr.contains("INTERNAL"), "{}", outcome.stderr);
+    assert!(!outcome.stderr.contains("lost"), "{}", outcome.stderr);
+}
+
+#[test]
+fn below_an_outer_make_its_slots_are_all_there_are() {
+    for slots in [2, 5] {
+        let work = Work::new();
+        let idle = Gate::new(work.path(), "idle");
+        let run = below_make(&work, &format!("-j{slots}"), "--variants 'a b c' make");
+        // One is with make's own recipe.
+        work.works(slots - 1);
+        work.one_by_one(2);
+        idle.open(1);
+        work.works(1);
+        work.finish();
+        all_came_back(&run.end().expect(0));
+    }
+}
+
+#[test]
+fn an_idle_one_keeps_nothing_from_the_outer_make() {
+    let work = Work::new();
+    let idle = Gate::new(work.path(), "idle");
+    let wait = Gate::new(work.path(), "wait");
+    // The one implementation has a make that has nothing to do but wait for one recipe: it would take
+    // more slots if it had use for them.
+    fs::write(
+        work.path().join("Lazy"),
+        "all:\n\t@echo > lazy; read x < wait\n",
+    )
+    .unwrap();
+    let lazy = Gate::new(work.path(), "lazy");
+    let outer = "all: ours theirs\nours:\n\t+@$(FOREACH) --variants a make -f Lazy\n\
+                 theirs:\n\t@read x < idle; $(MAKE)\n";
+    fs::write(work.path().join("Outer2"), outer).unwrap();
+    let tool = work.tool().into_command();
+    let mut make = Command::new("make");
+    make.args(["--no-print-directory", "-j4", "-f", "Outer2"]);
+    make.current_dir(work.path())
+        .env("FOREACH", tool.get_program());
+    for (name, value) in tool.get_envs() {
+        match value {
+            Some(value) => make.env(name, value),
+            None => make.env_remove(name),
+        };
+    }
+    let run = Running::start_command(make);
+    lazy.line();
+    idle.open(1);
+    // make's own sub-make has three of the four.
+    work.works(3);
+    wait.open(1);
+    work.works(1);
+    work.finish();
+    all_came_back(&run.end().expect(0));
+}
+
+#[test]
+fn py_foreach_below_py_foreach_shares_the_pool() {
+    let work = Work::new();
+    let inner = tool().into_command();
+    let inner = inner.get_program().to_str().unwrap();
+    let run = work.tool().args([
+        "-j5",
+        "--variants",
+        "a b",
+        inner,
+        "--variants",
+        "x y",
+        "make",
+    ]);
+    let run = Running::start(run);
+    work.works(5);
+    work.one_by_one(4);
+    work.finish();
+    let outcome = run.end().expect(0);
+    assert!(!outcome.stderr.contains("lost"), "{}", outcome.stderr);
+}
+
+/// A pool with distinct tokens, which a test made.
+struct Given {
+    path: PathBuf,
+    file: fs::File,
+}
+
+impl Given {
+    fn new(work: &Work, tokens: &[u8]) -> Self {
+        let path = work.path().join("given");
+        assert!(
+            Command::new("mkfifo")
+                .arg(&path)
+                .status()
+                .unwrap()
+                .success()
+        );
+        let mut file = fs::File::options()
+            .read(true)
+            .write(true)
+            .open(&path)
+            .unwrap();
+        file.write_all(tokens).unwrap();
+        Self { path, file }
+    }
+
+    fn flags(&self) -> String {
+        format!(" -j9 --jobserver-auth=fifo:{}", self.path.display())
+    }
+
+    fn tokens(mut self) -> String {
+        self.file.write_all(b".").unwrap();
+        let mut all = vec![0; 64];
+        let n = self.file.read(&mut all).unwrap();
+        let mut all = all[..n].to_vec();
+        all.sort_unstable();
+        String::from_utf8(all).unwrap()
+    }
+}
+
+#[test]
+fn the_same_bytes_go_back_on_every_path_out() {
+    for how in ["well", "badly", "by TERM", "by INT twice"] {
+        let work = Work::new();
+        let given = Given::new(&work, b"abcd");
+        let run = work
+            .tool()
+            .env("MAKEFLAGS", given.flags())
+            .args(["--variants", "a b c", "make"]);
+        let run = Running::start(run);
+        work.works(5);
+        match how {
+            "well" => work.finish(),
+            "badly" => {
+                fs::write(work.path().join("unit"), "#!/bin/sh\nexit 1\n").unwrap();
+                work.finish();
+            }
+            "by TERM" => run.signal(Signal::TERM),
+            _ => {
+                run.signal(Signal::INT);
+                run.signal(Signal::INT);
+            }
+        }
+        let outcome = run.end();
+        match how {
+            "well" => assert_eq!(outcome.status, Some(0)),
+            "badly" => assert_eq!(outcome.status, Some(2)),
+            "by TERM" => assert_eq!(outcome.signal, Some(15)),
+            _ => assert_eq!(outcome.signal, Some(2)),
+        }
+        assert_eq!(given.tokens(), ".abcd", "{how}: {}", outcome.stderr);
+    }
+}
+
+#[test]
+fn when_nothing_runs_on_that_could_use_them_tokens_go_back_at_once() {
+    let work = Work::new();
+    let given = Given::new(&work, b"abcd");
+    let (started, wait) = (
+        Gate::new(work.path(), "started"),
+        Gate::new(work.path(), "wait"),
+    );
+    let text = "echo > started; test $MULTIBUILD_ID != a || read x < wait";
+    let run = work.tool().env("MAKEFLAGS", given.flags()).args([
+        "--variants",
+        "a b c d",
+        "sh",
+        "-c",
+        text,
+    ]);
+    let run = Running::start(run);
+    started.lines(4);
+    // One runs on, with our own slot: all four are back.
+    until("the tokens are back", || {
+        rustix::io::ioctl_fionread(&given.file).unwrap() == 4
+    });
+    wait.open(1);
+    run.end().expect(0);
+    assert_eq!(given.tokens(), ".abcd");
+}
+
+#[test]
+fn what_is_no_pool_is_said_once_and_done_without() {
+    let work = Work::new();
+    let file = work.path().join("data");
+    fs::write(&file, "data\n").unwrap();
+    for (flags, what) in [
+        (
+            " -j4 --jobserver-auth=63,64",
+            "open /proc/self/fd/63: no such file or directory",
+        ),
+        (
+            " -j4 --jobserver-auth=fifo:/nonexistent/pool",
+            "open /nonexistent/pool: no such file",
+        ),
+        (
+            &*format!(" -j4 --jobserver-auth=fifo:{}", file.display()),
+            "is no pipe and no fifo",
+        ),
+        (" -j4 --jobserver-auth=0,0", "is no pipe and no fifo"),
+    ] {
+        let mut command = work
+            .tool()
+            .env("MAKEFLAGS", flags)
+            .args(["--variants", "a b", "true"])
+            .into_command();
+        let done = command.stdin(std::process::Stdio::null()).output().unwrap();
+        let stderr = String::from_utf8(done.stderr).unwrap();
+        assert!(done.status.success(), "{stderr}");
+        assert_eq!(stderr.lines().count(), 1, "{stderr}");
+        assert!(stderr.starts_with("py-foreach: the pool of MAKEFLAGS cannot be used (open "));
+        assert!(stderr.contains(what), "{stderr}");
+    }
+    assert_eq!(fs::read_to_string(&file).unwrap(), "data\n");
+    // A pool that is switched off is none, and nothing to talk about.
+    let outcome = work
+        .tool()
+        .env("MAKEFLAGS", " -j4 --jobserver-auth=-2,-2")
+        .args(["--variants", "a b", "true"])
+        .run()
+        .expect(0);
+    assert_eq!(outcome.stderr, "");
+}
+
+#[test]
+fn an_explicit_number_makes_a_pool_of_its_own() {
+    let work = Work::new();
+    let given = Given::new(&work, b"abcd");
+    let run = work
+        .tool()
+        .env("MAKEFLAGS", given.flags())
+        .args(["-j2", "--variants", "a", "make"]);
+    let run = Running::start(run);
+    work.works(2);
+    work.finish();
+    run.end().expect(0);
+    assert_eq!(given.tokens(), ".abcd");
+}

@@ -1,0 +1,146 @@
+//! A job's tree: daemons, killed supervisors, and what the jobs are given to read.
+
+use std::fs;
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal, kill_process};
+use test_support::scratch;
+
+use crate::gate::{Gate, lives, until};
+use crate::running::{MARK, Running, marked};
+use crate::tool;
+
+fn kill(pid: i32) {
+    kill_process(Pid::from_raw(pid).unwrap(), Signal::KILL).unwrap();
+}
+
+#[test]
+fn a_daemon_is_named_and_left_alone() {
+    let dir = scratch();
+    let pids = Gate::new(dir.path(), "pids");
+    let text = r#"echo built; setsid sh -c 'exec >/dev/null 2>&1; echo $$ > "$GATES/pids"; exec sleep 1000' &
+        read x < "$GATES/go""#;
+    let go = Gate::new(dir.path(), "go");
+    let run = tool()
+        .args(["--variants", "a"])
+        .env("GATES", dir.path())
+        .args(["sh", "-c", text]);
+    let run = Running::start(run);
+    let daemon = pids.line().parse().unwrap();
+    let begun = Instant::now();
+    go.open(1);
+    let outcome = run.end().expect(0);
+    assert!(
+        begun.elapsed() < Duration::from_millis(1500),
+        "it does not wait for a daemon"
+    );
+    assert!(lives(daemon), "the daemon is left alone");
+    kill(daemon);
+    assert_eq!(outcome.stdout, "built\n");
+    assert_eq!(
+        outcome.stderr,
+        format!("py-foreach: a: left running: sleep ({daemon})\n")
+    );
+}
+
+#[test]
+fn a_daemon_that_holds_the_output_does_not_hang_us() {
+    let dir = scratch();
+    let pids = Gate::new(dir.path(), "pids");
+    let text = r#"setsid sh -c 'echo $$ > "$GATES/pids"; exec sleep 1000' & echo built"#;
+    let run = tool()
+        .args(["--variants", "a"])
+        .env("GATES", dir.path())
+        .args(["sh", "-c", text]);
+    let run = Running::start(run);
+    let daemon = pids.line().parse().unwrap();
+    let outcome = run.end().expect(0);
+    assert!(lives(daemon));
+    kill(daemon);
+    assert_eq!(outcome.stdout, "built\n");
+    assert_eq!(
+        outcome.stderr,
+        format!(
+            "py-foreach: a: left running: sleep ({daemon})\n\
+             py-foreach: a: what these still print is in no log\n"
+        )
+    );
+}
+
+#[test]
+fn what_a_background_process_prints_in_time_is_in_the_log() {
+    let dir = scratch();
+    let (ready, go) = (Gate::new(dir.path(), "ready"), Gate::new(dir.path(), "go"));
+    let text = r#"echo early; (echo > "$GATES/ready"; read x < "$GATES/go"; echo late) &"#;
+    let run = tool()
+        .args(["--variants", "a"])
+        .env("GATES", dir.path())
+        .args(["sh", "-c", text]);
+    let run = Running::start(run);
+    ready.line();
+    go.open(1);
+    assert_eq!(run.end().expect(0).stdout, "early\nlate\n");
+}
+
+#[test]
+fn a_killed_supervisor_is_said_and_its_tree_ended() {
+    let dir = scratch();
+    let ready = Gate::new(dir.path(), "ready");
+    let go = Gate::new(dir.path(), "go");
+    let text = r#"case $MULTIBUILD_ID in
+        a) setsid sh -c 'echo $PPID > "$GATES/ready"; exec sleep 1000' & wait;;
+        b) read x < "$GATES/go"; echo fine;; esac"#;
+    let run = tool()
+        .args(["-j2", "--variants", "a b"])
+        .env("GATES", dir.path())
+        .env(MARK, dir.path())
+        .args(["sh", "-c", text]);
+    let run = Running::start(run);
+    let shell: i32 = ready.line().parse().unwrap();
+    kill(parent(shell));
+    let mark = dir.path().to_str().unwrap();
+    // Left are py-foreach itself, and job b with its supervisor.
+    until("the tree of a ends", || marked(mark).len() == 3);
+    go.open(1);
+    let outcome = run.end().expect(125);
+    assert_eq!(outcome.stdout, "fine\n");
+    let said = "py-foreach: a: supervise a: the supervisor was killed\n";
+    assert!(outcome.stderr.starts_with(said), "{}", outcome.stderr);
+    assert_eq!(marked(mark), []);
+}
+
+fn parent(pid: i32) -> i32 {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
+    let rest = stat.rsplit(") ").next().unwrap();
+    rest.split(' ').nth(1).unwrap().parse().unwrap()
+}
+
+#[test]
+fn a_job_has_nothing_to_read_and_its_own_group() {
+    let text = "readlink /proc/self/fd/0; ps -o pgid= -p $$ | tr -d ' '; echo $$";
+    let outcome = tool()
+        .args(["--variants", "a", "sh", "-c", text])
+        .stdin("not for the job")
+        .run()
+        .expect(0);
+    let lines: Vec<_> = outcome.stdout.lines().collect();
+    assert_eq!(lines[0], "/dev/null");
+    assert_eq!(lines[1], lines[2]);
+}
+
+#[test]
+fn descriptors_that_we_were_given_reach_the_job() {
+    let outcome = std::process::Command::new("sh")
+        .args([
+            "-c",
+            r#"exec 7<<E
+seven
+E
+exec "$1" -q --variants a sh -c 'cat <&7'"#,
+            "sh",
+        ])
+        .arg(env!("CARGO_BIN_EXE_py-foreach"))
+        .output()
+        .unwrap();
+    assert_eq!(String::from_utf8_lossy(&outcome.stdout), "seven\n");
+}

@@ -1,0 +1,110 @@
+//! A py-foreach that runs while the test does something to it.
+
+use std::fs;
+use std::io::Read;
+use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::process::{Child, Command, Stdio};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal, kill_process, kill_process_group};
+use test_support::{Outcome, Tool};
+
+use crate::gate::{PATIENCE, lives};
+
+/// A run under way. Dropping it kills it.
+#[derive(Debug)]
+pub(crate) struct Running {
+    child: Child,
+    stdout: Option<JoinHandle<String>>,
+    stderr: Option<JoinHandle<String>>,
+}
+
+impl Running {
+    /// Starts `tool`; both its streams are read all the time.
+    pub(crate) fn start(tool: Tool) -> Self {
+        Self::start_command(tool.into_command())
+    }
+
+    pub(crate) fn start_command(mut command: Command) -> Self {
+        let mut child = command
+            .process_group(0)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("the tool starts");
+        let stdout = child.stdout.take().map(gather);
+        let stderr = child.stderr.take().map(gather);
+        Self {
+            child,
+            stdout,
+            stderr,
+        }
+    }
+
+    pub(crate) fn pid(&self) -> i32 {
+        i32::try_from(self.child.id()).unwrap()
+    }
+
+    /// Sends a signal to the tool alone.
+    pub(crate) fn signal(&self, signal: Signal) {
+        kill_process(Pid::from_child(&self.child), signal).unwrap();
+    }
+
+    /// Waits for the end, which must come in time.
+    #[track_caller]
+    pub(crate) fn end(mut self) -> Outcome {
+        let begun = Instant::now();
+        let status = loop {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                break status;
+            }
+            if begun.elapsed() > PATIENCE {
+                let tree = Command::new("ps").args(["-ef", "--forest"]).output();
+                let tree = tree.map(|out| String::from_utf8_lossy(&out.stdout).into_owned());
+                panic!("{} does not end:\n{}", self.pid(), tree.unwrap_or_default());
+            }
+            std::thread::sleep(Duration::from_millis(2));
+        };
+        Outcome {
+            status: status.code(),
+            signal: status.signal(),
+            stdout: self.stdout.take().unwrap().join().unwrap(),
+            stderr: self.stderr.take().unwrap().join().unwrap(),
+        }
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        if self.child.try_wait().is_ok_and(|status| status.is_none()) {
+            let _gone = kill_process_group(Pid::from_child(&self.child), Signal::KILL);
+            let _gone = self.child.wait();
+        }
+    }
+}
+
+fn gather(mut stream: impl Read + Send + 'static) -> JoinHandle<String> {
+    std::thread::spawn(move || {
+        let mut bytes = Vec::new();
+        stream.read_to_end(&mut bytes).unwrap();
+        String::from_utf8_lossy(&bytes).into_owned()
+    })
+}
+
+/// The processes whose environment holds `MARK=value`, which a test gives to its tool alone.
+pub(crate) fn marked(value: &str) -> Vec<i32> {
+    let wanted = format!("{MARK}={value}");
+    let entries = fs::read_dir("/proc").unwrap().flatten();
+    let pids = entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
+    pids.filter(|pid| {
+        let environment = fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
+        let mut pairs = environment.split(|&byte| byte == 0);
+        pairs.any(|pair| pair == wanted.as_bytes()) && lives(*pid)
+    })
+    .collect()
+}
+
+/// The variable that [`marked`] looks for.
+pub(crate) const MARK: &str = "PY_FOREACH_TEST";

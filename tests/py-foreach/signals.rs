@@ -1,0 +1,282 @@
+//! Signals to py-foreach: nothing is left, and it dies by the same signal.
+
+use std::fs;
+use std::io::{BufRead, BufReader};
+use std::os::unix::process::CommandExt;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use rustix::process::Signal;
+use test_support::{Tool, pythons, scratch};
+
+use crate::gate::{Gate, until};
+use crate::running::{MARK, Running, marked};
+use crate::tool;
+
+/// A job that says that it is there, with a grandchild in a session of its own, and stays.
+const STAYS: &str = r#"setsid sh -c 'echo "$MULTIBUILD_ID" > "$GATES/ready"; sleep 1000' & wait"#;
+
+/// Runs `script` for `a b c`, its temporary things in `dir`, its processes marked with `dir`.
+fn script(dir: &Path, options: &[&str], script: &str) -> Tool {
+    tool()
+        .args(["--variants", "a b c"])
+        .args(options)
+        .env("GATES", dir)
+        .env("TMPDIR", dir.join("tmp"))
+        .env(MARK, dir)
+        .args(["sh", "-c", script])
+}
+
+/// Nothing runs on, and nothing but logs is left.
+#[track_caller]
+fn nothing_is_left(dir: &Path) {
+    let left: Vec<_> = marked(dir.to_str().unwrap())
+        .into_iter()
+        .map(|pid| (pid, fs::read_to_string(format!("/proc/{pid}/stat"))))
+        .collect();
+    assert!(left.is_empty(), "processes are left: {left:?}");
+    let left = fs::read_dir(dir.join("tmp")).unwrap();
+    let left = left.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    let left: Vec<_> = left
+        .filter(|name| !name.starts_with("py-foreach-logs-"))
+        .collect();
+    assert_eq!(left, Vec::<String>::new(), "temporary things are left");
+}
+
+fn room() -> tempfile::TempDir {
+    let dir = scratch();
+    fs::create_dir(dir.path().join("tmp")).unwrap();
+    dir
+}
+
+#[test]
+fn each_signal_ends_the_trees_and_then_us() {
+    for signal in [Signal::INT, Signal::TERM, Signal::HUP, Signal::QUIT] {
+        let dir = room();
+        let ready = Gate::new(dir.path(), "ready");
+        let run = Running::start(script(dir.path(), &["-j2"], STAYS));
+        ready.lines(2);
+        run.signal(signal);
+        let outcome = run.end();
+        assert_eq!(outcome.signal, Some(signal.as_raw()), "{}", outcome.stderr);
+        assert!(outcome.stderr.contains("py-foreach: c: was not started"));
+        nothing_is_left(dir.path());
+    }
+}
+
+#[test]
+fn a_signal_while_one_has_ended_and_its_output_waits() {
+    let dir = room();
+    let ready = Gate::new(dir.path(), "ready");
+    let text = format!("case $MULTIBUILD_ID in b) echo x; echo > $GATES/ready;; *) {STAYS};; esac");
+    let run = Running::start(script(dir.path(), &["-j3"], &text));
+    ready.lines(3);
+    run.signal(Signal::TERM);
+    assert_eq!(run.end().signal, Some(Signal::TERM.as_raw()));
+    nothing_is_left(dir.path());
+}
+
+#[test]
+fn a_signal_while_nobody_takes_our_output() {
+    let dir = room();
+    let ready = Gate::new(dir.path(), "ready");
+    let text = r#"head -c 1000000 /dev/zero; echo > "$GATES/ready"; sleep 1000"#;
+    let (reader, writer) = rustix::pipe::pipe().unwrap();
+    let mut command = script(dir.path(), &["-j1"], text).into_command();
+    let mut child = command.process_group(0).stdout(writer).spawn().unwrap();
+    drop(command);
+    ready.line();
+    let pid = rustix::process::Pid::from_child(&child);
+    rustix::process::kill_process(pid, Signal::TERM).unwrap();
+    // The jobs end at once; what they printed is still to be had.
+    until("the job ends", || {
+        marked(dir.path().to_str().unwrap()).len() == 1
+    });
+    let mut shown = Vec::new();
+    std::io::Read::read_to_end(&mut fs::File::from(reader), &mut shown).unwrap();
+    assert_eq!(shown.len(), 1_000_000);
+    let status = child.wait().unwrap();
+    assert_eq!(
+        std::os::unix::process::ExitStatusExt::signal(&status),
+        Some(15)
+    );
+    nothing_is_left(dir.path());
+}
+
+#[test]
+fn a_signal_while_pythons_are_looked_for() {
+    let dir = room();
+    let ready = Gate::new(dir.path(), "ready");
+    let python = dir.path().join("python3.12");
+    fs::write(
+        &python,
+        "#!/bin/sh\necho > \"$GATES/ready\"\nexec sleep 1000\n",
+    )
+    .unwrap();
+    fs::set_permissions(&python, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    let run = tool()
+        .arg("-i")
+        .arg(&python)
+        .arg("true")
+        .env("GATES", dir.path())
+        .env("TMPDIR", dir.path().join("tmp"));
+    let run = Running::start(run);
+    ready.line();
+    run.signal(Signal::INT);
+    assert_eq!(run.end().signal, Some(Signal::INT.as_raw()));
+    nothing_is_left(dir.path());
+}
+
+#[test]
+fn a_second_interrupt_kills() {
+    let dir = room();
+    let ready = Gate::new(dir.path(), "ready");
+    let text = r#"trap "" INT TERM; echo > "$GATES/ready"; sleep 1000"#;
+    let run = Running::start(script(dir.path(), &["-j3", "--grace=1h"], text));
+    ready.lines(3);
+    let all = || marked(dir.path().to_str().unwrap()).len() == 1 + 3 * 3;
+    until("each has a supervisor, a shell and a sleep", all);
+    run.signal(Signal::INT);
+    // It is heard when the jobs that obey would have ended; these do not.
+    until("the signal is heard", || handled(run.pid(), Signal::INT));
+    assert!(all(), "they ignore it");
+    run.signal(Signal::INT);
+    assert_eq!(run.end().signal, Some(Signal::INT.as_raw()));
+    nothing_is_left(dir.path());
+}
+
+/// No `signal` is pending for `pid`.
+fn handled(pid: i32, signal: Signal) -> bool {
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
+    let pending = status
+        .lines()
+        .find_map(|line| line.strip_prefix("ShdPnd:"))
+        .unwrap();
+    let pending = u64::from_str_radix(pending.trim(), 16).unwrap();
+    pending & (1 << (signal.as_raw() - 1)) == 0
+}
+
+#[test]
+fn what_was_ignored_stays_ignored() {
+    let dir = room();
+    let (ready, go) = (Gate::new(dir.path(), "ready"), Gate::new(dir.path(), "go"));
+    let text = r#"kill -HUP $$; echo > "$GATES/ready"; read x < "$GATES/go""#;
+    let tool = script(dir.path(), &["-j3"], text).into_command();
+    let mut nohup = Command::new("sh");
+    nohup
+        .args(["-c", r#"trap "" HUP; exec "$@""#, "sh"])
+        .arg(tool.get_program());
+    nohup.args(tool.get_args());
+    for (name, value) in tool.get_envs() {
+        match value {
+            Some(value) => nohup.env(name, value),
+            None => nohup.env_remove(name),
+        };
+    }
+    let run = Running::start_command(nohup);
+    ready.lines(3);
+    run.signal(Signal::HUP);
+    go.open(3);
+    run.end().expect(0);
+    nothing_is_left(dir.path());
+}
+
+#[test]
+fn stop_and_continue_reach_the_jobs() {
+    let dir = room();
+    let (ready, go) = (Gate::new(dir.path(), "ready"), Gate::new(dir.path(), "go"));
+    let text = r#"echo $$ > "$GATES/ready"; read x < "$GATES/go""#;
+    let run = Running::start(script(dir.path(), &["-j3"], text));
+    let jobs: Vec<i32> = ready
+        .lines(3)
+        .iter()
+        .map(|pid| pid.parse().unwrap())
+        .collect();
+    run.signal(Signal::TSTP);
+    until("all are stopped", || {
+        jobs.iter()
+            .chain([&run.pid()])
+            .all(|&pid| state(pid) == 'T')
+    });
+    run.signal(Signal::CONT);
+    until("all go on", || {
+        jobs.iter()
+            .chain([&run.pid()])
+            .all(|&pid| state(pid) != 'T')
+    });
+    go.open(3);
+    run.end().expect(0);
+}
+
+fn state(pid: i32) -> char {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
+    stat.rsplit(") ").next().unwrap().chars().next().unwrap()
+}
+
+#[test]
+fn when_we_are_killed_no_job_runs_on() {
+    let dir = room();
+    let ready = Gate::new(dir.path(), "ready");
+    let run = Running::start(script(dir.path(), &["-j3"], STAYS));
+    ready.lines(3);
+    run.signal(Signal::KILL);
+    assert_eq!(run.end().signal, Some(Signal::KILL.as_raw()));
+    until("the trees end", || {
+        marked(dir.path().to_str().unwrap()).is_empty()
+    });
+}
+
+#[test]
+fn the_status_is_told_when_asked_for() {
+    let dir = room();
+    let (ready, go) = (Gate::new(dir.path(), "ready"), Gate::new(dir.path(), "go"));
+    let text = r#"echo "building $MULTIBUILD_ID"; echo > "$GATES/ready"; read x < "$GATES/go""#;
+    let logs = ["--log-dir", dir.path().to_str().unwrap()];
+    let mut command = script(dir.path(), &["-j2", logs[0], logs[1]], text).into_command();
+    let mut child = command
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut said = BufReader::new(child.stderr.take().unwrap()).lines();
+    ready.lines(2);
+    until("what they printed is logged", || {
+        let log = |name| fs::read_to_string(dir.path().join(name)).unwrap_or_default();
+        log("build-a.log") == "building a\n" && log("build-b.log") == "building b\n"
+    });
+    let pid = rustix::process::Pid::from_child(&child);
+    rustix::process::kill_process(pid, Signal::USR1).unwrap();
+    for name in ["a", "b"] {
+        let line = said.next().unwrap().unwrap();
+        let expected = format!("py-foreach: {name}: runs for 0 s, printed last: building {name}");
+        assert_eq!(line, expected);
+    }
+    go.open(3);
+    assert!(child.wait().unwrap().success());
+}
+
+#[test]
+fn a_pythons_job_is_ended_like_any() {
+    let Some(pythons) = pythons::newest("a_pythons_job_is_ended_like_any", 2) else {
+        return;
+    };
+    let dir = room();
+    let ready = Gate::new(dir.path(), "ready");
+    let paths: Vec<_> = pythons.iter().map(|p| p.path.to_str().unwrap()).collect();
+    let images = dir.path().join("images");
+    let run = tool()
+        .args(["-j2", "-i", &paths.join(","), "--images"])
+        .arg(&images)
+        .env("GATES", dir.path())
+        .env("TMPDIR", dir.path().join("tmp"))
+        .env(MARK, dir.path())
+        .args(["sh", "-c", STAYS]);
+    let run = Running::start(run);
+    ready.lines(2);
+    run.signal(Signal::TERM);
+    let outcome = run.end();
+    assert_eq!(outcome.signal, Some(15));
+    // No record, and no end: whoever reads this knows that something is missing.
+    assert_eq!(outcome.stdout, "");
+    nothing_is_left(dir.path());
+}
