@@ -5,54 +5,76 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use test_support::{cannot_run_here, listing, pythons, scratch};
+use test_support::{Tool, cannot_run_here, listing, pythons, scratch};
 
 use crate::tool;
 
-/// The words that install into an image, as the first page has them.
-const PIP: [&str; 9] = [
+/// The words that install into an image by the setuptools of [`builders`]: no network is asked.
+const PIP: [&str; 11] = [
     "python",
     "-m",
     "pip",
     "install",
     "--quiet",
     "--disable-pip-version-check",
+    "--no-index",
+    "--no-build-isolation",
     "--no-deps",
     "--ignore-installed",
     "--no-compile",
 ];
 
-/// The newest `count` interpreters whose pip can get what a build needs, or nothing, which has been said.
-pub(crate) fn builders(test: &str, count: usize) -> Option<Vec<pythons::Python>> {
+/// What builds the packages, for every Python from 3.8 on.
+const SETUPTOOLS: &str = "setuptools==75.3.2";
+
+/// Interpreters and a PYTHONPATH by which they build.
+pub(crate) struct Builders {
+    pub(crate) pythons: Vec<pythons::Python>,
+    path: PathBuf,
+}
+
+impl Builders {
+    /// A py-foreach whose jobs find that setuptools.
+    fn foreach(&self) -> Tool {
+        tool().env("PYTHONPATH", &self.path)
+    }
+}
+
+/// The newest `count` interpreters, or nothing if setuptools cannot be had, which has been said.
+fn builders(test: &str, count: usize) -> Option<Builders> {
     let pythons = pythons::newest(test, count)?;
-    let target = scratch();
-    for python in &pythons {
-        let download = [
+    // Kept from one run of the tests to the next.
+    let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(SETUPTOOLS);
+    if !path.is_dir() {
+        let place = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).expect("a directory");
+        let target = place.path().join("it");
+        let install = [
             "-m",
             "pip",
-            "download",
+            "install",
             "-q",
             "--disable-pip-version-check",
-            "setuptools",
-            "-d",
+            "--no-compile",
+            "--target",
         ];
-        let got = Command::new(&python.path)
-            .args(download)
-            .arg(target.path())
+        let got = Command::new(&pythons[0].path)
+            .args(install)
+            .arg(&target)
+            .arg(SETUPTOOLS)
             .output();
         let got = got.expect("the interpreter runs");
         if !got.status.success() {
             let why = String::from_utf8_lossy(&got.stderr).into_owned();
             cannot_run_here(
                 test,
-                why.lines()
-                    .last()
-                    .unwrap_or("pip cannot download setuptools"),
+                why.lines().last().unwrap_or("pip cannot get setuptools"),
             );
             return None;
         }
+        // Whoever comes first has it; the others' is thrown away.
+        fs::rename(&target, &path).ok();
     }
-    Some(pythons)
+    Some(Builders { pythons, path })
 }
 
 /// The words of `-i` for these interpreters.
@@ -79,17 +101,19 @@ fn installed(python: &pythons::Python) -> String {
 
 #[test]
 fn a_package_is_built_for_all_at_once_and_nothing_else_is_touched() {
-    let Some(pythons) = builders("a_package_is_built_for_all_at_once", 3) else {
+    let Some(builders) = builders("a_package_is_built_for_all_at_once", 3) else {
         return;
     };
+    let pythons = &builders.pythons;
     let scratch = scratch();
     let images = scratch.path().join("images");
     let before = (
         listing(&sample()),
         pythons.iter().map(installed).collect::<Vec<_>>(),
     );
-    let run = tool()
-        .args(["-j3", "-i", &named(&pythons), "--copy-sources"])
+    let run = builders
+        .foreach()
+        .args(["-j3", "-i", &named(pythons), "--copy-sources"])
         .arg(sample())
         .arg("--images")
         .arg(&images)
@@ -102,7 +126,7 @@ fn a_package_is_built_for_all_at_once_and_nothing_else_is_touched() {
     let mut expected: Vec<String> = pythons.iter().map(record).collect();
     expected.push("end\t0".to_owned());
     assert_eq!(run.stdout.lines().collect::<Vec<_>>(), expected);
-    for python in &pythons {
+    for python in pythons {
         let image = images.join(&python.epython);
         assert!(image.join("usr/bin/greet").is_file());
         assert!(image.join("usr/share/greetings/greetings.txt").is_file());
@@ -161,9 +185,13 @@ fn the_interpreters_of_debian_install_below_usr() {
     if debians.len() < 2 || !is_debians.is_ok_and(|said| said.status.success()) {
         return cannot_run_here(test, "it needs Debian's python3 and pypy3");
     }
+    let Some(builders) = builders(test, 1) else {
+        return;
+    };
     let scratch = scratch();
     let images = scratch.path().join("images");
-    let said = tool()
+    let said = builders
+        .foreach()
         .args(["-q", "-i", &debians.join(","), "--copy-sources"])
         .arg(sample())
         .arg("--images")
@@ -220,9 +248,10 @@ fn files(root: &Path) -> BTreeSet<PathBuf> {
 #[test]
 fn make_below_setup_py_below_pip_draws_from_the_pool() {
     let test = "make_below_setup_py_below_pip_draws_from_the_pool";
-    let Some(pythons) = builders(test, 1) else {
+    let Some(builders) = builders(test, 1) else {
         return;
     };
+    let pythons = &builders.pythons;
     let source = scratch();
     let met = scratch();
     let recipe = format!(
@@ -244,14 +273,15 @@ fn make_below_setup_py_below_pip_draws_from_the_pool() {
     )
     .unwrap();
     fs::write(source.path().join("below.py"), "").unwrap();
-    let outcome = tool()
+    let outcome = builders
+        .foreach()
         .args([
             "-q",
             "-j3",
             "--memory=off",
             "--timeout=60",
             "-i",
-            &named(&pythons),
+            &named(pythons),
             "--copy-sources",
         ])
         .arg(source.path())
@@ -269,9 +299,10 @@ fn make_below_setup_py_below_pip_draws_from_the_pool() {
 #[test]
 fn packages_of_pypi_are_built_in_parallel() {
     let test = "packages_of_pypi_are_built_in_parallel";
-    let Some(pythons) = builders(test, 3) else {
+    let Some(builders) = builders(test, 3) else {
         return;
     };
+    let pythons = &builders.pythons;
     let scratch = scratch();
     let download = [
         "-m",
@@ -300,12 +331,13 @@ fn packages_of_pypi_are_built_in_parallel() {
     assert!(unpacked.success());
     let source = scratch.path().join("MarkupSafe-2.1.5");
     let before = listing(&source);
-    tool()
+    builders
+        .foreach()
         .args([
             "-q",
             "-j3",
             "-i",
-            &named(&pythons),
+            &named(pythons),
             "--images=images",
             "--copy-sources",
         ])
@@ -316,7 +348,7 @@ fn packages_of_pypi_are_built_in_parallel() {
         .run()
         .expect(0);
     assert_eq!(listing(&source), before);
-    for python in &pythons {
+    for python in pythons {
         let found = files(&scratch.path().join("images").join(&python.epython));
         let digits = python.epython.trim_start_matches("python").replace('.', "");
         let extension = format!("_speedups.cpython-{digits}");
