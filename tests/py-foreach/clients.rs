@@ -261,8 +261,18 @@ fn a_ninja_that_knows_no_pool_has_its_share() {
     ));
     in_peace(foreach(
         place.path(),
-        &["-j2", "--variants", "v", "ninja", "count"],
+        &[
+            "-j2",
+            "--report=report",
+            "--variants",
+            "v",
+            "ninja",
+            "count",
+        ],
     ));
+    let report = fs::read_to_string(place.path().join("report")).unwrap();
+    let named: String = report.split_whitespace().collect();
+    assert!(named.contains("\"without_pool\":[\"ninja\"]"), "{report}");
     assert!(most(place.path()) <= 2, "{}", most(place.path()));
 }
 

@@ -114,6 +114,12 @@ impl Plan {
             })
     }
 
+    /// The programs below the job that know no pool and had the static share, as they have noted.
+    pub(crate) fn without_pool(&self) -> Vec<&'static str> {
+        let noted = |name: &&str| self.own.within(name).is_file();
+        clients::NAMES.into_iter().filter(noted).collect()
+    }
+
     /// The environment, with everything that it names being there or not.
     pub(crate) fn variables(&self, pool: &PoolView, make: Kind) -> Variables {
         let own = &self.own;
