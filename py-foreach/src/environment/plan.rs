@@ -297,10 +297,12 @@ impl Plan {
 
     /// What the make on PATH understands; asked once for a run.
     fn kind_of_make(&self) -> Kind {
-        let path = self.shared.given.get("PATH").unwrap_or_default();
-        let make = clients::on_path(OsStr::new("make"), path, None);
-        make.map_or(Kind::Fifo, |make| {
-            clients::kind_of(&make, &self.shared.known)
+        *self.shared.make.get_or_init(|| {
+            let path = self.shared.given.get("PATH").unwrap_or_default();
+            let make = clients::on_path(OsStr::new("make"), path, None);
+            make.map_or(Kind::Fifo, |make| {
+                clients::kind_of(&make, &self.shared.known)
+            })
         })
     }
 }
