@@ -5,6 +5,7 @@ mod copying;
 mod discovery;
 mod distcc;
 mod environment;
+mod manual;
 mod packages;
 mod shell_functions;
 mod usage;

@@ -16,6 +16,7 @@ use crate::clients::{self, Client, Kind};
 use crate::copy;
 use crate::discover::Interpreter;
 use crate::job::{Ending, Launch, PoolView};
+use crate::remove;
 use crate::shell_env::Shell;
 
 /// How one job is made ready.
@@ -103,15 +104,8 @@ impl Plan {
     ///
     /// What a shell function exports stays until all jobs are done.
     pub(crate) fn collect(&self, _ending: Ending) -> Result<()> {
-        ["tmp", "home"]
-            .into_iter()
-            .map(|name| self.own.within(name))
-            .try_for_each(|path| match fs::remove_dir_all(&path) {
-                Err(cause) if cause.kind() != std::io::ErrorKind::NotFound => {
-                    Err(Error::io("remove", path, cause))
-                }
-                _ => Ok(()),
-            })
+        remove::tree(&self.own.within("tmp"))?;
+        remove::tree(&self.own.within("home"))
     }
 
     /// The programs below the job that know no pool and had the static share, as they have noted.
