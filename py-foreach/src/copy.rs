@@ -31,7 +31,9 @@ pub(crate) struct Copy<'a> {
 
 /// Makes the copy.
 pub(crate) fn make(copy: &Copy<'_>) -> Result<()> {
-    let data = fs::metadata(copy.from).map_err(|cause| Error::io("copy", copy.from, cause))?;
+    let failed = |cause: io::Error| Error::io("copy", copy.from, cause);
+    let from = fs::canonicalize(copy.from).map_err(failed)?;
+    let data = fs::metadata(&from).map_err(failed)?;
     if !data.is_dir() {
         return Err(Error::refused(
             "copy",
@@ -40,27 +42,32 @@ pub(crate) fn make(copy: &Copy<'_>) -> Result<()> {
         ));
     }
     let walk = Walk {
-        without: copy
-            .without
-            .iter()
-            .filter_map(|path| fs::metadata(path).ok())
-            .map(|d| place(&d))
-            .collect(),
+        without: copy.without.iter().map(|path| real(path)).collect(),
         reflinks: Cell::new(true),
     };
     fs::create_dir_all(copy.to).map_err(|cause| Error::io("make directory", copy.to, cause))?;
-    walk.directory(copy.from, copy.to, &data)
+    walk.directory(&from, copy.to, &data)
+}
+
+/// Where `path` is or will be, without links: a sibling may make it while we copy.
+fn real(path: &Path) -> PathBuf {
+    let real = fs::canonicalize(path).ok();
+    let of_parent = || {
+        Some(
+            fs::canonicalize(path.parent()?)
+                .ok()?
+                .join(path.file_name()?),
+        )
+    };
+    real.or_else(of_parent).unwrap_or_else(|| path.to_owned())
 }
 
 /// What lasts for the whole walk.
 struct Walk {
-    without: HashSet<(u64, u64)>,
+    /// Without links, like the paths of the walk itself.
+    without: HashSet<PathBuf>,
     /// Until the file system says that it cannot.
     reflinks: Cell<bool>,
-}
-
-fn place(data: &Metadata) -> (u64, u64) {
-    (data.dev(), data.ino())
 }
 
 impl Walk {
@@ -80,7 +87,7 @@ impl Walk {
         let data = fs::symlink_metadata(from).map_err(failed)?;
         let kind = data.file_type();
         if kind.is_dir() {
-            if self.without.contains(&place(&data)) {
+            if self.without.contains(from) {
                 return Ok(());
             }
             let made = fs::DirBuilder::new().mode(0o700).create(to);

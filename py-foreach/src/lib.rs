@@ -14,6 +14,7 @@ mod memory;
 mod output;
 mod pool;
 mod quantity;
+mod remove;
 mod report;
 mod run;
 mod rundir;

@@ -6,6 +6,8 @@ use std::path::{Path, PathBuf};
 use common::{Error, Result};
 use tempfile::TempDir;
 
+use crate::remove;
+
 /// The directory; it goes away with the run, whatever the run comes to.
 #[derive(Debug)]
 pub(crate) struct RunDir(TempDir);
@@ -27,10 +29,7 @@ impl RunDir {
 
     /// Removes it, and says so where that cannot be done.
     pub(crate) fn remove(self) -> Result<()> {
-        let path = self.0.path().to_owned();
-        self.0
-            .close()
-            .map_err(|cause| Error::io("remove", path, cause))
+        remove::tree(self.0.path())
     }
 }
 

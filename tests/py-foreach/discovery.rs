@@ -11,9 +11,9 @@ use crate::tool;
 
 /// A program that may or may not be a Python.
 fn program(path: &Path, text: &str) {
-    fs::create_dir_all(path.parent().unwrap()).unwrap();
-    fs::write(path, text).unwrap();
-    fs::set_permissions(path, fs::Permissions::from_mode(0o755)).unwrap();
+    fs::create_dir_all(path.parent().expect("a parent")).expect("its directory");
+    fs::write(path, text).expect("the program");
+    fs::set_permissions(path, fs::Permissions::from_mode(0o755)).expect("its mode");
 }
 
 /// A machine that has nothing on PATH but `bin`, and a pyenv in `home`.
@@ -158,12 +158,12 @@ fn a_python_that_hangs_is_ended_with_all_that_it_started() {
         .env("PATH", path)
         .args(["-i", "python3.4", "true"])
         .run();
-    assert!(started.elapsed() < Duration::from_secs(30));
+    assert!(started.elapsed() < Duration::from_secs(10));
     let outcome = outcome.expect(125);
     assert!(
         outcome
             .stderr
-            .contains("python3.4: did not answer within 10 seconds"),
+            .contains("python3.4: did not answer within 5 seconds"),
         "{}",
         outcome.stderr
     );

@@ -182,6 +182,34 @@ fn each_job_has_its_own_temporary_directory_and_none_is_left() {
 }
 
 #[test]
+fn directories_that_a_job_closed_are_removed_all_the_same() {
+    let scratch = scratch();
+    // Without the right of root to write everywhere; other users have it not.
+    let lowered = [
+        "setpriv",
+        "--bounding-set",
+        "-dac_override,-dac_read_search",
+    ];
+    let is_root = rustix::process::geteuid().is_root();
+    let words = if is_root {
+        lowered.as_slice()
+    } else {
+        &["env"]
+    };
+    let script = "mkdir -p $TMPDIR/a/b && touch $TMPDIR/a/b/c && chmod 555 $TMPDIR/a/b $TMPDIR/a && ! touch $TMPDIR/a/x";
+    let outcome = Tool::new(words[0])
+        .args(&words[1..])
+        .arg(env!("CARGO_BIN_EXE_py-foreach"))
+        .args(["-q", "--variants", "v", "sh", "-c", script])
+        .env("TMPDIR", scratch.path())
+        .env_remove("T")
+        .run()
+        .expect(0);
+    assert!(outcome.stderr.is_empty(), "{}", outcome.stderr);
+    assert_eq!(test_support::listing(scratch.path()), "");
+}
+
+#[test]
 fn build_directories_follow_gentoos_rules() {
     let found = environment(
         one_variant()

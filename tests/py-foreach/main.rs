@@ -1,7 +1,9 @@
 //! Black-box tests of `py-foreach`, each through the program.
 
+mod clients;
 mod copying;
 mod discovery;
+mod distcc;
 mod endings;
 mod environment;
 mod gate;
@@ -10,6 +12,7 @@ mod manual;
 mod memory;
 mod order;
 mod output;
+mod packages;
 mod pool;
 mod pool_clients;
 mod pool_given;
@@ -27,10 +30,10 @@ const NOT_OURS: [&str; 14] = [
     "MAKEFLAGS",
     "MFLAGS",
     "GNUMAKEFLAGS",
+    "CARGO_MAKEFLAGS",
     "MAKELEVEL",
     "MAKEOPTS",
     "NINJAOPTS",
-    "CARGO_MAKEFLAGS",
     "T",
     "WORKDIR",
     "BUILD_DIR",
@@ -40,7 +43,7 @@ const NOT_OURS: [&str; 14] = [
     "DIST_EXTRA_CONFIG",
 ];
 
-/// The tool under test.
+/// The tool under test, in an environment that says nothing of pools and builds.
 fn tool() -> Tool {
     let tool = Tool::new(env!("CARGO_BIN_EXE_py-foreach"));
     NOT_OURS.into_iter().fold(tool, Tool::env_remove)

@@ -10,7 +10,7 @@ use crate::tool;
 
 /// A py-foreach whose FILE holds `text`.
 fn shell(root: &Path, text: &str, options: &[&str]) -> Tool {
-    fs::write(root.join("env.bash"), text).unwrap();
+    fs::write(root.join("env.bash"), text).expect("the file of functions");
     tool()
         .args(["-q", "--shell-env"])
         .arg(root.join("env.bash"))
@@ -23,10 +23,10 @@ fn sourced(root: &Path, before: &str, after: &str) -> String {
         "{before}\nf() {{ source {}; }}\nf\n{after}",
         root.join("out").display()
     );
-    let said = Command::new("bash").args(["-c", &script]).output().unwrap();
-    let complaint = String::from_utf8(said.stderr).unwrap();
-    assert_eq!(complaint, "");
-    String::from_utf8(said.stdout).unwrap()
+    let said = Command::new("bash").args(["-c", &script]).output();
+    let said = said.expect("bash runs");
+    assert_eq!(String::from_utf8_lossy(&said.stderr), "");
+    String::from_utf8_lossy(&said.stdout).into_owned()
 }
 
 fn run(tool: Tool, root: &Path, words: &[&str]) -> Outcome {
@@ -62,7 +62,7 @@ build() { local BASHPID_OF=$BASHPID; helper "$@"; [[ $BASHPID == "$$" && $BASHPI
 fn the_jobs_own_environment_wins_over_the_files() {
     let root = scratch();
     let text = "export TMPDIR=/nowhere MULTIBUILD_ID=x; mine=kept\n\
-                build() { test -d \"$TMPDIR\" && echo $MULTIBUILD_ID $mine \"${!_py_foreach*}\"; }\n";
+                build() { test -d \"$TMPDIR\" && echo $MULTIBUILD_ID $mine ${!_py_foreach*}; }\n";
     let said = shell(root.path(), text, &["--variants", "v1"])
         .args(["build"])
         .run()

@@ -3,7 +3,7 @@
 use std::ffi::OsStr;
 use std::fs;
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -40,19 +40,23 @@ impl Kind {
     }
 }
 
-/// The first program `name` on PATH that is not the one in `scripts`.
+/// The first program `name` on PATH; behind `scripts`, where that is told and on PATH.
+///
+/// Only what comes behind may be taken: before it there may be the scripts of a py-foreach within this
+/// one, which lead here.
 pub(crate) fn on_path(name: &OsStr, path: &OsStr, scripts: Option<&Path>) -> Option<PathBuf> {
-    let identity = |path: &Path| fs::metadata(path).ok().map(|data| (data.dev(), data.ino()));
-    let own = scripts.and_then(|scripts| identity(&scripts.join(name)));
-    std::env::split_paths(path)
-        .map(|directory| directory.join(name))
-        .find(|program| {
-            let Ok(data) = fs::metadata(program) else {
-                return false;
-            };
-            let executable = data.is_file() && data.permissions().mode() & 0o111 != 0;
-            executable && own != Some((data.dev(), data.ino()))
-        })
+    let directories: Vec<PathBuf> = std::env::split_paths(path).collect();
+    let own = scripts.and_then(|scripts| directories.iter().rposition(|dir| dir == scripts));
+    let behind = own.map_or(0, |own| own + 1);
+    let programs = directories[behind..]
+        .iter()
+        .map(|directory| directory.join(name));
+    let mut others = programs.filter(|program| program.parent() != scripts);
+    others.find(|program| {
+        let executable =
+            |data: fs::Metadata| data.is_file() && data.permissions().mode() & 0o111 != 0;
+        fs::metadata(program).is_ok_and(executable)
+    })
 }
 
 /// What `program` understands: kept below `known`, else asked.
@@ -136,6 +140,35 @@ mod tests {
         ] {
             assert_eq!(kind_by_version(said), kind, "{said:?}");
         }
+    }
+
+    #[test]
+    fn what_comes_before_the_scripts_is_not_taken() {
+        let scratch = test_support::scratch();
+        let at = scratch.path().display();
+        test_support::lay(
+            scratch.path(),
+            "inner/ls 755 \"\"\nouter/ls 755 \"\"\nreal/ls 755 \"\"\n",
+        );
+        let found = |path: String, scripts: Option<&str>| {
+            let scripts = scripts.map(|name| scratch.path().join(name));
+            let found = on_path(OsStr::new("ls"), OsStr::new(&path), scripts.as_deref());
+            found.map(|path| {
+                path.strip_prefix(scratch.path())
+                    .unwrap()
+                    .display()
+                    .to_string()
+            })
+        };
+        let path = format!("{at}/inner:{at}/outer:{at}/real");
+        assert_eq!(found(path.clone(), Some("inner")).unwrap(), "outer/ls");
+        assert_eq!(found(path.clone(), Some("outer")).unwrap(), "real/ls");
+        assert_eq!(found(path, None).unwrap(), "inner/ls");
+        assert_eq!(
+            found(format!("{at}/real"), Some("outer")).unwrap(),
+            "real/ls"
+        );
+        assert_eq!(found(format!("{at}/outer"), Some("outer")), None);
     }
 
     #[test]

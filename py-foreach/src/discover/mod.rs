@@ -55,8 +55,11 @@ pub(crate) enum Wanted {
 
 /// Every Python there is.
 pub(crate) fn all(places: &Places) -> Found {
-    let names = candidates::names(places);
-    let answers = in_parallel(&names, |name| by_name(name, places));
+    all_of(&candidates::names(places), places)
+}
+
+fn all_of(names: &[Implementation], places: &Places) -> Found {
+    let answers = in_parallel(names, |name| by_name(name, places));
     let mut found = Found::default();
     for answer in answers {
         found.skipped.extend(answer.skipped);
@@ -88,7 +91,7 @@ pub(crate) fn wanted(wanted: &[Wanted], places: &Places) -> Result<Found, Vec<Er
         found.skipped.extend(answer.skipped);
     }
     if !missing.is_empty() {
-        let there = listed(&all(places));
+        let there = listed(&all_but(&missing, places));
         return Err(missing
             .into_iter()
             .map(|(one, skipped)| not_there(one, &skipped, &there))
@@ -100,6 +103,17 @@ pub(crate) fn wanted(wanted: &[Wanted], places: &Places) -> Result<Found, Vec<Er
     } else {
         Err(twice)
     }
+}
+
+/// Every Python but those that have just been asked for in vain.
+fn all_but(missing: &[(&Wanted, Vec<Skipped>)], places: &Places) -> Found {
+    let in_vain = |name: &Implementation| {
+        let asked = |one: &Wanted| matches!(one, Wanted::Name(asked) if asked == name);
+        missing.iter().any(|(one, _)| asked(one))
+    };
+    let mut names = candidates::names(places);
+    names.retain(|name| !in_vain(name));
+    all_of(&names, places)
 }
 
 /// What became of one that was looked for.

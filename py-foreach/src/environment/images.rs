@@ -30,20 +30,37 @@ pub(super) fn make(paths: &[&Path]) -> Result<(), Vec<Error>> {
 struct Made(Vec<PathBuf>);
 
 impl Made {
+    /// Makes an image, and what leads to it.
     fn make(&mut self, path: &Path) -> Result<()> {
-        match fs::create_dir(path) {
-            Ok(()) => {
-                self.0.push(path.to_owned());
-                Ok(())
-            }
-            Err(cause) if cause.kind() == io::ErrorKind::NotFound => {
-                let parent = path.parent().ok_or_else(|| failed(path, cause))?;
-                self.make(parent)?;
-                self.make(path)
-            }
-            Err(cause) if cause.kind() == io::ErrorKind::AlreadyExists => is_empty(path),
-            Err(cause) => Err(failed(path, cause)),
+        if let Some(parent) = path.parent() {
+            self.lead_to(parent)?;
         }
+        match fs::create_dir(path) {
+            Ok(()) => self.0.push(path.to_owned()),
+            Err(cause) if cause.kind() == io::ErrorKind::AlreadyExists => return is_empty(path),
+            Err(cause) => return Err(failed(path, cause)),
+        }
+        Ok(())
+    }
+
+    /// Makes a directory that may be there already.
+    fn lead_to(&mut self, path: &Path) -> Result<()> {
+        let mut made = fs::create_dir(path);
+        if made
+            .as_ref()
+            .is_err_and(|cause| cause.kind() == io::ErrorKind::NotFound)
+        {
+            if let Some(parent) = path.parent() {
+                self.lead_to(parent)?;
+                made = fs::create_dir(path);
+            }
+        }
+        match made {
+            Ok(()) => self.0.push(path.to_owned()),
+            Err(cause) if cause.kind() == io::ErrorKind::AlreadyExists => {}
+            Err(cause) => return Err(failed(path, cause)),
+        }
+        Ok(())
     }
 
     fn keep(mut self) {
@@ -120,5 +137,10 @@ mod tests {
                 .ends_with("b/python3.12: not a directory")
         );
         assert_eq!(listing(scratch.path()), before);
+        let refused = make(&[Path::new("/proc/nowhere/python3.12")]).unwrap_err();
+        assert_eq!(
+            refused[0].to_string(),
+            "make image /proc/nowhere: no such file or directory"
+        );
     }
 }

@@ -19,7 +19,7 @@ mod words;
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use common::record::Record;
 use common::{Error, Result};
@@ -51,6 +51,8 @@ pub(crate) struct Shared {
     not_sources: Vec<PathBuf>,
     isolate_home: bool,
     shell: Option<Shell>,
+    /// What the make on PATH understands, once a job has asked.
+    make: OnceLock<clients::Kind>,
     /// The names of [`clients::NAMES`] that there is a program for.
     clients: Vec<OsString>,
 }
@@ -85,6 +87,7 @@ pub(crate) fn plan(
         copy_sources: asked.copy_sources.clone(),
         not_sources,
         isolate_home: asked.isolate_home,
+        make: OnceLock::new(),
         shell,
         clients: there
             .filter(|name| clients::on_path(name, path, None).is_some())

@@ -16,6 +16,7 @@ use crate::clients::{self, Client, Kind};
 use crate::copy;
 use crate::discover::Interpreter;
 use crate::job::{Ending, Launch, PoolView};
+use crate::remove;
 use crate::shell_env::Shell;
 
 /// How one job is made ready.
@@ -103,15 +104,14 @@ impl Plan {
     ///
     /// What a shell function exports stays until all jobs are done.
     pub(crate) fn collect(&self, _ending: Ending) -> Result<()> {
-        ["tmp", "home"]
-            .into_iter()
-            .map(|name| self.own.within(name))
-            .try_for_each(|path| match fs::remove_dir_all(&path) {
-                Err(cause) if cause.kind() != std::io::ErrorKind::NotFound => {
-                    Err(Error::io("remove", path, cause))
-                }
-                _ => Ok(()),
-            })
+        remove::tree(&self.own.within("tmp"))?;
+        remove::tree(&self.own.within("home"))
+    }
+
+    /// The programs below the job that know no pool and had the static share, as they have noted.
+    pub(crate) fn without_pool(&self) -> Vec<&'static str> {
+        let noted = |name: &&str| self.own.within(name).is_file();
+        clients::NAMES.into_iter().filter(noted).collect()
     }
 
     /// The environment, with everything that it names being there or not.
@@ -291,10 +291,12 @@ impl Plan {
 
     /// What the make on PATH understands; asked once for a run.
     fn kind_of_make(&self) -> Kind {
-        let path = self.shared.given.get("PATH").unwrap_or_default();
-        let make = clients::on_path(OsStr::new("make"), path, None);
-        make.map_or(Kind::Fifo, |make| {
-            clients::kind_of(&make, &self.shared.known)
+        *self.shared.make.get_or_init(|| {
+            let path = self.shared.given.get("PATH").unwrap_or_default();
+            let make = clients::on_path(OsStr::new("make"), path, None);
+            make.map_or(Kind::Fifo, |make| {
+                clients::kind_of(&make, &self.shared.known)
+            })
         })
     }
 }

@@ -27,7 +27,7 @@ pub(crate) enum Layout {
 /// The variable that selects Debian's scheme.
 const DEBIAN_LAYOUT: &str = "DEB_PYTHON_INSTALL_LAYOUT";
 
-/// The layout of each interpreter: of Debian's, the newest CPython installs as Debian's packages do.
+/// The layout of each interpreter: of Debian's, the newest `CPython` installs as Debian's packages do.
 pub(crate) fn layouts(declared: &[Interpreter], given: &Variables) -> Vec<Layout> {
     let chosen = given.get(DEBIAN_LAYOUT).is_some();
     let is_debians = |interpreter: &Interpreter| interpreter.facts.debian.is_some();

@@ -79,6 +79,7 @@ fn one(job: &Job, finished: Option<&Finished>, share: usize) -> Value {
         .with("largest_process_bytes", finished.usage.largest)
         .with("output_bytes", finished.printed)
         .with("static_share", share)
+        .with("without_pool", job.plan.without_pool())
         .with_path("log", &finished.log)
         .with("daemons", daemons)
         .with("errors", errors)

@@ -119,7 +119,7 @@ impl Shell {
             text.push(b' ');
             text.extend_from_slice(name.variable.as_bytes());
         }
-        text.extend_from_slice(b" 2>/dev/null; builtin echo ");
+        text.extend_from_slice(b" 2>/dev/null || builtin true; builtin echo ");
         text.extend_from_slice(export::WHOLE.as_bytes());
         text.extend_from_slice(b"; } >| ");
         text.extend(quoted(file.as_os_str()));
