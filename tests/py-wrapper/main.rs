@@ -1,3 +1,4 @@
 //! Black-box tests of `py-wrapper`, each through the program.
 
 mod usage;
+mod wrap;
