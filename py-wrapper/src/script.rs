@@ -176,3 +176,6 @@ impl Head {
         .concat()
     }
 }
+
+#[cfg(test)]
+mod table;
