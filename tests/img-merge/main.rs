@@ -1,3 +1,4 @@
 //! Black-box tests of `img-merge`, each through the program.
 
+mod methods;
 mod usage;
