@@ -155,6 +155,8 @@ impl Destination {
         let root = parent.child(temporary)?;
         let xattrs = Xattrs::read(Bearer::Open(model.root.as_fd()))?;
         metadata::directory(caller, &root, &model.attributes, &xattrs)?;
+        // A later run takes these for times that DEST had, should we be killed.
+        rustix::fs::futimens(&root, &model.attributes.times())?;
         Ok(root)
     }
 

@@ -155,13 +155,12 @@ impl Sums {
             let (name, why) = (show::name(as_os(name)), cause_of(*cause));
             parts.push(format!("{name} could not be set on {count} ({why})"));
         }
+        if !self.changed() {
+            parts.insert(0, "nothing changed".to_owned());
+        }
         let images = plural(self.images.len() as u64, "image");
-        let done = if parts.is_empty() {
-            "nothing to do".to_owned()
-        } else {
-            parts.join(", ")
-        };
-        let mut line = format!("merged {images} into {}: {done}", show::path(destination));
+        let (done, into) = (parts.join(", "), show::path(destination));
+        let mut line = format!("merged {images} into {into}: {done}");
         for (count, what) in [(self.conflicts, "conflict"), (self.errors, "error")] {
             if count > 0 {
                 line.push_str("; ");
@@ -169,6 +168,11 @@ impl Sums {
             }
         }
         line
+    }
+
+    /// Whether DEST is another than before; the times of directories aside.
+    fn changed(&self) -> bool {
+        self.by.iter().sum::<u64>() + self.trees + self.directories > 0
     }
 
     pub(crate) fn object(&self, destination: &Path) -> Object {

@@ -212,6 +212,12 @@ impl Work<'_> {
         }])?;
         publish(&staging.dir, &temporary, &parent, &name, true)?;
         lock(&self.made).insert(step.place.clone(), identity);
+        self.tally.directory(|| crate::tally::Told {
+            path: step.path.clone(),
+            image: model,
+            kind: crate::fs::Kind::Directory,
+            what: crate::tally::What::MadeDirectory,
+        });
         self.done(Done::Made {
             place: step.place.clone(),
         });
