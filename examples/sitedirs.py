@@ -3,7 +3,7 @@
     PYTHON sitedirs.py DEST
 
 A package built with --prefix=/usr lies where this Python would look if /usr were its own prefix. Debian's
-Pythons look into dist-packages too. For Python 2.7 to 3.14 and PyPy.
+Pythons look into dist-packages too, which they share: that comes last. For Python 2.7 to 3.14 and PyPy.
 """
 
 import os
@@ -11,13 +11,16 @@ import sys
 import sysconfig
 
 
+SCHEMES = ("posix_prefix", "unix_prefix", "pypy", "posix_local", "unix_local", "deb_system")
+
+
 def candidates():
-    for prefix in ("/usr", "/usr/local"):
-        values = {"base": prefix, "platbase": prefix, "installed_base": prefix, "installed_platbase": prefix}
-        for name in ("purelib", "platlib"):
-            for scheme in sysconfig.get_scheme_names():
-                if scheme in ("posix_prefix", "posix_local", "deb_system", "unix_local", "pypy"):
-                    yield sysconfig.get_path(name, scheme, values)
+    known = sysconfig.get_scheme_names()
+    for scheme in [one for one in SCHEMES if one in known]:
+        for prefix in ("/usr", "/usr/local"):
+            values = {"base": prefix, "platbase": prefix, "installed_base": prefix, "installed_platbase": prefix}
+            for name in ("purelib", "platlib"):
+                yield sysconfig.get_path(name, scheme, values)
 
 
 def main(dest):

@@ -1,8 +1,25 @@
 //! `img-merge`, the library behind the program.
 //!
-//! The way of a run: `main → run → cli → values → effects`.
+//! The way of a run: `main → run → cli → values → effects`. A run is one or several
+//! [transactions](transaction); each locks DEST, makes a [plan], and [carries it out](act) or undoes it.
 
+mod act;
 mod cli;
+mod destination;
+mod failure;
+mod fs;
+mod image;
+mod journal;
+mod plan;
+mod pool;
+mod recovery;
+mod report;
+mod run;
+mod settings;
+mod staging;
+mod summary;
+mod tally;
+mod transaction;
 
 use std::ffi::OsString;
 
@@ -13,7 +30,7 @@ pub const TOOL: &str = "img-merge";
 #[must_use]
 pub fn run(words: impl IntoIterator<Item = OsString>) -> u8 {
     match cli::parse(words) {
-        Ok(_words) => common::exit::DONE,
+        Ok(settings) => run::run(&settings),
         Err(status) => status,
     }
 }

@@ -1,17 +1,140 @@
-//! The words of the command line, as clap reads them.
+//! The words of the command line, as clap reads them, and the typed options they become.
 
 use std::ffi::OsString;
+use std::path::PathBuf;
 
 use clap::Parser;
-use common::cli::Shared;
+use common::cli::{Shared, Stream};
+use common::{Error, Implementation, Result};
 
+use crate::layout::{BINDIRS, Layout, below, installed_path};
+use crate::wrapper::{self, Kind};
+
+/// Make each script of an image start the right Python
 #[derive(Debug, Parser)]
-#[command(name = "py-wrapper", version, about)]
+#[command(name = "py-wrapper", version)]
 pub(crate) struct Words {
+    /// The implementation that the image was built for
+    #[arg(
+        short,
+        long,
+        value_name = "IMPL",
+        required_unless_present = "images_from"
+    )]
+    pub(crate) r#impl: Option<Implementation>,
+
+    /// The image: the tree that an installation with DESTDIR=IMAGE left
+    #[arg(value_name = "IMAGE", conflicts_with = "images_from")]
+    #[arg(required_unless_present = "images_from")]
+    pub(crate) image: Option<PathBuf>,
+
+    #[command(flatten)]
+    pub(crate) stream: Stream,
+
+    /// What takes a script's place
+    #[arg(short, long, value_enum, default_value_t = Kind::Script, value_name = "KIND")]
+    pub(crate) kind: Kind,
+
+    /// Look into DIR (repeatable) [default: /usr/bin, /usr/sbin, /usr/local/bin]
+    #[arg(long, value_name = "DIR")]
+    bindir: Vec<PathBuf>,
+
+    /// Move scripts to DIR/EPYTHON [default: /usr/lib/python-exec]
+    #[arg(long, value_name = "DIR")]
+    scriptroot: Option<PathBuf>,
+
+    /// Gentoo Prefix: put DIR before all defaults
+    #[arg(long, value_name = "DIR")]
+    eprefix: Option<PathBuf>,
+
+    /// What links point to [default: py-exec2 in the script root]
+    #[arg(long, value_name = "FILE")]
+    dispatcher: Option<PathBuf>,
+
+    /// The interpreter of wrapped scripts, `/usr/bin/{interpreter}` for example
+    #[arg(long, value_name = "TEMPLATE")]
+    interpreter: Option<String>,
+
+    /// Wrap scripts of other implementations too
+    #[arg(long)]
+    pub(crate) force: bool,
+
+    /// Print what would be done, and do nothing
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+
+    /// Write what is done to FILE, in JSON Lines
+    #[arg(long, value_name = "FILE")]
+    pub(crate) json: Option<PathBuf>,
+
     #[command(flatten)]
     pub(crate) shared: Shared,
 }
 
 pub(crate) fn parse(words: impl IntoIterator<Item = OsString>) -> Result<Words, u8> {
     common::cli::parse(crate::TOOL, words, common::exit::FAILED)
+}
+
+impl Words {
+    /// The layout of the installed system.
+    pub(crate) fn layout(&self) -> Result<Layout> {
+        let eprefix = match &self.eprefix {
+            Some(path) if path.as_os_str().is_empty() => PathBuf::new(),
+            Some(path) => installed_path("--eprefix", path)?,
+            None => PathBuf::new(),
+        };
+        let or = |option: &str, given: &Option<PathBuf>, default: &str| match given {
+            Some(path) => installed_path(option, path),
+            None => Ok(below(&eprefix, default)),
+        };
+        let script_root = or("--scriptroot", &self.scriptroot, crate::SCRIPT_ROOT)?;
+        let dispatcher = match &self.dispatcher {
+            Some(path) => installed_path("--dispatcher", path)?,
+            None => script_root.join("py-exec2"),
+        };
+        let bindirs = if self.bindir.is_empty() {
+            BINDIRS.iter().map(|dir| below(&eprefix, dir)).collect()
+        } else {
+            let given = self.bindir.iter();
+            given
+                .map(|dir| installed_path("--bindir", dir))
+                .collect::<Result<Vec<_>>>()?
+        };
+        let layout = Layout {
+            bindirs: distinct(bindirs),
+            sysconfdir: below(&eprefix, crate::SYSCONFDIR),
+            program: below(&eprefix, "/usr/bin/py-exec"),
+            interpreter: self.template()?,
+            script_root,
+            dispatcher,
+            eprefix,
+        };
+        wrapper::fits(&layout)?;
+        Ok(layout)
+    }
+
+    fn template(&self) -> Result<Option<String>> {
+        let Some(template) = &self.interpreter else {
+            return Ok(None);
+        };
+        let refuse = |why: &str| Err(Error::refused("use --interpreter", template.as_str(), why));
+        if !template.starts_with('/') {
+            return refuse("is not an absolute path of the installed system");
+        }
+        if template.contains(char::is_control) {
+            return refuse("has a control character in it");
+        }
+        Ok(Some(template.clone()))
+    }
+}
+
+/// Each once, in the order in which they were named.
+fn distinct(paths: Vec<PathBuf>) -> Vec<PathBuf> {
+    let mut seen = Vec::new();
+    for path in paths {
+        if !seen.contains(&path) {
+            seen.push(path);
+        }
+    }
+    seen
 }

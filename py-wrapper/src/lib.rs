@@ -1,19 +1,236 @@
 //! `py-wrapper`, the library behind the program.
 //!
-//! The way of a run: `main → run → cli → values → effects`.
+//! The way of a run: `main → run → cli → values → effects`. For each image: [`image`] reads what is
+//! there, [`plan`] decides in pure code, [`apply`] does it or [`report`] prints it.
 
+mod apply;
 mod cli;
+mod image;
+mod installed;
+pub mod layout;
+pub mod plan;
+mod report;
+pub mod script;
+pub mod shebang;
+mod stream;
+pub mod wrapper;
 
 use std::ffi::OsString;
+use std::fs::File;
+use std::io::{self, BufReader, Write};
+use std::path::Path;
+
+use common::cli::Verbosity;
+use common::error::{eprint_line, report as complain};
+use common::{Error, Implementation, Interrupts, Result, exit, json};
+
+use cli::Words;
+use image::dir::Dir;
+use layout::Layout;
+use plan::{Plan, Rules};
+use wrapper::Kind;
 
 /// The tool's name in messages.
 pub const TOOL: &str = "py-wrapper";
 
+/// The script root where no option names another; set when the tools are built.
+pub(crate) const SCRIPT_ROOT: &str = match option_env!("PY_EXEC_SCRIPTROOT") {
+    Some(path) => path,
+    None => "/usr/lib/python-exec",
+};
+
+/// The directory that holds `python-exec/` with the configuration; set when the tools are built.
+pub(crate) const SYSCONFDIR: &str = match option_env!("PY_EXEC_SYSCONFDIR") {
+    Some(path) => path,
+    None => "/etc",
+};
+
+/// One image to wrap.
+pub(crate) struct Job<'a> {
+    pub(crate) implementation: &'a Implementation,
+    pub(crate) layout: &'a Layout,
+    pub(crate) kind: Kind,
+    /// `SOURCE_DATE_EPOCH`, in seconds.
+    pub(crate) epoch: Option<i64>,
+}
+
 /// Runs the tool with the words of its command line and returns its exit status.
 #[must_use]
 pub fn run(words: impl IntoIterator<Item = OsString>) -> u8 {
-    match cli::parse(words) {
-        Ok(_words) => common::exit::DONE,
-        Err(status) => status,
+    let words = match cli::parse(words) {
+        Ok(words) => words,
+        Err(status) => return status,
+    };
+    match prepare(&words) {
+        Ok(mut session) => session.run(&words),
+        Err(error) => {
+            complain(TOOL, [&error]);
+            exit::FAILED
+        }
     }
+}
+
+fn prepare(words: &Words) -> Result<Session> {
+    Ok(Session {
+        layout: words.layout()?,
+        epoch: epoch()?,
+        interrupts: Interrupts::watch()?,
+        kind: words.kind,
+        force: words.force,
+        dry_run: words.dry_run,
+        verbosity: words.shared.verbosity(),
+        json: words.json.as_deref().map(json::Lines::create).transpose()?,
+    })
+}
+
+/// A run over one image or a stream of them.
+pub(crate) struct Session {
+    layout: Layout,
+    epoch: Option<i64>,
+    interrupts: Interrupts,
+    kind: Kind,
+    force: bool,
+    dry_run: bool,
+    verbosity: Verbosity,
+    json: Option<json::Lines>,
+}
+
+impl Session {
+    fn run(&mut self, words: &Words) -> u8 {
+        let status = match (&words.stream.images_from, &words.r#impl, &words.image) {
+            (Some(source), _, _) => stream::run(self, source, words.stream.end()),
+            (None, Some(implementation), Some(image)) => self.wrap(implementation, image),
+            // clap asks for both where there is no stream.
+            _ => exit::FAILED,
+        };
+        match self.json.take().map_or(Ok(()), json::Lines::finish) {
+            Ok(()) => status,
+            Err(error) => {
+                complain(TOOL, [&error]);
+                exit::FAILED
+            }
+        }
+    }
+
+    /// Wraps one image and tells what went wrong; the status is that of this image.
+    pub(crate) fn wrap(&mut self, implementation: &Implementation, image: &Path) -> u8 {
+        let (status, errors) = match self.try_wrap(implementation, image) {
+            Ok(()) => return exit::DONE,
+            Err(failure) => failure,
+        };
+        complain(TOOL, &errors);
+        status
+    }
+
+    fn try_wrap(
+        &mut self,
+        implementation: &Implementation,
+        path: &Path,
+    ) -> Result<(), (u8, Vec<Error>)> {
+        let failed = |error: Error| (status_of(&error), vec![error]);
+        let image = Dir::image(path).map_err(failed)?;
+        let absolute =
+            std::path::absolute(path).map_err(|cause| failed(Error::io("find", path, cause)))?;
+        let survey = image::survey(&image, &self.layout, implementation).map_err(|errors| {
+            let status = errors.iter().map(status_of).max().unwrap_or(exit::FAILED);
+            (status, errors)
+        })?;
+        let rules = Rules {
+            implementation,
+            layout: &self.layout,
+            force: self.force,
+            image: &absolute,
+        };
+        let plan = plan::plan(survey, rules);
+        let refusals = plan.refusals();
+        self.tell(&plan, implementation, &absolute)
+            .map_err(|e| (exit::FAILED, vec![e]))?;
+        if !refusals.is_empty() {
+            return Err((exit::REFUSED, refusals));
+        }
+        if !self.dry_run {
+            let job = Job {
+                implementation,
+                layout: &self.layout,
+                kind: self.kind,
+                epoch: self.epoch,
+            };
+            apply::apply(&image, &plan, &job, &self.interrupts).map_err(|e| (exit::FAILED, e))?;
+        }
+        if self.verbosity > Verbosity::Quiet && !self.dry_run {
+            eprint_line(&format!(
+                "{TOOL}: {}",
+                report::summary(&plan, implementation)
+            ));
+        }
+        Ok(())
+    }
+
+    fn tell(&mut self, plan: &Plan, implementation: &Implementation, image: &Path) -> Result<()> {
+        if let Some(json) = &mut self.json {
+            for decision in &plan.decisions {
+                json.write(report::object(
+                    decision,
+                    implementation,
+                    &self.layout,
+                    image,
+                ))?;
+            }
+        }
+        let lines = plan.decisions.iter();
+        let lines = lines.map(|decision| report::line(decision, implementation, &self.layout));
+        if self.dry_run {
+            let mut out = io::stdout().lock();
+            for line in lines {
+                writeln!(out, "{implementation}: {line}")
+                    .map_err(|cause| Error::io("write", "standard output", cause))?;
+            }
+        } else if self.verbosity == Verbosity::Verbose {
+            lines.for_each(|line| eprint_line(&format!("{TOOL}: {implementation}: {line}")));
+            for linked in &plan.linked {
+                let linked = common::show::path(linked);
+                eprint_line(&format!(
+                    "{TOOL}: {implementation}: leave {linked}: a symlink"
+                ));
+            }
+            if plan.decisions.is_empty() {
+                eprint_line(&format!(
+                    "{TOOL}: {implementation}: no bin directory has anything in it"
+                ));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// What the input as found forbids is refused; what the system answers is a failure.
+fn status_of(error: &Error) -> u8 {
+    match error.errno() {
+        None => exit::REFUSED,
+        Some(_) => exit::FAILED,
+    }
+}
+
+fn epoch() -> Result<Option<i64>> {
+    const NAME: &str = "SOURCE_DATE_EPOCH";
+    let Some(value) = std::env::var_os(NAME) else {
+        return Ok(None);
+    };
+    match value.to_str().and_then(|text| text.parse().ok()) {
+        Some(seconds) => Ok(Some(seconds)),
+        None => Err(Error::refused(
+            format!("read {NAME}"),
+            value,
+            "is no number of seconds",
+        )),
+    }
+}
+
+/// Opens a stream of records: a file, or standard input for `-`.
+pub(crate) fn open_stream(source: &Path) -> Result<BufReader<Box<dyn io::Read>>> {
+    if source.as_os_str() == "-" {
+        return Ok(BufReader::new(Box::new(io::stdin())));
+    }
+    let file = File::open(source).map_err(|cause| Error::io("open", source, cause))?;
+    Ok(BufReader::new(Box::new(file)))
 }

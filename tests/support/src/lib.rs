@@ -7,7 +7,7 @@ pub mod pythons;
 pub mod tool;
 pub mod tree;
 
-pub use tool::{Outcome, Tool};
+pub use tool::{Outcome, Tool, sibling};
 pub use tree::{lay, listing};
 
 use std::path::Path;

@@ -1,0 +1,146 @@
+//! The order in which a plan is carried out.
+//!
+//! Ready first, then in place: subtrees that DEST lacks are built in the staging, so a disk that is full is
+//! found out before anything has its name. Then each directory that exists gets its names. What DEST has
+//! after all, because somebody knows no lock, is planned anew and carried out the same way.
+
+use std::collections::HashMap;
+use std::ffi::CString;
+use std::sync::Arc;
+
+use common::Error;
+use rustix::io::Errno;
+
+use super::build::{Pair, Task};
+use super::work::{Work, lock};
+use crate::failure::Failure;
+use crate::plan::{DirStep, Plan, Scan};
+use crate::settings::Method;
+use crate::staging::Staging;
+
+/// Subtrees that are built and have no place yet, by directory and name in the plan.
+pub(crate) type Built = HashMap<(usize, usize), (Arc<Staging>, CString)>;
+
+/// A subtree that is to be built, by its directory and name in the plan.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Tree {
+    pub(crate) dir: usize,
+    pub(crate) name: usize,
+    /// Why it could not be renamed, under `--method=move`.
+    pub(crate) why: Option<Errno>,
+}
+
+/// How often names may turn up late before we say that somebody plays with us.
+const ROUNDS: usize = 100;
+
+/// Does what `plan` says. After an error everything that was done is in the log of `work`.
+///
+/// The plans that were carried out come back: `plan`, and those of names that turned up late.
+pub(crate) fn carry_out(
+    work: &Work<'_>,
+    scan: &Scan<'_>,
+    plan: Plan,
+) -> Result<Vec<Plan>, Failure> {
+    work.all_names(&plan)?;
+    let mut plans = vec![plan];
+    for _ in 0..ROUNDS {
+        let late = std::mem::take(&mut *lock(&work.late));
+        if late.is_empty() {
+            for plan in &plans {
+                work.finish_dirs(plan)?;
+            }
+            work.put_modes_back()?;
+            work.check()?;
+            return Ok(plans);
+        }
+        let again = scan.again(late)?;
+        if again.is_refused() {
+            return Err(Failure::Conflicts(again.conflicts));
+        }
+        work.all_names(&again)?;
+        plans.push(again);
+    }
+    let path = &work.destination.path;
+    Err(Error::refused("merge", path, "names keep appearing in it").into())
+}
+
+/// All subtrees of the plan.
+fn trees(plan: &Plan) -> Vec<Tree> {
+    let mut trees = Vec::new();
+    for (dir, step) in plan.dirs.iter().enumerate() {
+        for (name, it) in step.names.iter().enumerate() {
+            if it.is_tree() {
+                trees.push(Tree {
+                    dir,
+                    name,
+                    why: None,
+                });
+            }
+        }
+    }
+    trees
+}
+
+impl Work<'_> {
+    fn all_names(&self, plan: &Plan) -> Result<(), Failure> {
+        self.groups.hold(&plan.anchors);
+        self.prepare(plan)?;
+        self.make_dirs(plan)?;
+        let built = match self.merge.method {
+            Method::Move => Built::new(),
+            _ => self.build_trees(plan, &trees(plan))?,
+        };
+        let not_moved = self.visit(plan, &built)?;
+        if not_moved.is_empty() {
+            return Ok(());
+        }
+        let built = self.build_trees(plan, &not_moved)?;
+        self.visit_built(plan, &built)
+    }
+
+    fn build_trees(&self, plan: &Plan, trees: &[Tree]) -> Result<Built, Failure> {
+        let mut built = Built::new();
+        let mut tasks = Vec::new();
+        let mut around: Option<(usize, Arc<Pair>)> = None;
+        for tree in trees {
+            let dir = &plan.dirs[tree.dir];
+            let step = &dir.names[tree.name];
+            let staging = self.staging_of(dir)?;
+            let same = around.take_if(|(at, pair)| {
+                (*at, pair.image, pair.why) == (tree.dir, step.image, tree.why)
+            });
+            let pair = match same {
+                Some((_, pair)) => pair,
+                None => Arc::new(Pair {
+                    image: step.image,
+                    path: dir.path.clone(),
+                    source: self.open_source(step.image, &dir.path)?,
+                    copy: staging.dir.clone(),
+                    volume: dir.volume.clone(),
+                    why: tree.why,
+                }),
+            };
+            around = Some((tree.dir, pair.clone()));
+            let top = staging.fresh();
+            built.insert((tree.dir, tree.name), (staging, top.clone()));
+            tasks.push(Task {
+                around: pair,
+                name: step.name.clone(),
+                top: Some(top),
+            });
+        }
+        drop(around);
+        tasks.reverse();
+        self.build(tasks);
+        self.check()?;
+        Ok(built)
+    }
+
+    pub(crate) fn staging_of(&self, dir: &DirStep) -> Result<Arc<Staging>, Error> {
+        let staging = self.stagings.get(&self.destination.root, &dir.volume);
+        staging.map_err(|cause| {
+            let whole = self.destination.path.join(dir.volume.as_path());
+            Error::io("make a temporary directory in", whole, cause)
+        })
+    }
+}

@@ -1,0 +1,78 @@
+//! Removes what is left of an image that was moved: its equal files, its losers, its directories.
+//!
+//! It runs after the transaction is done. What was not planned is not removed: an image that someone
+//! still writes to keeps what came late, and that is an error.
+
+use std::path::Path;
+
+use common::Error;
+use rustix::io::Errno;
+
+use super::dirs::split;
+use crate::fs::{Caller, Dir, remove};
+use crate::image::Image;
+use crate::plan::{DirStep, Plan, as_os};
+
+/// Removes from the images all names of `plan`, and then the directories. Errors do not stop it.
+pub(crate) fn consume(images: &[Image], plans: &[Plan], caller: &Caller) -> Vec<Error> {
+    let mut errors = Vec::new();
+    let mut steps: Vec<&DirStep> = plans.iter().flat_map(|plan| &plan.dirs).collect();
+    steps.sort_by(|a, b| b.path.cmp(&a.path));
+    for step in &steps {
+        for (image, attributes) in &step.images {
+            let removed = images[*image].root.beneath(&step.path).and_then(|dir| {
+                if caller.is_shut_out_of_own(attributes) {
+                    dir.set_mode(0o700)?;
+                }
+                Ok(dir)
+            });
+            match removed {
+                Ok(dir) => errors.extend(remove_names(&images[*image], &dir, step, *image)),
+                Err(cause) => errors.push(failed(&images[*image], &step.path, cause)),
+            }
+        }
+    }
+    for step in steps.iter().filter(|step| !step.again) {
+        for (image, _) in &step.images {
+            let image = &images[*image];
+            if let Err(cause) = remove_directory(image, &step.path) {
+                errors.push(failed(image, &step.path, cause));
+            }
+        }
+    }
+    errors
+}
+
+fn remove_names(image: &Image, dir: &Dir, step: &DirStep, of: usize) -> Vec<Error> {
+    let mut errors = Vec::new();
+    for name in step.names.iter().filter(|name| name.image == of) {
+        if let Err(cause) = remove::tree(dir, &name.name) {
+            errors.push(failed(image, &step.path.join(as_os(&name.name)), cause));
+        }
+    }
+    errors
+}
+
+fn remove_directory(image: &Image, path: &Path) -> Result<(), Errno> {
+    let done = if path.as_os_str().is_empty() {
+        let real = crate::destination::path_of(&image.root)?;
+        let (parent, name) = split(&real)?;
+        Dir::named(parent)?.remove_dir(&name)
+    } else {
+        let (parent, name) = split(path)?;
+        image.root.beneath(parent)?.remove_dir(&name)
+    };
+    match done {
+        Err(Errno::NOENT) => Ok(()),
+        done => done,
+    }
+}
+
+fn failed(image: &Image, path: &Path, cause: Errno) -> Error {
+    let whole = if path.as_os_str().is_empty() {
+        image.path.clone()
+    } else {
+        image.path.join(path)
+    };
+    Error::io("remove", whole, cause)
+}

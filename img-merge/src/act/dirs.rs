@@ -1,0 +1,363 @@
+//! The directories that exist on both sides: noted before they change, made where several images have
+//! them and DEST does not, and given their metadata at the end.
+
+use std::ffi::CString;
+use std::os::fd::AsFd;
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
+
+use common::Error;
+use rustix::fs::{Gid, Mode, Timespec, Uid, fchown};
+use rustix::io::Errno;
+
+use super::metadata;
+use super::publish::publish;
+use super::work::{Done, Opened, Work, lock};
+use crate::failure::Failure;
+use crate::fs::xattrs::Bearer;
+use crate::fs::{Attributes, Dir, Xattrs};
+use crate::journal::{Journal, Record, Whose, absolute};
+use crate::plan::{DirStep, Plan};
+use crate::settings::Method;
+
+impl Work<'_> {
+    /// Notes in the journal what the next run would have to put right, and opens what is shut.
+    pub(crate) fn prepare(&self, plan: &Plan) -> Result<(), Failure> {
+        if !plan.dirs.iter().any(touches) {
+            return Ok(());
+        }
+        self.start_journal(plan)?;
+        let mut records = Vec::new();
+        for step in plan.dirs.iter().filter(|step| touches(step)) {
+            self.records_of(step, &mut records);
+        }
+        self.note(&records)
+            .map_err(|cause| self.cannot_note(cause))?;
+        lock(&self.before).extend(records);
+        for step in plan.dirs.iter().filter(|step| step.adds_names()) {
+            self.open_shut(step)?;
+        }
+        Ok(())
+    }
+
+    fn start_journal(&self, plan: &Plan) -> Result<(), Failure> {
+        if self.journal.get().is_some() {
+            return Ok(());
+        }
+        let path = &self.destination.path;
+        let failed = |cause| Error::io("make a temporary directory in", path, cause);
+        if let Some(root) = plan
+            .dirs
+            .first()
+            .filter(|step| step.path.as_os_str().is_empty())
+        {
+            // The journal cannot be made before the directory is open, so this is the one thing that
+            // is noted after it was done.
+            if let Some(found) = root.found.filter(|f| self.caller.is_shut_out_of_own(f)) {
+                self.open(&self.destination.root, found, Path::new(""), None)
+                    .map_err(failed)?;
+            }
+        }
+        let staging = self.stagings.get(&self.destination.root, Path::new(""));
+        let journal = staging
+            .and_then(|staging| Journal::create(&staging.dir))
+            .map_err(failed)?;
+        // It is set once, here, before any thread is started.
+        drop(self.journal.set(journal));
+        Ok(())
+    }
+
+    fn cannot_note(&self, cause: Errno) -> Error {
+        Error::io("write the journal in", &self.destination.path, cause)
+    }
+
+    fn records_of(&self, step: &DirStep, records: &mut Vec<Record>) {
+        if step.again {
+            return;
+        }
+        if let Some(found) = step.found {
+            records.push(Record::Times {
+                of: Whose {
+                    path: step.place.clone(),
+                    identity: found.identity,
+                },
+                modified: found.modified,
+            });
+        }
+        if self.merge.method == Method::Move {
+            for (image, source) in &step.images {
+                records.push(Record::Times {
+                    of: Whose {
+                        path: absolute(&self.images[*image].path, &step.path),
+                        identity: source.identity,
+                    },
+                    modified: source.modified,
+                });
+            }
+        }
+    }
+
+    /// Opens directories of our own whose mode keeps us from changing names in them.
+    fn open_shut(&self, step: &DirStep) -> Result<(), Error> {
+        if let Some(found) = step
+            .found
+            .filter(|found| self.caller.is_shut_out_of_own(found))
+        {
+            let dir = self.destination.root.beneath(&step.place);
+            dir.and_then(|dir| self.open(&dir, found, &step.place, None))
+                .map_err(|cause| {
+                    Error::io(
+                        "open for writing",
+                        self.destination.path.join(&step.place),
+                        cause,
+                    )
+                })?;
+        }
+        if self.merge.method != Method::Move {
+            return Ok(());
+        }
+        for (image, source) in &step.images {
+            if self.caller.is_shut_out_of_own(source) {
+                let dir = self.open_source(*image, &step.path)?;
+                self.open(&dir, *source, &step.path, Some(*image))
+                    .map_err(|cause| {
+                        let whole = self.images[*image].path.join(&step.path);
+                        Error::io("open for writing", whole, cause)
+                    })?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Opens one directory of DEST, or of an image, for us.
+    pub(crate) fn open(
+        &self,
+        dir: &Dir,
+        found: Attributes,
+        path: &Path,
+        image: Option<usize>,
+    ) -> Result<(), Errno> {
+        let path = match image {
+            Some(image) => absolute(&self.images[image].path, path),
+            None => path.to_owned(),
+        };
+        let whose = Whose {
+            path,
+            identity: found.identity,
+        };
+        if lock(&self.opened)
+            .iter()
+            .any(|opened| opened.whose == whose)
+        {
+            return Ok(());
+        }
+        let mode = found.mode;
+        let record = Record::Mode {
+            of: whose.clone(),
+            mode,
+        };
+        if self.journal.get().is_some() {
+            self.note(std::slice::from_ref(&record))?;
+        }
+        lock(&self.opened).push(Opened { whose, mode });
+        dir.set_mode(mode | 0o700)
+    }
+
+    /// Makes the directories that several images have and DEST has not.
+    pub(crate) fn make_dirs(&self, plan: &Plan) -> Result<(), Failure> {
+        for step in plan.dirs.iter().filter(|step| step.found.is_none()) {
+            self.check()?;
+            let whole = self.destination.path.join(&step.place);
+            self.make_dir(step)
+                .map_err(|cause| Error::io("make", whole, cause))?;
+        }
+        Ok(())
+    }
+
+    fn make_dir(&self, step: &DirStep) -> Result<(), Errno> {
+        let root = &self.destination.root;
+        let staging = self.stagings.get(root, &step.volume)?;
+        let model = step
+            .metadata_from
+            .unwrap_or_else(|| step.images.first().map_or(0, |i| i.0));
+        let source = self.images[model].root.beneath(&step.path)?;
+        let temporary = staging.fresh();
+        staging.dir.make_dir(&temporary, Mode::RWXU)?;
+        let made = staging.dir.child(&temporary)?;
+        let attributes = source.stat()?;
+        let xattrs = Xattrs::read(Bearer::Open(source.as_fd()))?;
+        self.tally.lost(metadata::directory(
+            self.caller,
+            &made,
+            &attributes,
+            &xattrs,
+        )?);
+        let identity = made.stat()?.identity;
+        let (parent, name) = split(&step.place)?;
+        let parent = root.beneath(parent)?;
+        let mine = Attributes {
+            uid: self.caller.uid,
+            ..attributes
+        };
+        if self.caller.is_shut_out_of_own(&mine) {
+            let found = Attributes { identity, ..mine };
+            self.open(&made, found, &step.place, None)?;
+        }
+        self.note(&[Record::Times {
+            of: Whose {
+                path: step.place.clone(),
+                identity,
+            },
+            modified: step.modified,
+        }])?;
+        publish(&staging.dir, &temporary, &parent, &name, true)?;
+        lock(&self.made).insert(step.place.clone(), identity);
+        self.tally.directory(|| crate::tally::Told {
+            path: step.path.clone(),
+            image: model,
+            kind: crate::fs::Kind::Directory,
+            what: crate::tally::What::MadeDirectory,
+        });
+        self.done(Done::Made {
+            place: step.place.clone(),
+        });
+        Ok(())
+    }
+
+    /// Metadata and times of the directories of `plan`, innermost first.
+    pub(crate) fn finish_dirs(&self, plan: &Plan) -> Result<(), Failure> {
+        for step in plan.dirs.iter().rev().filter(|step| !step.again) {
+            let is_root = step.place.as_os_str().is_empty();
+            // The staging came and goes in the root.
+            if touches(step) || is_root && self.journal.get().is_some() {
+                self.finish_dir(step)?;
+            }
+        }
+        self.check()
+    }
+
+    fn finish_dir(&self, step: &DirStep) -> Result<(), Error> {
+        let dir = self.open_place(step)?;
+        let failed = |cause| {
+            Error::io(
+                "set attributes of",
+                self.destination.path.join(&step.place),
+                cause,
+            )
+        };
+        if let (Some(image), Some(found)) = (step.metadata_from, step.found) {
+            self.take_metadata(&dir, &found, image, step)
+                .map_err(failed)?;
+        }
+        self.set_times(&dir, step).map_err(failed)
+    }
+
+    fn finish_times(&self, step: &DirStep) -> Result<(), Error> {
+        let dir = self.open_place(step)?;
+        self.set_times(&dir, step).map_err(|cause| {
+            Error::io(
+                "set times of",
+                self.destination.path.join(&step.place),
+                cause,
+            )
+        })
+    }
+
+    fn set_times(&self, dir: &Dir, step: &DirStep) -> Result<(), Errno> {
+        match dir.set_modified(step.modified) {
+            // Another's directory that we may write to: its times are not ours to set.
+            Err(Errno::PERM) if step.found.is_some_and(|found| !self.caller.owns(&found)) => Ok(()),
+            done => done,
+        }
+    }
+
+    fn take_metadata(
+        &self,
+        dir: &Dir,
+        found: &Attributes,
+        image: usize,
+        step: &DirStep,
+    ) -> Result<(), Errno> {
+        let source = self.images[image].root.beneath(&step.path)?;
+        let planned = step.images.iter().find(|(of, _)| *of == image);
+        let Some((_, attributes)) = planned else {
+            return Ok(());
+        };
+        let old = Xattrs::read(Bearer::Open(dir.as_fd()))?;
+        lock(&self.dressed).push((step.place.clone(), *found, old));
+        let xattrs = Xattrs::read(Bearer::Open(source.as_fd()))?;
+        set_metadata(self, dir, attributes, &xattrs)?;
+        lock(&self.opened).retain(|opened| opened.whose.identity != found.identity);
+        Ok(())
+    }
+
+    /// The tops of file systems held a staging: their times once more, now that it is gone.
+    pub(crate) fn settle_roots(&self, plan: &Plan) -> Vec<Error> {
+        if self.journal.get().is_none() {
+            return Vec::new();
+        }
+        let tops = plan
+            .dirs
+            .iter()
+            .filter(|step| step.place == *step.volume && !step.again);
+        tops.filter_map(|step| self.finish_times(step).err())
+            .collect()
+    }
+
+    /// Shuts again what was opened for us.
+    pub(crate) fn put_modes_back(&self) -> Result<(), Error> {
+        for Opened { whose, mode } in lock(&self.opened).drain(..).rev() {
+            let dir = if whose.path.is_absolute() {
+                Dir::named(&whose.path)
+            } else {
+                self.destination.root.beneath(&whose.path)
+            };
+            match dir {
+                Ok(dir) if dir.stat().is_ok_and(|here| here.identity == whose.identity) => dir
+                    .set_mode(mode)
+                    .map_err(|cause| Error::io("set mode of", &whose.path, cause))?,
+                // It went to DEST with its name, or away.
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Whether anything of the directory in DEST changes.
+fn touches(step: &DirStep) -> bool {
+    let held = |found: Attributes| step.adds_names() || changes_metadata(step, &found);
+    !step.again && step.found.is_none_or(held) || step.again && step.adds_names()
+}
+
+fn changes_metadata(step: &DirStep, found: &Attributes) -> bool {
+    step.metadata_from.is_some() || !same_time(found.modified, step.modified)
+}
+
+/// Owner, xattrs and mode, those that are there already replaced.
+pub(crate) fn set_metadata(
+    work: &Work<'_>,
+    dir: &Dir,
+    like: &Attributes,
+    xattrs: &Xattrs,
+) -> Result<(), Errno> {
+    let (uid, gid, mode) = work.caller.reachable(like);
+    let here = dir.stat()?;
+    if (here.uid, here.gid) != (uid, gid) {
+        fchown(dir, Some(Uid::from_raw(uid)), Some(Gid::from_raw(gid)))?;
+    }
+    work.tally.lost(xattrs.replace(Bearer::Open(dir.as_fd()))?);
+    dir.set_mode(mode)
+}
+
+pub(crate) fn same_time(a: Timespec, b: Timespec) -> bool {
+    (a.tv_sec, a.tv_nsec) == (b.tv_sec, b.tv_nsec)
+}
+
+/// A path below DEST as the directory that holds it and its name.
+pub(crate) fn split(path: &Path) -> Result<(&Path, CString), Errno> {
+    let parent = path.parent().unwrap_or(Path::new(""));
+    let name = path.file_name().unwrap_or_default();
+    let name = CString::new(name.as_bytes()).map_err(|_| Errno::INVAL)?;
+    Ok((parent, name))
+}

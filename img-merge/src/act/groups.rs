@@ -1,0 +1,67 @@
+//! Link groups that have to be made again: the names of one inode of an image.
+//!
+//! A link keeps a group by itself. A copy does not, and neither does a link if DEST has an equal file
+//! under one of the names already. So the first name that is copied gets a second one in the staging, from
+//! which the others are linked; and a group of which DEST has one is linked from there.
+
+use std::collections::HashMap;
+use std::ffi::CString;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use crate::fs::Identity;
+use crate::plan::Anchor;
+
+/// The groups of one transaction, by their inode in the image.
+#[derive(Debug, Default)]
+pub(crate) struct Groups {
+    known: Mutex<HashMap<Identity, Arc<Mutex<Group>>>>,
+    any: AtomicBool,
+}
+
+/// Where a name of the group can be linked from.
+#[derive(Debug, Clone, Default)]
+pub(crate) enum Group {
+    /// Nowhere yet.
+    #[default]
+    New,
+    /// A name in the staging of a volume.
+    Staged { volume: Arc<PathBuf>, name: CString },
+    /// DEST's own equal file.
+    Held { place: PathBuf, name: CString },
+    /// It cannot be linked any more: each name is on its own.
+    Split,
+}
+
+impl Groups {
+    pub(crate) fn hold(&self, anchors: &[Anchor]) {
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        for anchor in anchors {
+            let held = Group::Held {
+                place: anchor.place.clone(),
+                name: anchor.name.clone(),
+            };
+            known
+                .entry(anchor.member)
+                .or_insert_with(|| Arc::new(Mutex::new(held)));
+            self.any.store(true, Ordering::Relaxed);
+        }
+    }
+
+    /// The group of `member` if one is known.
+    pub(crate) fn known(&self, member: Identity) -> Option<Arc<Mutex<Group>>> {
+        if !self.any.load(Ordering::Relaxed) {
+            return None;
+        }
+        let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        known.get(&member).cloned()
+    }
+
+    /// The group of `member`, a new one if need be. Whoever locks it first makes the first copy.
+    pub(crate) fn of(&self, member: Identity) -> Arc<Mutex<Group>> {
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        self.any.store(true, Ordering::Relaxed);
+        known.entry(member).or_default().clone()
+    }
+}

@@ -1,0 +1,85 @@
+//! Gives something new the owner, attributes, mode and times of its source, in the order that keeps
+//! them: chown clears set-id bits and capabilities, writing an ACL changes the mode, and all of them but
+//! the times come before the times.
+
+use std::ffi::CStr;
+use std::os::fd::{AsFd, BorrowedFd};
+
+use rustix::fs::{self as sys, AtFlags, Gid, Mode, Uid};
+use rustix::io::Result;
+
+use crate::fs::xattrs::{Bearer, Lost};
+use crate::fs::{Attributes, Caller, Dir, Kind, Xattrs};
+
+/// Owner, mode and attributes of a directory of ours, but not its times: its names are still to come.
+pub(crate) fn directory(
+    caller: &Caller,
+    dir: &Dir,
+    source: &Attributes,
+    xattrs: &Xattrs,
+) -> Result<Vec<Lost>> {
+    let fresh = dir.stat()?;
+    owned(caller, dir.as_fd(), &fresh, source, xattrs)
+}
+
+/// As [`directory`], where what is made is known to be as `fresh`.
+pub(crate) fn new_directory(
+    caller: &Caller,
+    dir: &Dir,
+    fresh: &Attributes,
+    source: &Attributes,
+    xattrs: &Xattrs,
+) -> Result<Vec<Lost>> {
+    owned(caller, dir.as_fd(), fresh, source, xattrs)
+}
+
+/// Everything of a file of ours that is open and full.
+pub(crate) fn file(
+    caller: &Caller,
+    fd: BorrowedFd<'_>,
+    fresh: &Attributes,
+    source: &Attributes,
+    xattrs: &Xattrs,
+) -> Result<Vec<Lost>> {
+    let lost = owned(caller, fd, fresh, source, xattrs)?;
+    sys::futimens(fd, &source.times())?;
+    Ok(lost)
+}
+
+fn owned(
+    caller: &Caller,
+    fd: BorrowedFd<'_>,
+    fresh: &Attributes,
+    source: &Attributes,
+    xattrs: &Xattrs,
+) -> Result<Vec<Lost>> {
+    let (uid, gid, mode) = caller.reachable(source);
+    if (uid, gid) != (fresh.uid, fresh.gid) {
+        sys::fchown(fd, Some(Uid::from_raw(uid)), Some(Gid::from_raw(gid)))?;
+    }
+    let lost = if xattrs.is_empty() {
+        Vec::new()
+    } else {
+        xattrs.write(Bearer::Open(fd))?
+    };
+    sys::fchmod(fd, Mode::from_raw_mode(mode))?;
+    Ok(lost)
+}
+
+/// Everything of a symlink, fifo, socket or device of ours in a private directory.
+pub(crate) fn named(
+    caller: &Caller,
+    (dir, name): (&Dir, &CStr),
+    source: &Attributes,
+    xattrs: &Xattrs,
+) -> Result<Vec<Lost>> {
+    let (uid, gid, mode) = caller.reachable(source);
+    let (uid, gid) = (Uid::from_raw(uid), Gid::from_raw(gid));
+    sys::chownat(dir, name, Some(uid), Some(gid), AtFlags::SYMLINK_NOFOLLOW)?;
+    let lost = xattrs.write(Bearer::Name(dir, name))?;
+    if source.kind != Kind::Symlink {
+        sys::chmodat(dir, name, Mode::from_raw_mode(mode), AtFlags::empty())?;
+    }
+    sys::utimensat(dir, name, &source.times(), AtFlags::SYMLINK_NOFOLLOW)?;
+    Ok(lost)
+}

@@ -1,0 +1,20 @@
+//! Carries a plan out. Only here, in [`crate::staging`] and in [`crate::recovery`] is anything changed.
+
+mod build;
+mod carry_out;
+mod consume;
+mod copy;
+mod dirs;
+mod groups;
+pub(crate) mod metadata;
+mod place;
+pub(crate) mod publish;
+pub(crate) mod replace;
+mod undo;
+mod visit;
+mod work;
+
+pub(crate) use carry_out::carry_out;
+pub(crate) use consume::consume;
+pub(crate) use undo::undo;
+pub(crate) use work::Work;

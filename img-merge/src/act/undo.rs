@@ -1,0 +1,263 @@
+//! Takes back what a transaction did, the last first.
+//!
+//! Only what is ours is taken away: a name that another process changed meanwhile stays as it is, and
+//! what others put into a directory of ours keeps that directory.
+
+use std::ffi::CStr;
+use std::path::Path;
+
+use common::Error;
+use rustix::io::Errno;
+
+use super::publish::publish;
+use super::work::{Done, Work, lock};
+use super::{dirs, replace};
+use crate::destination::State;
+use crate::fs::{Dir, Kind, remove};
+use crate::journal;
+use crate::recovery;
+
+/// Undoes everything in the log. What could not be undone comes back.
+pub(crate) fn undo(work: &Work<'_>) -> Vec<Error> {
+    let mut errors = Vec::new();
+    let log = std::mem::take(&mut *lock(&work.log));
+    for done in log.iter().rev() {
+        let at = path_of(done);
+        if let Err(cause) = work.undo_one(done) {
+            errors.push(Error::io(
+                "undo the merge of",
+                work.destination.path.join(at),
+                cause,
+            ));
+        }
+    }
+    errors.extend(work.undo_metadata());
+    errors.extend(work.put_modes_back().err());
+    errors.extend(work.clean_up());
+    errors.extend(work.restore_times());
+    if work.destination.state == State::Made {
+        errors.extend(work.destination.unmake().err());
+    }
+    errors
+}
+
+fn path_of(done: &Done) -> std::path::PathBuf {
+    match done {
+        Done::Made { place } => place.clone(),
+        Done::Placed { place, name, .. }
+        | Done::Tree { place, name, .. }
+        | Done::Moved { place, name, .. }
+        | Done::Replaced { place, name, .. } => place.join(crate::plan::as_os(name)),
+    }
+}
+
+impl Work<'_> {
+    /// Ends the transaction in DEST: the journal first, which is the point of no return, then the rest.
+    pub(crate) fn clean_up(&self) -> Vec<Error> {
+        let mut errors = Vec::new();
+        let failed = |path: &Path, cause| {
+            Error::io(
+                "remove the temporary directory in",
+                self.destination.path.join(path),
+                cause,
+            )
+        };
+        if self.journal.get().is_some() {
+            let staging = self.stagings.get(&self.destination.root, Path::new(""));
+            match staging.and_then(|staging| staging.dir.unlink(journal::NAME)) {
+                Ok(()) | Err(Errno::NOENT) => {}
+                Err(cause) => errors.push(failed(Path::new(""), cause)),
+            }
+        }
+        for (volume, cause) in self.stagings.remove() {
+            errors.push(failed(&volume, cause));
+        }
+        errors
+    }
+
+    fn undo_one(&self, done: &Done) -> Result<(), Errno> {
+        let root = &self.destination.root;
+        match done {
+            Done::Made { place } => {
+                let (parent, name) = dirs::split(place)?;
+                match root.beneath(parent)?.remove_dir(&name) {
+                    // Others put something into it.
+                    Err(Errno::NOTEMPTY | Errno::EXIST | Errno::NOENT) => Ok(()),
+                    done => done,
+                }
+            }
+            Done::Placed {
+                place,
+                volume,
+                name,
+                identity,
+            } => {
+                let staging = self.stagings.get(root, volume)?;
+                let (dir, aside) = (root.beneath(place)?, staging.fresh());
+                match publish(&dir, name, &staging.dir, &aside, false) {
+                    Ok(()) => {}
+                    Err(Errno::NOENT) => return Ok(()),
+                    Err(cause) => return Err(cause),
+                }
+                if staging.dir.stat_name(&aside)?.identity == *identity {
+                    staging.dir.unlink(&aside)
+                } else {
+                    publish(&staging.dir, &aside, &dir, name, false)
+                }
+            }
+            Done::Tree { .. } => self.undo_tree(done),
+            Done::Moved {
+                place,
+                name,
+                image,
+                path,
+                identity,
+            } => {
+                let dir = root.beneath(place)?;
+                match dir.stat_name(name) {
+                    Ok(there) if there.identity == *identity => {
+                        let home = self.images[*image].root.beneath(path)?;
+                        self.move_back(&dir, name, &home)
+                    }
+                    Ok(_) | Err(Errno::NOENT) => Ok(()),
+                    Err(cause) => Err(cause),
+                }
+            }
+            Done::Replaced {
+                place,
+                volume,
+                name,
+                staged,
+                new,
+            } => {
+                let staging = self.stagings.get(root, volume)?;
+                replace::put_back((&staging.dir, staged), (&root.beneath(place)?, name), *new)
+            }
+        }
+    }
+
+    fn move_back(&self, from: &Dir, name: &CStr, home: &Dir) -> Result<(), Errno> {
+        let it = from.stat_name(name)?;
+        match publish(from, name, home, name, it.kind.is_dir()) {
+            Err(Errno::ACCESS) if it.kind.is_dir() && self.caller.is_shut_out_of_own(&it) => {
+                let dir = from.child(name)?;
+                dir.set_mode(it.mode | 0o700)?;
+                let moved = publish(from, name, home, name, true);
+                dir.set_mode(it.mode)?;
+                moved
+            }
+            done => done,
+        }
+    }
+
+    /// Takes a subtree out of sight by one rename, and removes what the image has too.
+    fn undo_tree(&self, done: &Done) -> Result<(), Errno> {
+        let Done::Tree {
+            place,
+            volume,
+            name,
+            image,
+            path,
+            identity,
+        } = done
+        else {
+            return Ok(());
+        };
+        let root = &self.destination.root;
+        let (staging, dir) = (self.stagings.get(root, volume)?, root.beneath(place)?);
+        match dir.child(name) {
+            Ok(tree) if tree.stat()?.identity == *identity => {
+                if self.caller.is_shut_out_of_own(&tree.stat()?) {
+                    tree.set_mode(0o700)?;
+                }
+            }
+            Ok(_) | Err(Errno::NOENT | Errno::NOTDIR | Errno::LOOP) => return Ok(()),
+            Err(cause) => return Err(cause),
+        }
+        let aside = staging.fresh();
+        publish(&dir, name, &staging.dir, &aside, true)?;
+        let tree = staging.dir.child(&aside)?;
+        let source = self.images[*image].root.beneath(path)?.child(name)?;
+        if remove_common(&tree, &source)? {
+            staging.dir.remove_dir(&aside)
+        } else {
+            publish(&staging.dir, &aside, &dir, name, true)
+        }
+    }
+
+    fn undo_metadata(&self) -> Vec<Error> {
+        let mut errors = Vec::new();
+        for (place, attributes, xattrs) in std::mem::take(&mut *lock(&self.dressed)).iter().rev() {
+            let dir = self.destination.root.beneath(place);
+            let undone = dir.and_then(|dir| dirs::set_metadata(self, &dir, attributes, xattrs));
+            errors.extend(undone.err().map(|cause| {
+                Error::io(
+                    "set attributes of",
+                    self.destination.path.join(place),
+                    cause,
+                )
+            }));
+        }
+        errors
+    }
+
+    /// Gives the directories the times that they had.
+    fn restore_times(&self) -> Vec<Error> {
+        let mut errors = Vec::new();
+        for record in lock(&self.before).iter().rev() {
+            if let Err(cause) = recovery::put_right(&self.destination.root, record) {
+                errors.push(Error::io("set times in", &self.destination.path, cause));
+            }
+        }
+        errors
+    }
+}
+
+/// Removes from `ours` what `source` has too; tells whether nothing is left.
+fn remove_common(ours: &Dir, source: &Dir) -> Result<bool, Errno> {
+    let mut empty = true;
+    for entry in ours.list()?.iter() {
+        let name = entry.name;
+        let here = ours.stat_name(name)?;
+        let there = match source.stat_name(name) {
+            Ok(there) if there.kind == here.kind => there,
+            Ok(_) | Err(Errno::NOENT) => {
+                empty = false;
+                continue;
+            }
+            Err(cause) => return Err(cause),
+        };
+        if here.kind == Kind::Directory {
+            let below = match ours.child(name) {
+                Err(Errno::ACCESS) => {
+                    remove::open_for_us(ours, name)?;
+                    ours.child(name)?
+                }
+                below => below?,
+            };
+            if remove_common(&below, &source.child(name)?)? {
+                remove_shut(ours, || ours.remove_dir(name))?;
+            } else {
+                empty = false;
+            }
+        } else if here.identity == there.identity
+            || here.size == there.size && dirs::same_time(here.modified, there.modified)
+        {
+            remove_shut(ours, || ours.unlink(name))?;
+        } else {
+            empty = false;
+        }
+    }
+    Ok(empty)
+}
+
+/// Removes from a directory of ours that is out of sight, opening it if its mode forbids.
+fn remove_shut(dir: &Dir, remove: impl Fn() -> Result<(), Errno>) -> Result<(), Errno> {
+    match remove() {
+        Err(Errno::ACCESS) => {
+            dir.set_mode(0o700)?;
+            remove()
+        }
+        done => done,
+    }
+}

@@ -1,0 +1,447 @@
+//! Gives one directory of DEST its names: act first, and look at the answer after.
+//!
+//! EEXIST means that someone who knows no lock was there before us; the name is put aside and planned
+//! anew with what is there by then.
+
+use std::collections::BTreeMap;
+use std::ffi::CStr;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex};
+
+use common::Error;
+use rustix::io::Errno;
+
+use super::carry_out::{Built, Tree};
+use super::place::{Brought, File, Place, cannot_link};
+use super::publish::publish;
+use super::replace;
+use super::work::{Done, Work, lock};
+use crate::failure::Failure;
+use crate::fs::{Attributes, Dir, Identity};
+use crate::journal::Record;
+use crate::plan::{Act, DirStep, Names, Plan, Step, as_os};
+use crate::pool::Pool;
+use crate::settings::{Fallback, Method};
+use crate::tally::{Told, What};
+
+/// A directory of DEST that is being given names.
+struct Visit<'a> {
+    work: &'a Work<'a>,
+    step: &'a DirStep,
+    dir: Dir,
+    place: Arc<PathBuf>,
+    path: Arc<PathBuf>,
+    sources: BTreeMap<usize, Dir>,
+}
+
+/// What became of a name.
+enum Outcome {
+    Done,
+    /// DEST had it after all.
+    Late,
+    /// A subtree cannot be renamed here.
+    NotMoved(Errno),
+}
+
+impl Work<'_> {
+    /// Gives every directory its names; the subtrees that could not be renamed come back.
+    pub(crate) fn visit(&self, plan: &Plan, built: &Built) -> Result<Vec<Tree>, Failure> {
+        let wanted = |step: &Step| step.changes();
+        self.visit_where(plan, built, wanted)
+    }
+
+    /// Gives the subtrees that were built after all their names.
+    pub(crate) fn visit_built(&self, plan: &Plan, built: &Built) -> Result<(), Failure> {
+        self.visit_where(plan, built, Step::is_tree).map(drop)
+    }
+
+    fn visit_where(
+        &self,
+        plan: &Plan,
+        built: &Built,
+        wanted: impl Fn(&Step) -> bool + Sync,
+    ) -> Result<Vec<Tree>, Failure> {
+        let not_moved = Mutex::new(Vec::new());
+        let dirs = plan.dirs.iter().enumerate().rev();
+        let dirs: Vec<usize> = dirs
+            .filter(|(_, s)| s.names.iter().any(&wanted))
+            .map(|(at, _)| at)
+            .collect();
+        let only_built = !built.is_empty() && self.merge.method == Method::Move;
+        Pool::run(self.merge.threads, dirs, |at, pool| {
+            let step = &plan.dirs[at];
+            let mut visit = match Visit::new(self, step) {
+                Ok(visit) => visit,
+                Err(error) => return self.fail(&step.path, error),
+            };
+            for (index, name) in step
+                .names
+                .iter()
+                .enumerate()
+                .filter(|(_, name)| wanted(name))
+            {
+                if self.is_stopped() {
+                    return pool.stop();
+                }
+                let tree = built.get(&(at, index));
+                if only_built && tree.is_none() {
+                    continue;
+                }
+                match visit.name(name, tree) {
+                    Ok(Outcome::Done) => {}
+                    Ok(Outcome::Late) => visit.put_aside(name),
+                    Ok(Outcome::NotMoved(why)) => lock(&not_moved).push(Tree {
+                        dir: at,
+                        name: index,
+                        why: Some(why),
+                    }),
+                    Err(error) => self.fail(&step.path.join(as_os(&name.name)), error),
+                }
+            }
+        });
+        self.check()?;
+        let mut not_moved = not_moved.into_inner().unwrap_or_default();
+        not_moved.sort_by_key(|tree: &Tree| (tree.dir, tree.name));
+        Ok(not_moved)
+    }
+}
+
+impl<'a> Visit<'a> {
+    fn new(work: &'a Work<'a>, step: &'a DirStep) -> Result<Self, Error> {
+        Ok(Self {
+            work,
+            step,
+            dir: work.open_place(step)?,
+            place: Arc::new(step.place.clone()),
+            path: Arc::new(step.path.clone()),
+            sources: BTreeMap::new(),
+        })
+    }
+
+    fn name(
+        &mut self,
+        step: &Step,
+        built: Option<&(Arc<crate::staging::Staging>, std::ffi::CString)>,
+    ) -> Result<Outcome, Error> {
+        if !self.sources.contains_key(&step.image) {
+            let source = self.work.open_source(step.image, &self.step.path)?;
+            self.sources.insert(step.image, source);
+        }
+        let source = &self.sources[&step.image];
+        let verb = match step.act {
+            Act::Replace(_) => "replace",
+            _ => self.work.merge.method.word(),
+        };
+        let outcome = match (step.act, built) {
+            (Act::Replace(old), _) => self.replace(source, step, old),
+            (_, Some((staging, staged))) => self.publish_tree(&staging.dir, staged, source, step),
+            _ if self.work.merge.method == Method::Move => self.rename(source, step),
+            _ => self.file(source, step, None),
+        };
+        outcome.map_err(|cause| {
+            let below = self.step.place.join(as_os(&step.name));
+            Error::io(verb, self.work.destination.path.join(below), cause)
+        })
+    }
+
+    fn put_aside(&self, step: &Step) {
+        lock(&self.work.late).push(Names {
+            path: self.step.path.clone(),
+            place: self.step.place.clone(),
+            volume: self.step.volume.clone(),
+            images: self.step.images.iter().map(|(image, _)| *image).collect(),
+            all: vec![step.name.clone()],
+        });
+    }
+
+    fn identity_in(&self, step: &Step) -> Identity {
+        let of = |(image, attributes): &(usize, Attributes)| {
+            (*image == step.image).then_some(attributes.identity.device)
+        };
+        Identity {
+            device: self.step.images.iter().find_map(of).unwrap_or_default(),
+            inode: step.inode,
+        }
+    }
+
+    /// Links the file to its place at once, or makes it ready in the staging and publishes it.
+    fn file(&self, source: &Dir, step: &Step, why: Option<Errno>) -> Result<Outcome, Errno> {
+        let file = self.of_image(source, step, why);
+        let links = matches!(self.work.merge.method, Method::Link | Method::Move);
+        if links || self.work.groups.known(file.inode).is_some() {
+            let place = Place {
+                dir: &self.dir,
+                name: &step.name,
+                volume: &self.step.volume,
+            };
+            match self.work.bring_by_link(file, place) {
+                Ok(brought) => return self.placed(step, brought),
+                Err(Errno::EXIST) => return Ok(Outcome::Late),
+                Err(cause) if cannot_link(cause) && self.may_fall_back() => {
+                    return self.staged_file(file, step, Some(cause));
+                }
+                Err(cause) => return Err(cause),
+            }
+        }
+        self.staged_file(file, step, None)
+    }
+
+    fn may_fall_back(&self) -> bool {
+        let copies = !matches!(self.work.merge.method, Method::Link | Method::Move);
+        copies || self.work.merge.fallback == Fallback::Allowed
+    }
+
+    fn staged_file(
+        &self,
+        file: File<'_>,
+        step: &Step,
+        _why: Option<Errno>,
+    ) -> Result<Outcome, Errno> {
+        let (staging, staged, brought) = self.stage(file)?;
+        match publish(&staging.dir, &staged, &self.dir, &step.name, false) {
+            Ok(()) => self.placed(step, brought),
+            Err(Errno::EXIST) => Ok(Outcome::Late),
+            Err(cause) => Err(cause),
+        }
+    }
+
+    fn stage(
+        &self,
+        file: File<'_>,
+    ) -> Result<(Arc<crate::staging::Staging>, std::ffi::CString, Brought), Errno> {
+        let work = self.work;
+        let staging = work
+            .stagings
+            .get(&work.destination.root, &self.step.volume)?;
+        let staged = staging.fresh();
+        let place = Place {
+            dir: &staging.dir,
+            name: &staged,
+            volume: &self.step.volume,
+        };
+        let brought = work.bring(file, place)?;
+        Ok((staging, staged, brought))
+    }
+
+    fn of_image<'b>(&self, source: &'b Dir, step: &'b Step, why: Option<Errno>) -> File<'b> {
+        File {
+            dir: source,
+            name: &step.name,
+            inode: self.identity_in(step),
+            why,
+        }
+    }
+
+    fn placed(&self, step: &Step, brought: Brought) -> Result<Outcome, Errno> {
+        let identity = self.dir.stat_name(&step.name)?.identity;
+        self.work.done(Done::Placed {
+            place: self.place.clone(),
+            volume: self.step.volume.clone(),
+            name: step.name.clone(),
+            identity,
+        });
+        self.tell(step, brought, false);
+        Ok(Outcome::Done)
+    }
+
+    fn tell(&self, step: &Step, brought: Brought, replaced: bool) {
+        let Brought { method, why, lost } = brought;
+        self.work.tally.brought(method, why);
+        self.work.tally.lost(lost);
+        self.tell_what(
+            step,
+            What::Brought {
+                method,
+                why,
+                replaced,
+            },
+        );
+    }
+
+    fn tell_what(&self, step: &Step, what: What) {
+        self.work.tally.tell(|| Told {
+            path: self.path.join(as_os(&step.name)),
+            image: step.image,
+            kind: step.kind,
+            what,
+        });
+    }
+
+    /// Renames out of the image; a name that is renamed takes all that is below it along.
+    fn rename(&self, source: &Dir, step: &Step) -> Result<Outcome, Errno> {
+        let file = self.of_image(source, step, None);
+        if !step.kind.is_dir() && self.work.groups.known(file.inode).is_some() {
+            return self.file(source, step, None);
+        }
+        let mut renamed = rename_known(source, &step.name, &self.dir);
+        if renamed == Err(Errno::ACCESS) && step.kind.is_dir() {
+            renamed = self.rename_shut(source, &step.name);
+        }
+        match renamed {
+            Ok(identity) => {
+                self.work.done(Done::Moved {
+                    place: self.place.clone(),
+                    name: step.name.clone(),
+                    image: step.image,
+                    path: self.path.clone(),
+                    identity,
+                });
+                self.moved(step);
+                Ok(Outcome::Done)
+            }
+            Err(Errno::EXIST) => Ok(Outcome::Late),
+            Err(cause) if cannot_rename(cause) && self.may_fall_back() => {
+                if step.kind.is_dir() {
+                    Ok(Outcome::NotMoved(cause))
+                } else {
+                    self.file(source, step, Some(cause))
+                }
+            }
+            Err(cause) => Err(cause),
+        }
+    }
+
+    fn moved(&self, step: &Step) {
+        if step.kind.is_dir() {
+            self.work.tally.tree();
+            self.tell_what(step, What::MovedTree);
+        } else {
+            let brought = Brought {
+                method: Method::Move,
+                why: None,
+                lost: Vec::new(),
+            };
+            self.tell(step, brought, false);
+        }
+    }
+
+    /// A directory of ours that is not writable: its `..` changes with it, so it is opened meanwhile.
+    fn rename_shut(&self, source: &Dir, name: &CStr) -> Result<Identity, Errno> {
+        let dir = source.child(name)?;
+        let found = dir.stat()?;
+        if !self.work.caller.is_shut_out_of_own(&found) {
+            return Err(Errno::ACCESS);
+        }
+        let record = |path: PathBuf| Record::Mode {
+            of: crate::journal::Whose {
+                path,
+                identity: found.identity,
+            },
+            mode: found.mode,
+        };
+        let image = &self.work.images[self.image_of(source)].path;
+        let path = self.path.join(as_os(name));
+        self.work.note(&[
+            record(crate::journal::absolute(image, &path)),
+            record(self.place.join(as_os(name))),
+        ])?;
+        dir.set_mode(found.mode | 0o700)?;
+        let renamed = rename_known(source, name, &self.dir);
+        dir.set_mode(found.mode)?;
+        renamed
+    }
+
+    fn image_of(&self, source: &Dir) -> usize {
+        let same = |dir: &Dir| std::ptr::eq(dir, source);
+        self.sources
+            .iter()
+            .find(|(_, dir)| same(dir))
+            .map_or(0, |(image, _)| *image)
+    }
+
+    fn publish_tree(
+        &self,
+        staging: &Dir,
+        staged: &CStr,
+        source: &Dir,
+        step: &Step,
+    ) -> Result<Outcome, Errno> {
+        let top = staging.child(staged)?;
+        let identity = top.stat()?.identity;
+        let model = source.child(&step.name)?.stat()?;
+        let mine = Attributes {
+            uid: self.work.caller.uid,
+            ..model
+        };
+        let shut = self.work.caller.is_shut_out_of_own(&mine);
+        let (_, _, mode) = self.work.caller.reachable(&model);
+        if shut {
+            self.work.note(&[Record::Mode {
+                of: crate::journal::Whose {
+                    path: self.place.join(as_os(&step.name)),
+                    identity,
+                },
+                mode,
+            }])?;
+        }
+        match publish(staging, staged, &self.dir, &step.name, true) {
+            Ok(()) => {}
+            Err(Errno::EXIST) => return Ok(Outcome::Late),
+            Err(cause) => return Err(cause),
+        }
+        self.work.done(Done::Tree {
+            place: self.place.clone(),
+            volume: self.step.volume.clone(),
+            name: step.name.clone(),
+            image: step.image,
+            path: self.path.clone(),
+            identity,
+        });
+        if shut {
+            top.set_mode(mode)?;
+        }
+        Ok(Outcome::Done)
+    }
+
+    fn replace(&self, source: &Dir, step: &Step, old: Identity) -> Result<Outcome, Errno> {
+        let (staging, staged, brought) = self.stage(self.of_image(source, step, None))?;
+        let there = match self.dir.stat_name(&step.name) {
+            Ok(there) if there.identity == old => there,
+            // Another than was compared, or none: look again.
+            Ok(_) | Err(Errno::NOENT) => return Ok(Outcome::Late),
+            Err(cause) => return Err(cause),
+        };
+        let new = staging.dir.stat_name(&staged)?.identity;
+        let kept = self
+            .step
+            .volume
+            .join(as_os(&staging.name))
+            .join(as_os(&staged));
+        self.work.note(&[Record::Replaced {
+            place: self.place.join(as_os(&step.name)),
+            staged: kept,
+            old: there.identity,
+            new,
+        }])?;
+        replace::exchange(&staging.dir, &staged, &self.dir, &step.name)?;
+        let kept = staging.dir.stat_name(&staged);
+        if kept.as_ref().is_ok_and(|kept| kept.identity != old) {
+            // What came into the staging is a file that was put there this very moment.
+            replace::put_back((&staging.dir, &staged), (&self.dir, &step.name), new)?;
+            return Ok(Outcome::Late);
+        }
+        self.work.done(Done::Replaced {
+            place: self.place.clone(),
+            volume: self.step.volume.clone(),
+            name: step.name.clone(),
+            staged,
+            new,
+        });
+        kept?;
+        self.work.tally.replaced();
+        self.tell(step, brought, true);
+        Ok(Outcome::Done)
+    }
+}
+
+/// Renames, and tells which inode it was.
+fn rename_known(source: &Dir, name: &CStr, to: &Dir) -> Result<Identity, Errno> {
+    let it = source.stat_name(name)?;
+    publish(source, name, to, name, it.kind.is_dir())?;
+    Ok(it.identity)
+}
+
+/// What rename answers where another method may do.
+fn cannot_rename(cause: Errno) -> bool {
+    cannot_link(cause) || matches!(cause, Errno::INVAL | Errno::BUSY)
+}

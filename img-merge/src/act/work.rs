@@ -1,0 +1,192 @@
+//! What all steps of one transaction share.
+
+use std::collections::HashMap;
+use std::ffi::CString;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+
+use common::{Error, Interrupts};
+use rustix::io::Errno;
+
+use super::groups::Groups;
+use crate::destination::Destination;
+use crate::failure::Failure;
+use crate::fs::{Attributes, Caller, Dir, Identity, Xattrs};
+use crate::image::Image;
+use crate::journal::{Journal, Record, Whose};
+use crate::plan::{DirStep, Names};
+use crate::settings::Merge;
+use crate::staging::Stagings;
+use crate::tally::Tally;
+
+/// One transaction at work.
+#[derive(Debug)]
+pub(crate) struct Work<'a> {
+    pub(crate) images: &'a [Image],
+    pub(crate) destination: &'a Destination,
+    pub(crate) merge: &'a Merge,
+    pub(crate) caller: &'a Caller,
+    pub(crate) interrupts: &'a Interrupts,
+    pub(crate) tally: &'a Tally,
+    pub(crate) stagings: Stagings,
+    pub(crate) groups: Groups,
+    pub(crate) journal: OnceLock<Journal>,
+    /// What was done to DEST and the images, in its order.
+    pub(crate) log: Mutex<Vec<Done>>,
+    /// Directories that have another mode for a while.
+    pub(crate) opened: Mutex<Vec<Opened>>,
+    /// The modification times that directories had, as records have them.
+    pub(crate) before: Mutex<Vec<Record>>,
+    /// Directories of DEST that got an image's metadata, with what they had.
+    pub(crate) dressed: Mutex<Vec<(PathBuf, Attributes, Xattrs)>>,
+    /// Directories of DEST that this transaction made, by their place.
+    pub(crate) made: Mutex<HashMap<PathBuf, Identity>>,
+    /// Names that DEST had after all.
+    pub(crate) late: Mutex<Vec<Names>>,
+    pub(crate) errors: Mutex<Vec<(PathBuf, Error)>>,
+}
+
+/// Something that was done, as far as it takes to undo it.
+#[derive(Debug)]
+pub(crate) enum Done {
+    /// A directory of several images was made.
+    Made { place: PathBuf },
+    /// A file got its name.
+    Placed {
+        place: Arc<PathBuf>,
+        volume: Arc<PathBuf>,
+        name: CString,
+        identity: Identity,
+    },
+    /// A subtree that was built got its name.
+    Tree {
+        place: Arc<PathBuf>,
+        volume: Arc<PathBuf>,
+        name: CString,
+        image: usize,
+        /// The directory in the image that holds it.
+        path: Arc<PathBuf>,
+        identity: Identity,
+    },
+    /// Something was renamed out of an image.
+    Moved {
+        place: Arc<PathBuf>,
+        name: CString,
+        image: usize,
+        path: Arc<PathBuf>,
+        identity: Identity,
+    },
+    /// A file took the place of another, which the staging keeps.
+    Replaced {
+        place: Arc<PathBuf>,
+        volume: Arc<PathBuf>,
+        name: CString,
+        staged: CString,
+        new: Identity,
+    },
+}
+
+/// A directory that was opened for us, and the mode that it is to have again.
+#[derive(Debug)]
+pub(crate) struct Opened {
+    pub(crate) whose: Whose,
+    pub(crate) mode: u32,
+}
+
+impl<'a> Work<'a> {
+    pub(crate) fn new(
+        images: &'a [Image],
+        destination: &'a Destination,
+        merge: &'a Merge,
+        (caller, interrupts): (&'a Caller, &'a Interrupts),
+        tally: &'a Tally,
+    ) -> Self {
+        Self {
+            images,
+            destination,
+            merge,
+            caller,
+            interrupts,
+            tally,
+            stagings: Stagings::default(),
+            groups: Groups::default(),
+            journal: OnceLock::new(),
+            log: Mutex::default(),
+            opened: Mutex::default(),
+            before: Mutex::default(),
+            dressed: Mutex::default(),
+            made: Mutex::default(),
+            late: Mutex::default(),
+            errors: Mutex::default(),
+        }
+    }
+
+    /// Gives up if a signal came or a step has failed.
+    pub(crate) fn check(&self) -> Result<(), Failure> {
+        if self.interrupts.pending().is_some() {
+            return Err(Failure::Interrupted);
+        }
+        let mut errors = std::mem::take(&mut *lock(&self.errors));
+        if errors.is_empty() {
+            return Ok(());
+        }
+        errors.sort_by(|(a, _), (b, _)| a.cmp(b));
+        Err(Failure::Failed(
+            errors.into_iter().map(|(_, error)| error).collect(),
+        ))
+    }
+
+    pub(crate) fn is_stopped(&self) -> bool {
+        self.interrupts.pending().is_some() || !lock(&self.errors).is_empty()
+    }
+
+    pub(crate) fn fail(&self, path: &Path, error: Error) {
+        lock(&self.errors).push((path.to_owned(), error));
+    }
+
+    pub(crate) fn done(&self, done: Done) {
+        lock(&self.log).push(done);
+    }
+
+    /// Notes in the journal what is about to be done.
+    pub(crate) fn note(&self, records: &[Record]) -> Result<(), Errno> {
+        match self.journal.get() {
+            Some(journal) => journal.note(records),
+            None => Err(Errno::BADF),
+        }
+    }
+
+    /// Opens the directory of a step in DEST, and makes sure that it is the one that was planned with.
+    pub(crate) fn open_place(&self, step: &DirStep) -> Result<Dir, Error> {
+        let whole = || self.destination.path.join(&step.place);
+        let dir = self.destination.root.beneath(&step.place);
+        let dir = dir.map_err(|cause| Error::io("open", whole(), cause))?;
+        let here = dir
+            .stat()
+            .map_err(|cause| Error::io("open", whole(), cause))?;
+        let planned = match step.found {
+            Some(found) => Some(found.identity),
+            None => lock(&self.made).get(&step.place).copied(),
+        };
+        if planned == Some(here.identity) {
+            Ok(dir)
+        } else {
+            Err(Error::refused(
+                "open",
+                whole(),
+                "it was exchanged for another directory meanwhile",
+            ))
+        }
+    }
+
+    pub(crate) fn open_source(&self, image: usize, path: &Path) -> Result<Dir, Error> {
+        let image = &self.images[image];
+        let dir = image.root.beneath(path);
+        dir.map_err(|cause| Error::io("open", image.path.join(path), cause))
+    }
+}
+
+/// Locks what stays whole when a thread panics: collections that are only pushed to.
+pub(crate) fn lock<T>(of: &Mutex<T>) -> MutexGuard<'_, T> {
+    of.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,216 @@
+//! DEST: opened, made if it is missing, and locked.
+//!
+//! The lock is flock(2) on DEST's own directory: no lock file, and the kernel drops it when we die. A
+//! DEST that is missing is made beside its place, locked there, and renamed, so that it appears with
+//! its final owner and mode and is ours from the first moment.
+
+use std::ffi::CString;
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+
+use common::interrupt::Hold;
+use common::{Error, Interrupts, Result};
+use rustix::fs::{FlockOperation, Mode, flock};
+use rustix::io::Errno;
+
+use crate::act::{metadata, publish};
+use crate::fs::xattrs::Bearer;
+use crate::fs::{Attributes, Caller, Dir, Xattrs};
+use crate::image::Image;
+use crate::settings::Locking;
+use crate::staging;
+use std::os::fd::AsFd;
+
+/// DEST, open and locked while this lives.
+#[derive(Debug)]
+pub(crate) struct Destination {
+    /// As it was named.
+    pub(crate) path: PathBuf,
+    pub(crate) root: Dir,
+    pub(crate) attributes: Attributes,
+    pub(crate) state: State,
+}
+
+/// How DEST was found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum State {
+    /// It was there.
+    Found,
+    /// This run made it.
+    Made,
+    /// It is missing, and a dry run does not make it; the root is its parent.
+    Missing,
+}
+
+impl Destination {
+    /// Opens and locks DEST, making it like `model` if it is missing. Signals wait from then on.
+    ///
+    /// While it waits for the lock nothing is at stake, and a signal ends the process.
+    pub(crate) fn open(
+        path: &Path,
+        locking: Locking,
+        model: &Image,
+        caller: &Caller,
+        interrupts: &Interrupts,
+    ) -> Result<(Self, Hold)> {
+        loop {
+            match Dir::named(path) {
+                Ok(root) => {
+                    lock(&root, path, locking, FlockOperation::LockExclusive)?;
+                    let hold = interrupts.hold();
+                    if let Some(found) = Self::still_there(path, root)? {
+                        return Ok((found, hold));
+                    }
+                }
+                Err(Errno::NOENT) => {
+                    let hold = interrupts.hold();
+                    if let Some(made) = Self::make(path, locking, model, caller)? {
+                        return Ok((made, hold));
+                    }
+                }
+                Err(cause) => return Err(Error::io("open destination", path, cause)),
+            }
+        }
+    }
+
+    /// Opens DEST for a look, waiting while another run changes it.
+    pub(crate) fn look(path: &Path, locking: Locking) -> Result<Self> {
+        let failed = |cause| Error::io("open destination", path, cause);
+        let (root, state) = match Dir::named(path) {
+            Ok(root) => (root, State::Found),
+            Err(Errno::NOENT) => (Dir::named(parent_of(path)).map_err(failed)?, State::Missing),
+            Err(cause) => return Err(failed(cause)),
+        };
+        if state == State::Found {
+            lock(&root, path, locking, FlockOperation::LockShared)?;
+        }
+        Ok(Self {
+            path: path.to_owned(),
+            attributes: root.stat().map_err(failed)?,
+            root,
+            state,
+        })
+    }
+
+    /// Nothing if another run took DEST away while we waited for its lock.
+    fn still_there(path: &Path, root: Dir) -> Result<Option<Self>> {
+        let failed = |cause| Error::io("open destination", path, cause);
+        let attributes = root.stat().map_err(failed)?;
+        let named = match Dir::named(path) {
+            Ok(named) => named.stat().map_err(failed)?,
+            Err(Errno::NOENT) => return Ok(None),
+            Err(cause) => return Err(failed(cause)),
+        };
+        let same = named.identity == attributes.identity;
+        Ok(same.then(|| Self {
+            path: path.to_owned(),
+            root,
+            attributes,
+            state: State::Found,
+        }))
+    }
+
+    /// Nothing if another process made it first.
+    fn make(path: &Path, locking: Locking, model: &Image, caller: &Caller) -> Result<Option<Self>> {
+        let failed = |cause| Error::io("make destination", path, cause);
+        let name = path.file_name().ok_or_else(|| failed(Errno::NOENT))?;
+        let name = CString::new(name.as_bytes()).map_err(|_| failed(Errno::INVAL))?;
+        let parent = Dir::named(parent_of(path)).map_err(failed)?;
+        staging::sweep_empty(&parent).map_err(failed)?;
+        let temporary = staging::new_name();
+        parent.make_dir(&temporary, Mode::RWXU).map_err(failed)?;
+        let made = Self::dress(&parent, &temporary, model, caller)
+            .map_err(failed)
+            .and_then(|root| {
+                lock(&root, path, locking, FlockOperation::LockExclusive)?;
+                Ok(root)
+            });
+        let published = made.and_then(|root| {
+            match publish::publish(&parent, &temporary, &parent, &name, true) {
+                Ok(()) => Ok(Some(root)),
+                Err(Errno::EXIST) => Ok(None),
+                Err(cause) => Err(failed(cause)),
+            }
+        });
+        match published {
+            Ok(Some(root)) => Ok(Some(Self {
+                path: path.to_owned(),
+                attributes: root.stat().map_err(failed)?,
+                root,
+                state: State::Made,
+            })),
+            other => {
+                parent.remove_dir(&temporary).map_err(failed)?;
+                other.map(|_| None)
+            }
+        }
+    }
+
+    fn dress(
+        parent: &Dir,
+        temporary: &std::ffi::CStr,
+        model: &Image,
+        caller: &Caller,
+    ) -> Result<Dir, Errno> {
+        let root = parent.child(temporary)?;
+        let xattrs = Xattrs::read(Bearer::Open(model.root.as_fd()))?;
+        metadata::directory(caller, &root, &model.attributes, &xattrs)?;
+        // A later run takes these for times that DEST had, should we be killed.
+        rustix::fs::futimens(&root, &model.attributes.times())?;
+        Ok(root)
+    }
+
+    /// Takes away a DEST that this run made.
+    pub(crate) fn unmake(&self) -> Result<()> {
+        let failed = |cause| Error::io("remove", &self.path, cause);
+        let name = self.path.file_name().unwrap_or_default();
+        let parent = Dir::named(parent_of(&self.path)).map_err(failed)?;
+        let name = CString::new(name.as_bytes()).map_err(|_| failed(Errno::INVAL))?;
+        match parent.remove_dir(&name) {
+            // Someone else's files are in it by now.
+            Ok(()) | Err(Errno::NOTEMPTY | Errno::EXIST) => Ok(()),
+            Err(cause) => Err(failed(cause)),
+        }
+    }
+
+    /// The directory that a symlink in DEST leads to, as a path of real directories below DEST.
+    pub(crate) fn place_behind(&self, link: &Path) -> Result<PathBuf, Errno> {
+        let behind = self.root.beneath_through_links(link)?;
+        let place = path_of(&behind)?;
+        let root = path_of(&self.root)?;
+        let place = place.strip_prefix(root).map_err(|_| Errno::XDEV)?;
+        // Whatever changed meanwhile, the path we go on with is one without links.
+        self.root.beneath(place)?;
+        Ok(place.to_owned())
+    }
+}
+
+/// Where an open directory lies, without links.
+pub(crate) fn path_of(dir: &Dir) -> Result<PathBuf, Errno> {
+    use std::os::fd::AsRawFd;
+    let link = format!("/proc/self/fd/{}", dir.as_fd().as_raw_fd());
+    let path = rustix::fs::readlink(link, Vec::new())?;
+    Ok(PathBuf::from(std::ffi::OsStr::from_bytes(path.to_bytes())))
+}
+
+fn parent_of(path: &Path) -> &Path {
+    match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    }
+}
+
+fn lock(root: &Dir, path: &Path, locking: Locking, how: FlockOperation) -> Result<()> {
+    if locking == Locking::Callers {
+        return Ok(());
+    }
+    match rustix::io::retry_on_intr(|| flock(root, how)) {
+        Ok(()) => Ok(()),
+        Err(Errno::BADF | Errno::NOLCK | Errno::OPNOTSUPP) => Err(Error::refused(
+            "lock",
+            path,
+            "the file system cannot lock a directory; with --no-lock the caller sees to it",
+        )),
+        Err(cause) => Err(Error::io("lock", path, cause)),
+    }
+}

@@ -1,0 +1,145 @@
+//! What a name is: its kind, owner, mode, times and inode.
+
+use rustix::fs::{Dev, RawMode, Statx, StatxFlags, Timespec, Timestamps, makedev};
+use rustix::fs::{FileType, UTIME_OMIT};
+
+/// The kinds of things that a name can stand for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Kind {
+    File,
+    Directory,
+    Symlink,
+    Fifo,
+    Socket,
+    CharacterDevice,
+    BlockDevice,
+}
+
+impl Kind {
+    /// From the type in a directory entry or a mode; nothing where the file system does not tell.
+    pub(crate) fn of(kind: FileType) -> Option<Self> {
+        match kind {
+            FileType::RegularFile => Some(Self::File),
+            FileType::Directory => Some(Self::Directory),
+            FileType::Symlink => Some(Self::Symlink),
+            FileType::Fifo => Some(Self::Fifo),
+            FileType::Socket => Some(Self::Socket),
+            FileType::CharacterDevice => Some(Self::CharacterDevice),
+            FileType::BlockDevice => Some(Self::BlockDevice),
+            FileType::Unknown => None,
+        }
+    }
+
+    /// As mknod(2) wants it.
+    pub(crate) fn file_type(self) -> FileType {
+        match self {
+            Self::File => FileType::RegularFile,
+            Self::Directory => FileType::Directory,
+            Self::Symlink => FileType::Symlink,
+            Self::Fifo => FileType::Fifo,
+            Self::Socket => FileType::Socket,
+            Self::CharacterDevice => FileType::CharacterDevice,
+            Self::BlockDevice => FileType::BlockDevice,
+        }
+    }
+
+    /// In messages.
+    pub(crate) fn word(self) -> &'static str {
+        match self {
+            Self::File => "file",
+            Self::Directory => "directory",
+            Self::Symlink => "symlink",
+            Self::Fifo => "fifo",
+            Self::Socket => "socket",
+            Self::CharacterDevice => "character device",
+            Self::BlockDevice => "block device",
+        }
+    }
+
+    pub(crate) fn is_dir(self) -> bool {
+        self == Self::Directory
+    }
+}
+
+/// Which inode it is, on this machine while it is up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) struct Identity {
+    pub(crate) device: Dev,
+    pub(crate) inode: u64,
+}
+
+/// What stat tells.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Attributes {
+    pub(crate) kind: Kind,
+    /// The permission bits with set-id and sticky.
+    pub(crate) mode: RawMode,
+    pub(crate) uid: u32,
+    pub(crate) gid: u32,
+    pub(crate) size: u64,
+    pub(crate) links: u32,
+    pub(crate) device_number: Dev,
+    pub(crate) identity: Identity,
+    /// Which mount it was reached through; 0 where the kernel does not tell.
+    pub(crate) mount: u64,
+    pub(crate) accessed: Timespec,
+    pub(crate) modified: Timespec,
+}
+
+/// What is asked of statx(2).
+pub(crate) const WANTED: StatxFlags = StatxFlags::BASIC_STATS.union(StatxFlags::MNT_ID);
+
+const PERMISSIONS: RawMode = 0o7777;
+
+impl Attributes {
+    pub(crate) fn of(stat: &Statx) -> Self {
+        let raw = RawMode::from(stat.stx_mode);
+        Self {
+            // Linux knows no other kinds; a future one is compared and moved as a file would be.
+            kind: Kind::of(FileType::from_raw_mode(raw)).unwrap_or(Kind::File),
+            mode: raw & PERMISSIONS,
+            uid: stat.stx_uid,
+            gid: stat.stx_gid,
+            size: stat.stx_size,
+            links: stat.stx_nlink,
+            device_number: makedev(stat.stx_rdev_major, stat.stx_rdev_minor),
+            identity: Identity {
+                device: makedev(stat.stx_dev_major, stat.stx_dev_minor),
+                inode: stat.stx_ino,
+            },
+            mount: if stat.stx_mask & StatxFlags::MNT_ID.bits() == 0 {
+                0
+            } else {
+                stat.stx_mnt_id
+            },
+            accessed: timespec(stat.stx_atime.tv_sec, stat.stx_atime.tv_nsec),
+            modified: timespec(stat.stx_mtime.tv_sec, stat.stx_mtime.tv_nsec),
+        }
+    }
+
+    /// Both times, as they are set on a copy.
+    pub(crate) fn times(&self) -> Timestamps {
+        Timestamps {
+            last_access: self.accessed,
+            last_modification: self.modified,
+        }
+    }
+}
+
+/// The times that set `modified` and leave the access time alone.
+pub(crate) fn only_modified(modified: Timespec) -> Timestamps {
+    Timestamps {
+        last_access: Timespec {
+            tv_sec: 0,
+            tv_nsec: UTIME_OMIT,
+        },
+        last_modification: modified,
+    }
+}
+
+pub(crate) fn timespec(seconds: i64, nanoseconds: u32) -> Timespec {
+    Timespec {
+        tv_sec: seconds,
+        tv_nsec: nanoseconds.into(),
+    }
+}

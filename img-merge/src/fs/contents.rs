@@ -1,0 +1,103 @@
+//! The bytes of files: compared, cloned, copied with their holes.
+
+use std::os::fd::{AsFd, BorrowedFd};
+
+use rustix::fs::{self as sys, SeekFrom};
+use rustix::io::{self, Errno, Result};
+
+/// What is read at once, in bytes.
+const CHUNK: usize = 128 * 1024;
+
+/// Whether two open files of the same size hold the same bytes.
+pub(crate) fn equal(a: impl AsFd, b: impl AsFd) -> Result<bool> {
+    let mut left = vec![0; CHUNK];
+    let mut right = vec![0; CHUNK];
+    loop {
+        let read = fill(a.as_fd(), &mut left)?;
+        if read != fill(b.as_fd(), &mut right)? || left[..read] != right[..read] {
+            return Ok(false);
+        }
+        if read == 0 {
+            return Ok(true);
+        }
+    }
+}
+
+/// Makes `to` share the blocks of `from`.
+pub(crate) fn clone(from: impl AsFd, to: impl AsFd) -> Result<()> {
+    sys::ioctl_ficlone(to, from)
+}
+
+/// Copies `size` bytes of `from` into the empty file `to`; holes stay holes.
+pub(crate) fn copy(from: impl AsFd, to: impl AsFd, size: u64) -> Result<()> {
+    let (from, to) = (from.as_fd(), to.as_fd());
+    let mut at = 0;
+    while at < size {
+        let Some((start, end)) = data_after(from, at, size)? else {
+            break;
+        };
+        copy_extent(from, to, start, end)?;
+        at = end;
+    }
+    sys::ftruncate(to, size)
+}
+
+/// The next run of data at or after `at`; everything where the file system knows no holes.
+fn data_after(file: BorrowedFd<'_>, at: u64, size: u64) -> Result<Option<(u64, u64)>> {
+    let start = match sys::seek(file, SeekFrom::Data(at)) {
+        Ok(start) => start,
+        Err(Errno::NXIO) => return Ok(None),
+        Err(Errno::INVAL | Errno::OPNOTSUPP) => return Ok(Some((at, size))),
+        Err(cause) => return Err(cause),
+    };
+    let end = sys::seek(file, SeekFrom::Hole(start))?.min(size);
+    Ok((start < size).then_some((start, end)))
+}
+
+fn copy_extent(from: BorrowedFd<'_>, to: BorrowedFd<'_>, start: u64, end: u64) -> Result<()> {
+    let (mut read_at, mut write_at) = (start, start);
+    while read_at < end {
+        let length = usize::try_from(end - read_at).unwrap_or(usize::MAX);
+        match sys::copy_file_range(from, Some(&mut read_at), to, Some(&mut write_at), length) {
+            Ok(0)
+            | Err(Errno::XDEV | Errno::INVAL | Errno::NOSYS | Errno::OPNOTSUPP | Errno::PERM) => {
+                return pump(from, to, read_at, end);
+            }
+            Ok(_) | Err(Errno::INTR) => {}
+            Err(cause) => return Err(cause),
+        }
+    }
+    Ok(())
+}
+
+/// Through our own memory, where the kernel does not copy.
+fn pump(from: BorrowedFd<'_>, to: BorrowedFd<'_>, start: u64, end: u64) -> Result<()> {
+    let mut buffer = vec![0; CHUNK];
+    let mut at = start;
+    while at < end {
+        let want = usize::try_from(end - at).unwrap_or(CHUNK).min(CHUNK);
+        let read = io::retry_on_intr(|| io::pread(from, &mut buffer[..want], at))?;
+        if read == 0 {
+            return Ok(());
+        }
+        let mut written = 0;
+        while written < read {
+            let offset = at + written as u64;
+            written += io::retry_on_intr(|| io::pwrite(to, &buffer[written..read], offset))?;
+        }
+        at += read as u64;
+    }
+    Ok(())
+}
+
+/// Reads until the buffer is full or the file ends.
+pub(crate) fn fill(file: BorrowedFd<'_>, buffer: &mut [u8]) -> Result<usize> {
+    let mut filled = 0;
+    while filled < buffer.len() {
+        match io::retry_on_intr(|| io::read(file, &mut buffer[filled..]))? {
+            0 => break,
+            read => filled += read,
+        }
+    }
+    Ok(filled)
+}

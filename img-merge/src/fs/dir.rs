@@ -1,0 +1,204 @@
+//! A directory that we hold open, and the calls that take one name in it.
+
+use std::ffi::CStr;
+use std::mem::MaybeUninit;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Component, Path, PathBuf};
+
+use rustix::fs::{
+    self as sys, AtFlags, Mode, OFlags, RawDir, RenameFlags, ResolveFlags, StatxFlags,
+};
+use rustix::io::{Errno, Result};
+
+use super::attributes::{WANTED, only_modified};
+use super::{Attributes, Kind, Listing};
+
+/// An open directory. Names given to it are single names, never paths.
+#[derive(Debug)]
+pub(crate) struct Dir(OwnedFd);
+
+const FLAGS: OFlags = OFlags::RDONLY
+    .union(OFlags::DIRECTORY)
+    .union(OFlags::CLOEXEC);
+
+/// As much of a path as one call is given; the kernel takes 4096 bytes with the NUL.
+const LONGEST_PATH: usize = 3900;
+
+/// What getdents(2) fills at once: the size that glibc uses.
+pub(crate) const LISTING_BUFFER: usize = 32 * 1024;
+
+impl AsFd for Dir {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.0.as_fd()
+    }
+}
+
+impl Dir {
+    /// Opens the directory that a person named, through links if the person named some.
+    pub(crate) fn named(path: &Path) -> Result<Self> {
+        sys::open(path, FLAGS, Mode::empty()).map(Self)
+    }
+
+    /// Opens the directory `name`, which may not be a link.
+    pub(crate) fn child(&self, name: &CStr) -> Result<Self> {
+        sys::openat(self, name, FLAGS | OFlags::NOFOLLOW, Mode::empty()).map(Self)
+    }
+
+    /// Opens a directory beneath this one; no name of `path` may be a link.
+    pub(crate) fn beneath(&self, path: &Path) -> Result<Self> {
+        self.resolve(path, ResolveFlags::NO_SYMLINKS)
+    }
+
+    /// Opens a directory beneath this one through links that stay beneath it.
+    pub(crate) fn beneath_through_links(&self, path: &Path) -> Result<Self> {
+        resolve_once(self.as_fd(), path, ResolveFlags::empty())
+    }
+
+    fn resolve(&self, path: &Path, links: ResolveFlags) -> Result<Self> {
+        if path.as_os_str().len() <= LONGEST_PATH {
+            return resolve_once(self.as_fd(), path, links);
+        }
+        let mut here = self.child(c".")?;
+        let mut part = PathBuf::new();
+        for name in path.components() {
+            if part.as_os_str().len() + name.as_os_str().len() >= LONGEST_PATH {
+                here = resolve_once(here.as_fd(), &part, links)?;
+                part = PathBuf::new();
+            }
+            part.push(name);
+        }
+        resolve_once(here.as_fd(), &part, links)
+    }
+
+    /// Its own attributes.
+    pub(crate) fn stat(&self) -> Result<Attributes> {
+        sys::statx(self, c"", AtFlags::EMPTY_PATH, WANTED).map(|stat| Attributes::of(&stat))
+    }
+
+    /// The attributes of `name` itself, a link included.
+    pub(crate) fn stat_name(&self, name: &CStr) -> Result<Attributes> {
+        sys::statx(self, name, AtFlags::SYMLINK_NOFOLLOW, WANTED).map(|stat| Attributes::of(&stat))
+    }
+
+    /// The kind of `name`, for file systems whose readdir does not tell.
+    pub(crate) fn kind_of(&self, name: &CStr) -> Result<Kind> {
+        let stat = sys::statx(self, name, AtFlags::SYMLINK_NOFOLLOW, StatxFlags::TYPE)?;
+        Ok(Attributes::of(&stat).kind)
+    }
+
+    /// Gives each name but `.` and `..` to `each`, as the kernel lists them, and stops when it says so.
+    pub(crate) fn for_each<E: From<Errno>>(
+        &self,
+        mut each: impl FnMut(&CStr, u64, Option<Kind>) -> std::result::Result<(), E>,
+    ) -> std::result::Result<(), E> {
+        let mut buffer = Box::<[u8]>::new_uninit_slice(LISTING_BUFFER);
+        let buffer: &mut [MaybeUninit<u8>] = &mut buffer;
+        let mut entries = RawDir::new(self, buffer);
+        while let Some(entry) = entries.next() {
+            let entry = entry?;
+            let name = entry.file_name();
+            if !matches!(name.to_bytes(), b"." | b"..") {
+                each(name, entry.ino(), Kind::of(entry.file_type()))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// All names but `.` and `..`, sorted.
+    pub(crate) fn list(&self) -> Result<Listing> {
+        let mut listing = Listing::default();
+        self.for_each::<Errno>(|name, inode, kind| {
+            listing.push(name, inode, kind);
+            Ok(())
+        })?;
+        listing.sort();
+        Ok(listing)
+    }
+
+    pub(crate) fn make_dir(&self, name: &CStr, mode: Mode) -> Result<()> {
+        sys::mkdirat(self, name, mode)
+    }
+
+    /// Gives the inode behind `name` (a link itself, not its target) one more name in `to`.
+    pub(crate) fn link(&self, name: &CStr, to: &Dir, new: &CStr) -> Result<()> {
+        sys::linkat(self, name, to, new, AtFlags::empty())
+    }
+
+    /// Renames and never replaces; EINVAL where the file system does not know the flag.
+    pub(crate) fn rename(&self, name: &CStr, to: &Dir, new: &CStr) -> Result<()> {
+        sys::renameat_with(self, name, to, new, RenameFlags::NOREPLACE)
+    }
+
+    /// Exchanges two names at once; EINVAL where the file system does not know the flag.
+    pub(crate) fn exchange(&self, name: &CStr, to: &Dir, other: &CStr) -> Result<()> {
+        sys::renameat_with(self, name, to, other, RenameFlags::EXCHANGE)
+    }
+
+    /// rename(2) as it always was: it replaces a file, or a directory that is empty.
+    pub(crate) fn rename_over(&self, name: &CStr, to: &Dir, new: &CStr) -> Result<()> {
+        sys::renameat(self, name, to, new)
+    }
+
+    pub(crate) fn unlink(&self, name: &CStr) -> Result<()> {
+        sys::unlinkat(self, name, AtFlags::empty())
+    }
+
+    pub(crate) fn remove_dir(&self, name: &CStr) -> Result<()> {
+        sys::unlinkat(self, name, AtFlags::REMOVEDIR)
+    }
+
+    pub(crate) fn set_mode(&self, mode: u32) -> Result<()> {
+        sys::fchmod(self, Mode::from_raw_mode(mode))
+    }
+
+    /// Sets the modification time and leaves the access time alone.
+    pub(crate) fn set_modified(&self, modified: rustix::fs::Timespec) -> Result<()> {
+        sys::futimens(self, &only_modified(modified))
+    }
+
+    /// Opens the file `name` for reading; never a link, and a fifo does not make us wait.
+    pub(crate) fn open_file(&self, name: &CStr) -> Result<OwnedFd> {
+        let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+        sys::openat(self, name, flags | OFlags::NOCTTY, Mode::empty())
+    }
+
+    /// Makes the file `name` for its owner alone, to be filled.
+    pub(crate) fn create_file(&self, name: &CStr) -> Result<OwnedFd> {
+        let flags = OFlags::RDWR | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW;
+        sys::openat(self, name, flags | OFlags::CLOEXEC, Mode::RUSR | Mode::WUSR)
+    }
+
+    pub(crate) fn read_link(&self, name: &CStr) -> Result<std::ffi::CString> {
+        sys::readlinkat(self, name, Vec::new())
+    }
+}
+
+fn resolve_once(from: BorrowedFd<'_>, path: &Path, links: ResolveFlags) -> Result<Dir> {
+    let path = if path.as_os_str().is_empty() {
+        Path::new(".")
+    } else {
+        path
+    };
+    let how = links | ResolveFlags::BENEATH | ResolveFlags::NO_MAGICLINKS;
+    match sys::openat2(from, path, FLAGS, Mode::empty(), how) {
+        // Kernels before 5.6, and sandboxes that know no openat2: one name at a time instead.
+        Err(Errno::NOSYS | Errno::PERM) if !links.is_empty() => name_by_name(from, path),
+        opened => opened.map(Dir),
+    }
+}
+
+fn name_by_name(from: BorrowedFd<'_>, path: &Path) -> Result<Dir> {
+    let flags = FLAGS | OFlags::NOFOLLOW;
+    let mut here = Dir(sys::openat(from, c".", flags, Mode::empty())?);
+    for part in path.components() {
+        match part {
+            Component::CurDir => {}
+            Component::Normal(name) => {
+                here = Dir(sys::openat(&here, name.as_bytes(), flags, Mode::empty())?);
+            }
+            _ => return Err(Errno::XDEV),
+        }
+    }
+    Ok(here)
+}

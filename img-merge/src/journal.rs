@@ -1,0 +1,267 @@
+//! What a run that is killed leaves behind, so that the next one can put it right.
+//!
+//! **The crash states.** A transaction changes DEST by these steps, and may be killed before, between and
+//! after any of them:
+//!
+//! | step | if killed after it |
+//! |---|---|
+//! | something is made ready in the [staging](crate::staging) | the next run removes it with the staging |
+//! | it gets its place by one rename or link that replaces nothing | it is complete and what the merge is to bring: the next run finds it there |
+//! | `move`: something leaves the image for its place by one rename | the next run finds it there, and the image without it |
+//! | a name is replaced: the new is exchanged with the old, which is in the staging then | noted before ([`Record::Replaced`]): the next run exchanges back and merges again |
+//! | a directory is opened for us (0555), or times change because names do | noted before ([`Record::Mode`], [`Record::Times`]): put back |
+//! | **the journal is removed: the transaction is done** | what was replaced is in the staging still: the next run removes it |
+//! | `move`: the image's equal files and empty directories are removed | they are equal to what DEST has; the same merge again removes the rest |
+//!
+//! So whatever the moment, the next run brings DEST to where it was but for complete new names, and the
+//! same merge then ends where it would have ended undisturbed. A killed process loses nothing that it
+//! wrote; a machine that loses power may, and nothing is promised for it.
+//!
+//! The journal is a file in the staging at the top of DEST. A record is a tag and fields, each ended by NUL,
+//! appended by one write; what is not complete was not begun.
+
+use std::ffi::CStr;
+use std::os::fd::OwnedFd;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::path::{Path, PathBuf};
+
+use rustix::fs::Timespec;
+use rustix::io::{Errno, Result, retry_on_intr, write};
+
+use crate::fs::{Dir, Identity};
+
+/// The journal's name in a staging.
+pub(crate) const NAME: &CStr = c"journal";
+
+/// One thing that the next run has to put right.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Record {
+    /// `place` gets `new`, and `staged` (below DEST) then holds `old`.
+    Replaced {
+        place: PathBuf,
+        staged: PathBuf,
+        old: Identity,
+        new: Identity,
+    },
+    /// The directory has another mode for a while and is to have this one.
+    Mode { of: Whose, mode: u32 },
+    /// The directory's modification time is to be this one.
+    Times { of: Whose, modified: Timespec },
+}
+
+/// A directory that a record speaks of.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Whose {
+    /// Below DEST, or absolute for one of an image.
+    pub(crate) path: PathBuf,
+    pub(crate) identity: Identity,
+}
+
+impl Record {
+    pub(crate) fn encode(&self, into: &mut Vec<u8>) {
+        let mut field = |bytes: &[u8]| {
+            into.extend_from_slice(bytes);
+            into.push(0);
+        };
+        match self {
+            Self::Replaced {
+                place,
+                staged,
+                old,
+                new,
+            } => {
+                field(b"replaced");
+                field(place.as_os_str().as_bytes());
+                field(staged.as_os_str().as_bytes());
+                field(format!("{} {}", identity(*old), identity(*new)).as_bytes());
+            }
+            Self::Mode { of, mode } => {
+                field(b"mode");
+                field(of.path.as_os_str().as_bytes());
+                field(identity(of.identity).as_bytes());
+                field(mode.to_string().as_bytes());
+            }
+            Self::Times { of, modified } => {
+                field(b"times");
+                field(of.path.as_os_str().as_bytes());
+                field(identity(of.identity).as_bytes());
+                field(format!("{} {}", modified.tv_sec, modified.tv_nsec).as_bytes());
+            }
+        }
+    }
+
+    /// Reads records until the first that is not complete.
+    pub(crate) fn decode(bytes: &[u8]) -> Vec<Self> {
+        let mut fields = bytes.split_inclusive(|&byte| byte == 0);
+        let mut next = || fields.next().and_then(|field| field.strip_suffix(&[0]));
+        let mut records = Vec::new();
+        while let (Some(tag), Some(a), Some(b), Some(c)) = (next(), next(), next(), next()) {
+            let Some(record) = Self::from_fields(tag, a, b, c) else {
+                break;
+            };
+            records.push(record);
+        }
+        records
+    }
+
+    fn from_fields(tag: &[u8], a: &[u8], b: &[u8], c: &[u8]) -> Option<Self> {
+        match tag {
+            b"replaced" => {
+                let (second, _) = text(c)?.match_indices(' ').nth(1)?;
+                Some(Self::Replaced {
+                    place: path(a),
+                    staged: path(b),
+                    old: parse_identity(&c[..second])?,
+                    new: parse_identity(&c[second + 1..])?,
+                })
+            }
+            b"mode" => Some(Self::Mode {
+                of: whose(a, b)?,
+                mode: text(c)?.parse().ok()?,
+            }),
+            b"times" => {
+                let (seconds, nanoseconds) = text(c)?.split_once(' ')?;
+                Some(Self::Times {
+                    of: whose(a, b)?,
+                    modified: Timespec {
+                        tv_sec: seconds.parse().ok()?,
+                        tv_nsec: nanoseconds.parse().ok()?,
+                    },
+                })
+            }
+            _ => None,
+        }
+    }
+}
+
+fn identity(of: Identity) -> String {
+    format!("{} {}", of.device, of.inode)
+}
+
+fn parse_identity(bytes: &[u8]) -> Option<Identity> {
+    let (device, inode) = text(bytes)?.split_once(' ')?;
+    Some(Identity {
+        device: device.parse().ok()?,
+        inode: inode.parse().ok()?,
+    })
+}
+
+fn whose(at: &[u8], of: &[u8]) -> Option<Whose> {
+    Some(Whose {
+        path: path(at),
+        identity: parse_identity(of)?,
+    })
+}
+
+fn text(bytes: &[u8]) -> Option<&str> {
+    std::str::from_utf8(bytes).ok()
+}
+
+fn path(bytes: &[u8]) -> PathBuf {
+    PathBuf::from(std::ffi::OsString::from_vec(bytes.to_vec()))
+}
+
+/// The journal of a transaction that runs.
+#[derive(Debug)]
+pub(crate) struct Journal {
+    file: OwnedFd,
+}
+
+impl Journal {
+    pub(crate) fn create(staging: &Dir) -> Result<Self> {
+        let file = staging.create_file(NAME)?;
+        Ok(Self { file })
+    }
+
+    /// Notes what is about to be done. Records of one call count together.
+    pub(crate) fn note(&self, records: &[Record]) -> Result<()> {
+        let mut bytes = Vec::new();
+        for record in records {
+            record.encode(&mut bytes);
+        }
+        let mut rest = bytes.as_slice();
+        while !rest.is_empty() {
+            match retry_on_intr(|| write(&self.file, rest))? {
+                0 => return Err(Errno::IO),
+                written => rest = &rest[written..],
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The records in a staging that was left; none if it has no journal.
+pub(crate) fn read(staging: &Dir) -> Result<Vec<Record>> {
+    let file = match staging.open_file(NAME) {
+        Ok(file) => file,
+        Err(Errno::NOENT) => return Ok(Vec::new()),
+        Err(cause) => return Err(cause),
+    };
+    let mut bytes = Vec::new();
+    let mut chunk = vec![0; 64 * 1024];
+    loop {
+        match retry_on_intr(|| rustix::io::read(&file, chunk.as_mut_slice()))? {
+            0 => return Ok(Record::decode(&bytes)),
+            read => bytes.extend_from_slice(&chunk[..read]),
+        }
+    }
+}
+
+/// A directory's path as records have it: as it is below DEST, absolute in an image.
+pub(crate) fn absolute(image: &Path, path: &Path) -> PathBuf {
+    let whole = if path.as_os_str().is_empty() {
+        image.to_owned()
+    } else {
+        image.join(path)
+    };
+    // An image that cannot be made absolute is not found again, and its times stay as they are.
+    std::path::absolute(&whole).unwrap_or(whole)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn records_come_back_and_a_torn_one_does_not() {
+        let some = Identity {
+            device: 7,
+            inode: 12345,
+        };
+        let records = [
+            Record::Replaced {
+                place: "usr/b\nin".into(),
+                staged: ".img-merge-0/3".into(),
+                old: some,
+                new: Identity {
+                    device: 8,
+                    inode: 9,
+                },
+            },
+            Record::Mode {
+                of: Whose {
+                    path: "/image/usr".into(),
+                    identity: some,
+                },
+                mode: 0o555,
+            },
+            Record::Times {
+                of: Whose {
+                    path: "".into(),
+                    identity: some,
+                },
+                modified: Timespec {
+                    tv_sec: -3,
+                    tv_nsec: 999_999_999,
+                },
+            },
+        ];
+        let mut bytes = Vec::new();
+        for record in &records {
+            record.encode(&mut bytes);
+        }
+        assert_eq!(Record::decode(&bytes), records);
+        bytes.pop();
+        assert_eq!(Record::decode(&bytes), records[..2]);
+    }
+}

@@ -1,0 +1,160 @@
+//! The plan of one transaction: what the images bring and what DEST holds, joined.
+//!
+//! A plan is data. It has two interpreters: [`crate::act`] carries it out and [`print`] shows it.
+//! It has one [`DirStep`] for each directory that was looked into, which are the directories that exist
+//! on two sides. A subtree that only one image has is one [`Step`], whatever is below it.
+
+mod compare;
+mod conflict;
+mod dirs;
+mod merge_names;
+mod print;
+mod resolve;
+mod scan;
+
+use std::ffi::CString;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use rustix::fs::Timespec;
+
+pub(crate) use conflict::{Class, Conflict, Decision, Side};
+pub(crate) use print::print;
+pub(crate) use scan::{Names, Scan, Trusted, as_os};
+
+use crate::fs::{Attributes, Identity, Kind};
+
+/// What a transaction is to do.
+#[derive(Debug, Default)]
+pub(crate) struct Plan {
+    /// Sorted by path, so that each directory comes after the one that holds it.
+    pub(crate) dirs: Vec<DirStep>,
+    /// What stands against it, or under `--on-conflict=keep` and `replace` what was decided, in
+    /// declared order and then by path.
+    pub(crate) conflicts: Vec<Conflict>,
+    /// Names that DEST holds of link groups in the images.
+    pub(crate) anchors: Vec<Anchor>,
+    pub(crate) counts: Counts,
+}
+
+/// How many names need nothing.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Counts {
+    pub(crate) there: u64,
+    pub(crate) same: u64,
+    pub(crate) kept: u64,
+}
+
+impl Counts {
+    pub(crate) fn count(&mut self, act: Act) {
+        match act {
+            Act::There => self.there += 1,
+            Act::Same => self.same += 1,
+            Act::Kept => self.kept += 1,
+            Act::Place | Act::Replace(_) | Act::Outdone => {}
+        }
+    }
+
+    pub(crate) fn add(&mut self, more: &Self) {
+        self.there += more.there;
+        self.same += more.same;
+        self.kept += more.kept;
+    }
+}
+
+/// One directory that exists on two sides at least.
+#[derive(Debug)]
+pub(crate) struct DirStep {
+    /// Below the images.
+    pub(crate) path: PathBuf,
+    /// Below DEST; another than `path` only behind a symlink that was passed through.
+    pub(crate) place: PathBuf,
+    /// The topmost directory of DEST on the same file system, below DEST.
+    pub(crate) volume: Arc<PathBuf>,
+    /// What DEST has there; nothing where it is to be made.
+    pub(crate) found: Option<Attributes>,
+    /// The images that have it.
+    pub(crate) images: Vec<(usize, Attributes)>,
+    /// The image whose owner, mode and xattrs it gets; nothing where DEST's stay.
+    pub(crate) metadata_from: Option<usize>,
+    /// The modification time that it gets.
+    pub(crate) modified: Timespec,
+    pub(crate) names: Vec<Step>,
+    /// Whether a step before this one sees to the directory itself.
+    pub(crate) again: bool,
+}
+
+/// One name of one image.
+#[derive(Debug)]
+pub(crate) struct Step {
+    pub(crate) name: CString,
+    pub(crate) image: usize,
+    pub(crate) kind: Kind,
+    /// As readdir told it: an image's link group is known by it.
+    pub(crate) inode: u64,
+    pub(crate) act: Act,
+}
+
+/// What is to be done for a name of an image.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Act {
+    /// Bring it; DEST has no such name. A directory is brought with all that is in it.
+    Place,
+    /// Bring it in the place of DEST's.
+    Replace(Identity),
+    /// Nothing: DEST has the same inode.
+    There,
+    /// Nothing: DEST, or an image before, has its equal.
+    Same,
+    /// Nothing: DEST's, or that of an image before, stays.
+    Kept,
+    /// Nothing: that of a later image takes its place.
+    Outdone,
+}
+
+/// A name in DEST that is equal to a member of a link group in an image.
+#[derive(Debug)]
+pub(crate) struct Anchor {
+    /// The member's inode in the image.
+    pub(crate) member: Identity,
+    /// The member's path in the image.
+    pub(crate) path: PathBuf,
+    /// The directory in DEST.
+    pub(crate) place: PathBuf,
+    pub(crate) name: CString,
+}
+
+impl Plan {
+    pub(crate) fn sort(&mut self) {
+        self.dirs.sort_by(|a, b| a.path.cmp(&b.path));
+        self.conflicts
+            .sort_by(|a, b| (a.image, &a.path).cmp(&(b.image, &b.path)));
+        self.anchors.sort_by(|a, b| a.path.cmp(&b.path));
+    }
+
+    /// Whether the conflicts forbid to carry it out.
+    pub(crate) fn is_refused(&self) -> bool {
+        self.conflicts
+            .iter()
+            .any(|conflict| conflict.decision.is_none())
+    }
+}
+
+impl Step {
+    /// Whether a whole directory is brought.
+    pub(crate) fn is_tree(&self) -> bool {
+        self.act == Act::Place && self.kind.is_dir()
+    }
+
+    /// Whether DEST gets or changes the name.
+    pub(crate) fn changes(&self) -> bool {
+        matches!(self.act, Act::Place | Act::Replace(_))
+    }
+}
+
+impl DirStep {
+    /// Whether a step adds or removes a name of the directory in DEST.
+    pub(crate) fn adds_names(&self) -> bool {
+        self.names.iter().any(Step::changes)
+    }
+}

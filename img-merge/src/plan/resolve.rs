@@ -1,0 +1,305 @@
+//! Decides what becomes of each name of one directory.
+//!
+//! The images are taken in declared order: the first that has a name brings it if DEST has none, and
+//! each later one meets what is then there. So a run over four images plans what four runs would do.
+
+use std::ffi::CStr;
+use std::path::PathBuf;
+
+use common::Error;
+use rustix::io::Errno;
+
+use super::compare::{self, Thing};
+use super::conflict::{self, Class, Conflict, Decision};
+use super::merge_names::MergeNames;
+use super::scan::{Scan, Side, Task, as_os};
+use super::{Act, Anchor, Step};
+use crate::fs::listing::Entry;
+use crate::fs::{Attributes, Kind, Listing};
+use crate::settings::{DirectorySymlinks, OnConflict};
+
+/// The names of one directory on their way to steps.
+#[derive(Debug)]
+pub(crate) struct Name<'a> {
+    scan: &'a Scan<'a>,
+    task: &'a Task,
+    sides: &'a [Side],
+    steps: Vec<Step>,
+    further: Vec<Task>,
+    counts: super::Counts,
+}
+
+/// One side's holding of the name at hand.
+#[derive(Debug, Clone, Copy)]
+struct Has<'a> {
+    side: &'a Side,
+    kind: Kind,
+    inode: u64,
+}
+
+impl<'a> Name<'a> {
+    pub(crate) fn new(scan: &'a Scan<'a>, task: &'a Task, sides: &'a [Side]) -> Self {
+        Self {
+            scan,
+            task,
+            sides,
+            steps: Vec::new(),
+            further: Vec::new(),
+            counts: super::Counts::default(),
+        }
+    }
+
+    pub(crate) fn join_all(&mut self, lists: &[Listing]) -> Result<(), Error> {
+        let mut names = MergeNames::new(lists);
+        let mut entries = Vec::with_capacity(lists.len());
+        let mut has = Vec::with_capacity(lists.len());
+        while let Some(name) = names.next_into(&mut entries) {
+            has.clear();
+            for (at, entry) in &entries {
+                has.push(self.has(&self.sides[*at], *entry)?);
+            }
+            self.join(name, &has)?;
+        }
+        self.scan.lock().plan.counts.add(&self.counts);
+        Ok(())
+    }
+
+    pub(crate) fn done(mut self) -> (Vec<Step>, Vec<Task>) {
+        // The pool takes the last first.
+        self.further.reverse();
+        (self.steps, self.further)
+    }
+
+    fn has(&self, side: &'a Side, entry: Entry<'_>) -> Result<Has<'a>, Error> {
+        let kind = match entry.kind {
+            Some(kind) => kind,
+            None => side
+                .dir
+                .kind_of(entry.name)
+                .map_err(|c| self.failed(side, entry.name, c))?,
+        };
+        let inode = entry.inode;
+        Ok(Has { side, kind, inode })
+    }
+
+    fn join(&mut self, name: &CStr, has: &[Has<'_>]) -> Result<(), Error> {
+        let (holder, rest) = match has {
+            [] => return Ok(()),
+            // What only DEST has, and most often what only one image has.
+            [only] => {
+                if only.side.image.is_some() {
+                    self.step(name, *only, Act::Place);
+                }
+                return Ok(());
+            }
+            [first, rest @ ..] => (*first, rest),
+        };
+        if holder.kind.is_dir() {
+            self.join_dirs(name, holder, rest)
+        } else if let Some(place) = self.passes_through(name, holder, rest)? {
+            let (dirs, others): (Vec<_>, Vec<_>) = rest.iter().partition(|has| has.kind.is_dir());
+            self.descend(name, place, true, &dirs);
+            self.join_files(name, holder, &others)
+        } else {
+            self.join_files(name, holder, rest)
+        }
+    }
+
+    /// What is a directory is looked into; whatever else comes to it is a conflict.
+    fn join_dirs(&mut self, name: &CStr, holder: Has<'_>, rest: &[Has<'_>]) -> Result<(), Error> {
+        let mut dirs: Vec<Has<'_>> = Vec::new();
+        if holder.side.image.is_some() {
+            dirs.push(holder);
+        }
+        for has in rest {
+            if has.kind.is_dir() {
+                dirs.push(*has);
+            } else {
+                self.clash(name, *has, holder, Class::Directory)?;
+            }
+        }
+        match (holder.side.image, dirs.as_slice()) {
+            (None, []) => {}
+            (Some(_), [only]) => {
+                self.step(name, *only, Act::Place);
+            }
+            (image, _) => {
+                let place = self.task.place.join(as_os(name));
+                self.descend(name, place, image.is_none(), &dirs);
+            }
+        }
+        Ok(())
+    }
+
+    fn descend(&mut self, name: &CStr, place: PathBuf, in_destination: bool, dirs: &[Has<'_>]) {
+        if dirs.is_empty() {
+            return;
+        }
+        self.further.push(Task {
+            path: self.task.path.join(as_os(name)),
+            place,
+            in_destination,
+            images: dirs.iter().filter_map(|has| has.side.image).collect(),
+            around: self.task.around,
+            volume: self.task.volume.clone(),
+            only: None,
+        });
+    }
+
+    /// Where DEST's symlink leads, if it may be passed through by a directory of an image.
+    fn passes_through(
+        &self,
+        name: &CStr,
+        holder: Has<'_>,
+        rest: &[Has<'_>],
+    ) -> Result<Option<PathBuf>, Error> {
+        let asked = self.scan.merge.directory_symlinks == DirectorySymlinks::Pass;
+        let is_link = holder.kind == Kind::Symlink && holder.side.image.is_none();
+        if !asked || !is_link || !rest.iter().any(|has| has.kind.is_dir()) {
+            return Ok(None);
+        }
+        let link = self.task.place.join(as_os(name));
+        match self.scan.destination.place_behind(&link) {
+            Ok(place) => Ok(Some(place)),
+            Err(Errno::XDEV | Errno::NOENT | Errno::NOTDIR | Errno::LOOP) => Ok(None),
+            Err(cause) => Err(self.failed(holder.side, name, cause)),
+        }
+    }
+
+    fn join_files(&mut self, name: &CStr, first: Has<'_>, rest: &[Has<'_>]) -> Result<(), Error> {
+        let held = first.side.image.is_none().then_some(first);
+        let mut holder = first;
+        let mut placed = None;
+        if held.is_none() {
+            placed = Some(self.step(name, first, Act::Place));
+        }
+        for has in rest {
+            if is_same_inode(has, &holder) {
+                self.step(name, *has, Act::There);
+                continue;
+            }
+            let Some(class) = self.difference(name, *has, holder)? else {
+                self.step(name, *has, Act::Same);
+                continue;
+            };
+            if self.clash(name, *has, holder, class)? {
+                if let Some(Some(at)) = placed {
+                    self.steps[at].act = Act::Outdone;
+                }
+                let act = match held {
+                    Some(held) => Act::Replace(self.stat(name, held)?.identity),
+                    None => Act::Place,
+                };
+                placed = Some(self.step(name, *has, act));
+                holder = *has;
+            }
+        }
+        Ok(())
+    }
+
+    fn difference(
+        &self,
+        name: &CStr,
+        has: Has<'_>,
+        holder: Has<'_>,
+    ) -> Result<Option<Class>, Error> {
+        if has.kind.is_dir() && holder.kind == Kind::Symlink {
+            return Ok(Some(Class::ThroughSymlink));
+        }
+        let (new, old) = (self.stat(name, has)?, self.stat(name, holder)?);
+        if new.identity == old.identity {
+            return Ok(None);
+        }
+        let brought = Thing {
+            dir: &has.side.dir,
+            name,
+            attributes: &new,
+        };
+        let held = Thing {
+            dir: &holder.side.dir,
+            name,
+            attributes: &old,
+        };
+        let class = compare::difference(self.scan.caller, brought, held)
+            .map_err(|cause| self.failed(has.side, name, cause))?;
+        if class.is_none() && new.links > 1 && holder.side.image.is_none() {
+            self.scan.lock().plan.anchors.push(Anchor {
+                member: new.identity,
+                path: self.task.path.join(as_os(name)),
+                place: self.task.place.clone(),
+                name: name.to_owned(),
+            });
+        }
+        Ok(class)
+    }
+
+    /// Notes a conflict and tells whether the image's takes the place.
+    fn clash(
+        &mut self,
+        name: &CStr,
+        has: Has<'_>,
+        holder: Has<'_>,
+        class: Class,
+    ) -> Result<bool, Error> {
+        let never_replaced = matches!(class, Class::Directory | Class::ThroughSymlink);
+        let decision = match self.scan.merge.on_conflict {
+            OnConflict::Keep => Some(Decision::Kept),
+            OnConflict::Replace if !never_replaced => Some(Decision::Replaced),
+            OnConflict::Error | OnConflict::Replace => None,
+        };
+        let (new, old) = (self.stat(name, has)?, self.stat(name, holder)?);
+        self.scan.conflict(Conflict {
+            path: self.task.path.join(as_os(name)),
+            class,
+            image: has.side.image.unwrap_or_default(),
+            brought: conflict::Side::new(self.scan.root_of(has.side.image), &new),
+            held: conflict::Side::new(self.scan.root_of(holder.side.image), &old),
+            decision,
+        });
+        if decision == Some(Decision::Replaced) {
+            return Ok(true);
+        }
+        self.step(name, has, Act::Kept);
+        Ok(false)
+    }
+
+    /// Adds a step, and tells where it stands if it was remembered.
+    fn step(&mut self, name: &CStr, has: Has<'_>, act: Act) -> Option<usize> {
+        self.counts.count(act);
+        let changes = matches!(act, Act::Place | Act::Replace(_));
+        let image = has.side.image?;
+        if !changes && !self.scan.remember_all {
+            return None;
+        }
+        self.steps.push(Step {
+            name: name.to_owned(),
+            image,
+            kind: has.kind,
+            inode: has.inode,
+            act,
+        });
+        Some(self.steps.len() - 1)
+    }
+
+    fn stat(&self, name: &CStr, has: Has<'_>) -> Result<Attributes, Error> {
+        has.side
+            .dir
+            .stat_name(name)
+            .map_err(|cause| self.failed(has.side, name, cause))
+    }
+
+    fn failed(&self, side: &Side, name: &CStr, cause: Errno) -> Error {
+        let path = self.task.path.join(as_os(name));
+        Error::io("compare", self.scan.path_of(side, &path), cause)
+    }
+}
+
+/// Known without a call where readdir tells true inode numbers.
+fn is_same_inode(a: &Has<'_>, b: &Has<'_>) -> bool {
+    let (left, right) = (&a.side.attributes.identity, &b.side.attributes.identity);
+    a.inode == b.inode
+        && a.kind == b.kind
+        && left.device == right.device
+        && a.side.inodes_are_true
+        && b.side.inodes_are_true
+}

@@ -1,0 +1,198 @@
+//! What is said: conflicts and errors, the summary, JSON Lines.
+
+use std::path::PathBuf;
+
+use common::cli::Verbosity;
+use common::error::{self, eprint_line};
+use common::json::{Lines, Object};
+use common::{Error, Result, exit, show};
+
+use crate::TOOL;
+use crate::failure::Failure;
+use crate::plan::{Conflict, Counts};
+use crate::run::errors_of;
+use crate::settings::{Method, Settings};
+use crate::summary;
+use crate::tally::{Fallbacks, Tally, Told};
+use crate::transaction::Done;
+
+/// Everything that a run has to tell, as it goes.
+#[derive(Debug)]
+pub(crate) struct Report<'a> {
+    settings: &'a Settings,
+    json: Option<Lines>,
+    sums: Sums,
+    status: u8,
+}
+
+/// The sums of all transactions that were done.
+#[derive(Debug, Default)]
+pub(crate) struct Sums {
+    pub(crate) images: Vec<PathBuf>,
+    pub(crate) by: [u64; 4],
+    pub(crate) fallbacks: Fallbacks,
+    pub(crate) directories: u64,
+    pub(crate) trees: u64,
+    pub(crate) replaced: u64,
+    pub(crate) splits: u64,
+    pub(crate) lost: Vec<(std::ffi::CString, i32, u64)>,
+    pub(crate) counts: Counts,
+    pub(crate) conflicts: u64,
+    pub(crate) errors: u64,
+}
+
+pub(crate) const METHODS: [Method; 4] = [Method::Link, Method::Reflink, Method::Copy, Method::Move];
+
+impl<'a> Report<'a> {
+    pub(crate) fn new(settings: &'a Settings) -> Result<Self> {
+        let json = settings
+            .output
+            .json
+            .as_deref()
+            .map(Lines::create)
+            .transpose()?;
+        Ok(Self {
+            settings,
+            json,
+            sums: Sums::default(),
+            status: exit::DONE,
+        })
+    }
+
+    /// A transaction was done.
+    pub(crate) fn done(&mut self, done: &Done) {
+        self.sums.add(&done.tally, done);
+        for plan in &done.plans {
+            for conflict in &plan.conflicts {
+                self.conflict(conflict);
+            }
+        }
+        if self.settings.output.wants_paths() {
+            for told in summary::paths(done) {
+                self.told(&done.images, &told);
+            }
+        }
+        for error in &done.errors {
+            self.say_error(error);
+        }
+    }
+
+    /// A transaction was given up.
+    pub(crate) fn failed(&mut self, images: &[PathBuf], failure: &Failure) {
+        self.status = self.status.max(failure.status());
+        if let Failure::Conflicts(conflicts) = failure {
+            for conflict in conflicts
+                .iter()
+                .filter(|conflict| conflict.decision.is_none())
+            {
+                self.conflict(conflict);
+            }
+        }
+        for error in errors_of(failure) {
+            self.sums.errors += 1;
+            error::report(TOOL, [error]);
+            self.json(
+                Object::new()
+                    .with("event", "error")
+                    .with("message", error.to_string()),
+            );
+        }
+        for image in images {
+            let object = Object::new()
+                .with("event", "image")
+                .with_path("image", image);
+            self.json(object.with("merged", false));
+        }
+    }
+
+    /// Something outside of the transactions failed.
+    #[expect(clippy::needless_pass_by_value, reason = "it ends here")]
+    pub(crate) fn error(&mut self, error: Error) {
+        self.say_error(&error);
+    }
+
+    fn say_error(&mut self, error: &Error) {
+        self.status = exit::FAILED;
+        self.sums.errors += 1;
+        error::report(TOOL, [error]);
+        self.json(
+            Object::new()
+                .with("event", "error")
+                .with("message", error.to_string()),
+        );
+    }
+
+    /// A conflict that stands is an error; one that was decided is told with `-v`.
+    fn conflict(&mut self, conflict: &Conflict) {
+        self.sums.conflicts += 1;
+        let stands = conflict.decision.is_none();
+        if stands || self.settings.output.verbosity == Verbosity::Verbose {
+            eprint_line(&format!("{TOOL}: {conflict}{}", summary::decided(conflict)));
+        }
+        self.json(summary::conflict(conflict));
+    }
+
+    fn told(&mut self, images: &[PathBuf], told: &Told) {
+        if self.settings.output.verbosity == Verbosity::Verbose {
+            let path = show::path(&told.path);
+            let image = show::path(&images[told.image]);
+            eprint_line(&format!(
+                "{TOOL}: {} {path} of {image}",
+                summary::word(told)
+            ));
+        }
+        self.json(summary::told(&images[told.image], told));
+    }
+
+    fn json(&mut self, object: Object) {
+        let Some(lines) = &mut self.json else {
+            return;
+        };
+        if let Err(error) = lines.write(object) {
+            self.json = None;
+            self.status = exit::FAILED;
+            error::report(TOOL, [&error]);
+        }
+    }
+
+    /// Says the summary, and gives the exit status.
+    pub(crate) fn finish(mut self) -> u8 {
+        let sums = std::mem::take(&mut self.sums);
+        let destination = &self.settings.destination;
+        let object = sums.object(destination).with("status", self.status);
+        self.json(object);
+        if let Some(Err(error)) = self.json.take().map(Lines::finish) {
+            self.status = exit::FAILED;
+            error::report(TOOL, [&error]);
+        }
+        let quiet = self.settings.output.verbosity == Verbosity::Quiet;
+        if !quiet && !self.settings.merge.dry_run {
+            eprint_line(&format!("{TOOL}: {}", sums.line(destination)));
+        }
+        self.status
+    }
+}
+
+impl Sums {
+    fn add(&mut self, tally: &Tally, done: &Done) {
+        use std::sync::atomic::Ordering::Relaxed;
+        self.images.extend(done.images.iter().cloned());
+        for (sum, method) in self.by.iter_mut().zip(METHODS) {
+            *sum += tally.by(method);
+        }
+        for (key, count) in tally.fallbacks() {
+            *self.fallbacks.entry(key).or_default() += count;
+        }
+        self.directories += tally.directories.load(Relaxed);
+        self.trees += tally.trees.load(Relaxed);
+        self.replaced += tally.replaced.load(Relaxed);
+        self.splits += tally.splits.load(Relaxed);
+        for ((name, cause), count) in tally.lost_attributes() {
+            self.lost.push((name, cause, count));
+        }
+        for plan in &done.plans {
+            self.counts.add(&plan.counts);
+        }
+        self.errors += done.errors.len() as u64;
+    }
+}

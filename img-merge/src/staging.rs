@@ -1,0 +1,187 @@
+//! Temporary names: a private directory at the top of DEST where things are made ready.
+//!
+//! It is called `.img-merge-` and sixteen hexadecimal digits, is its owner's alone (0700), and is made at
+//! the top of each file system in DEST that a merge puts something into, so that what is ready there
+//! appears in its place by one rename. Nothing that only exists there is needed by anyone, but for
+//! what the [journal](crate::journal) says; so a directory of that name that is left when nobody holds the
+//! lock is removed after its journal was followed.
+
+use std::collections::BTreeMap;
+use std::ffi::{CStr, CString};
+use std::hash::{BuildHasher, Hasher, RandomState};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use rustix::fs::{FlockOperation, Mode, flock};
+use rustix::io::{Errno, Result};
+
+use crate::fs::xattrs::forget_inherited_acl;
+use crate::fs::{Attributes, Caller, Dir, remove};
+
+const PREFIX: &[u8] = b".img-merge-";
+const DIGITS: usize = 16;
+
+/// Whether `name` is a temporary name of this program.
+pub(crate) fn is_ours(name: &CStr) -> bool {
+    let digits = name.to_bytes().strip_prefix(PREFIX);
+    digits.is_some_and(|digits| {
+        digits.len() == DIGITS
+            && digits
+                .iter()
+                .all(|d| d.is_ascii_digit() || (b'a'..=b'f').contains(d))
+    })
+}
+
+/// A temporary name that nobody has.
+pub(crate) fn new_name() -> CString {
+    let random = RandomState::new().build_hasher().finish();
+    let mut name = PREFIX.to_vec();
+    name.extend_from_slice(format!("{random:0DIGITS$x}").as_bytes());
+    CString::new(name).unwrap_or_default()
+}
+
+/// A private directory in DEST.
+#[derive(Debug)]
+pub(crate) struct Staging {
+    holder: Dir,
+    pub(crate) name: CString,
+    pub(crate) dir: Arc<Dir>,
+    pub(crate) attributes: Attributes,
+    next: AtomicU64,
+}
+
+impl Staging {
+    fn make(holder: Dir) -> Result<Self> {
+        let name = new_name();
+        holder.make_dir(&name, Mode::RWXU)?;
+        let dir = holder.child(&name)?;
+        // What is made in here must inherit nothing from DEST.
+        forget_inherited_acl(&dir)?;
+        dir.set_mode(Mode::RWXU.as_raw_mode())?;
+        let attributes = dir.stat()?;
+        Ok(Self {
+            holder,
+            name,
+            dir: Arc::new(dir),
+            attributes,
+            next: AtomicU64::new(0),
+        })
+    }
+
+    /// A name in it that is free.
+    pub(crate) fn fresh(&self) -> CString {
+        let number = self.next.fetch_add(1, Ordering::Relaxed);
+        CString::new(number.to_string()).unwrap_or_default()
+    }
+
+    fn remove(&self) -> Result<()> {
+        remove::tree(&self.holder, &self.name)
+    }
+}
+
+/// The stagings of one transaction, one for each file system in DEST.
+#[derive(Debug, Default)]
+pub(crate) struct Stagings(Mutex<BTreeMap<PathBuf, Arc<Staging>>>);
+
+impl Stagings {
+    /// The staging at the top of `volume`, a directory below `root`.
+    pub(crate) fn get(&self, root: &Dir, volume: &Path) -> Result<Arc<Staging>> {
+        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(staging) = all.get(volume) {
+            return Ok(staging.clone());
+        }
+        let staging = Arc::new(Staging::make(root.beneath(volume)?)?);
+        all.insert(volume.to_owned(), staging.clone());
+        Ok(staging)
+    }
+
+    /// Removes them all; the volumes whose staging could not be removed come back with the reason.
+    pub(crate) fn remove(&self) -> Vec<(PathBuf, Errno)> {
+        let all = std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner));
+        let failed = |(volume, staging): (PathBuf, Arc<Staging>)| {
+            staging.remove().err().map(|cause| (volume, cause))
+        };
+        all.into_iter().filter_map(failed).collect()
+    }
+}
+
+/// The stagings that lie in `volume` and are the caller's to remove.
+///
+/// One of another user is left alone: what its journal says was written by that user.
+pub(crate) fn left_in(volume: &Dir, caller: &Caller) -> Result<Vec<(CString, Dir)>> {
+    let mut left = Vec::new();
+    let mut names = Vec::new();
+    volume.for_each::<Errno>(|name, _, _| {
+        if is_ours(name) {
+            names.push(name.to_owned());
+        }
+        Ok(())
+    })?;
+    names.sort();
+    for name in names {
+        match volume.child(&name) {
+            Ok(dir) if is_private(&dir.stat()?, caller) => left.push((name, dir)),
+            Ok(_) | Err(Errno::NOTDIR | Errno::LOOP | Errno::NOENT | Errno::ACCESS) => {}
+            Err(cause) => return Err(cause),
+        }
+    }
+    Ok(left)
+}
+
+fn is_private(it: &Attributes, caller: &Caller) -> bool {
+    it.uid == caller.uid && it.mode == Mode::RWXU.as_raw_mode()
+}
+
+/// Removes a staging that [`left_in`] found, after its journal was followed.
+pub(crate) fn remove_left(volume: &Dir, name: &CStr) -> Result<()> {
+    remove::tree(volume, name)
+}
+
+/// Removes the empty directories that were to become a DEST when their makers were killed.
+///
+/// A maker that lives holds the lock of its directory.
+pub(crate) fn sweep_empty(parent: &Dir) -> Result<()> {
+    let mut names = Vec::new();
+    parent.for_each::<Errno>(|name, _, _| {
+        if is_ours(name) {
+            names.push(name.to_owned());
+        }
+        Ok(())
+    })?;
+    for name in names {
+        let Ok(dir) = parent.child(&name) else {
+            continue;
+        };
+        if flock(&dir, FlockOperation::NonBlockingLockExclusive).is_ok() {
+            match parent.remove_dir(&name) {
+                Ok(())
+                | Err(
+                    Errno::NOENT | Errno::NOTEMPTY | Errno::EXIST | Errno::PERM | Errno::ACCESS,
+                ) => {}
+                Err(cause) => return Err(cause),
+            }
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_exact_names_are_ours() {
+        assert!(is_ours(&new_name()));
+        assert!(is_ours(c".img-merge-0123456789abcdef"));
+        for other in [
+            c".img-merge-",
+            c".img-merge-0123456789abcde",
+            c".img-merge-0123456789abcdeF",
+            c".img-merge-0123456789abcdef0",
+            c"img-merge-0123456789abcdef",
+        ] {
+            assert!(!is_ours(other), "{other:?}");
+        }
+    }
+}

@@ -1,0 +1,146 @@
+//! What a run did: sums, and where they are wanted the paths.
+
+use std::collections::BTreeMap;
+use std::ffi::CString;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use rustix::io::Errno;
+
+use crate::fs::Kind;
+use crate::fs::xattrs::Lost;
+use crate::settings::Method;
+
+/// One path of an image and what became of it.
+#[derive(Debug, Clone)]
+pub(crate) struct Told {
+    pub(crate) path: PathBuf,
+    pub(crate) image: usize,
+    pub(crate) kind: Kind,
+    pub(crate) what: What,
+}
+
+/// What became of a path.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum What {
+    /// It was brought.
+    Brought {
+        method: Method,
+        why: Option<Errno>,
+        replaced: bool,
+    },
+    /// A whole directory was renamed.
+    MovedTree,
+    /// A directory was made.
+    MadeDirectory,
+    /// A directory that was there already.
+    JoinedDirectory,
+    There,
+    Same,
+    Kept,
+    Outdone,
+}
+
+/// The sums of one transaction, and its paths if somebody asked for them.
+#[derive(Debug, Default)]
+pub(crate) struct Tally {
+    brought: [AtomicU64; 4],
+    pub(crate) directories: AtomicU64,
+    pub(crate) trees: AtomicU64,
+    pub(crate) replaced: AtomicU64,
+    pub(crate) splits: AtomicU64,
+    inner: Mutex<Inner>,
+    wants_paths: bool,
+}
+
+/// Why how many files were not brought by the asked method, and by which instead.
+pub(crate) type Fallbacks = BTreeMap<(Method, i32), u64>;
+
+#[derive(Debug, Default)]
+struct Inner {
+    fallbacks: Fallbacks,
+    lost: BTreeMap<(CString, i32), u64>,
+    paths: Vec<Told>,
+}
+
+impl Tally {
+    pub(crate) fn new(wants_paths: bool) -> Self {
+        Self {
+            wants_paths,
+            ..Self::default()
+        }
+    }
+
+    pub(crate) fn tell(&self, told: impl FnOnce() -> Told) {
+        if self.wants_paths {
+            self.lock().paths.push(told());
+        }
+    }
+
+    pub(crate) fn brought(&self, method: Method, why: Option<Errno>) {
+        self.brought[method as usize].fetch_add(1, Ordering::Relaxed);
+        if let Some(why) = why {
+            *self
+                .lock()
+                .fallbacks
+                .entry((method, why.raw_os_error()))
+                .or_default() += 1;
+        }
+    }
+
+    /// Many files that were linked at once.
+    pub(crate) fn linked(&self, files: u64) {
+        self.brought[Method::Link as usize].fetch_add(files, Ordering::Relaxed);
+    }
+
+    pub(crate) fn directory(&self, told: impl FnOnce() -> Told) {
+        self.directories.fetch_add(1, Ordering::Relaxed);
+        self.tell(told);
+    }
+
+    pub(crate) fn tree(&self) {
+        self.trees.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(crate) fn replaced(&self) {
+        self.replaced.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(crate) fn split_group(&self) {
+        self.splits.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(crate) fn lost(&self, lost: Vec<Lost>) {
+        for Lost { name, cause } in lost {
+            *self
+                .lock()
+                .lost
+                .entry((name, cause.raw_os_error()))
+                .or_default() += 1;
+        }
+    }
+
+    pub(crate) fn by(&self, method: Method) -> u64 {
+        self.brought[method as usize].load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn fallbacks(&self) -> Fallbacks {
+        self.lock().fallbacks.clone()
+    }
+
+    pub(crate) fn lost_attributes(&self) -> BTreeMap<(CString, i32), u64> {
+        self.lock().lost.clone()
+    }
+
+    /// The paths, in declared order and then by path.
+    pub(crate) fn take_paths(&self) -> Vec<Told> {
+        let mut paths = std::mem::take(&mut self.lock().paths);
+        paths.sort_by(|a, b| (a.image, &a.path).cmp(&(b.image, &b.path)));
+        paths
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,238 @@
+//! One transaction: lock, put right, plan, carry out, or undo.
+
+use std::path::PathBuf;
+use std::sync::Mutex;
+
+use common::{Error, Interrupts};
+
+use crate::act::{self, Work};
+use crate::destination::{Destination, State};
+use crate::failure::Failure;
+use crate::fs::Caller;
+use crate::image::Image;
+use crate::plan::{self, Plan, Scan};
+use crate::recovery;
+use crate::settings::{Merge, Method, Rollback, Settings};
+use crate::tally::Tally;
+
+/// What a transaction that was done leaves to tell.
+#[derive(Debug)]
+pub(crate) struct Done {
+    pub(crate) images: Vec<PathBuf>,
+    pub(crate) tally: Tally,
+    pub(crate) plans: Vec<Plan>,
+    /// What failed after the transaction was done: parts of a consumed image that are still there.
+    pub(crate) errors: Vec<Error>,
+}
+
+/// What all transactions of a run share.
+#[derive(Debug)]
+pub(crate) struct Transactions<'a> {
+    pub(crate) settings: &'a Settings,
+    pub(crate) caller: &'a Caller,
+    pub(crate) interrupts: &'a Interrupts,
+}
+
+impl Transactions<'_> {
+    fn merge(&self) -> &Merge {
+        &self.settings.merge
+    }
+
+    /// Merges `paths` as one transaction.
+    pub(crate) fn run(&self, paths: &[PathBuf]) -> Result<Done, Failure> {
+        let images = open_images(paths)?;
+        if self.merge().dry_run {
+            return self.show(&images);
+        }
+        let (destination, hold) = Destination::open(
+            &self.settings.destination,
+            self.merge().locking,
+            &images[0],
+            self.caller,
+            self.interrupts,
+        )?;
+        let done = self.locked(&images, &destination);
+        if done.is_err() && destination.state == State::Made {
+            // Where something was done, the undoing has taken it away already.
+            drop(destination.unmake());
+        }
+        // Unlock, and only then let a signal that came end us.
+        drop(destination);
+        drop(hold);
+        done
+    }
+
+    fn show(&self, images: &[Image]) -> Result<Done, Failure> {
+        let destination = Destination::look(&self.settings.destination, self.merge().locking)?;
+        refuse_overlap(images, &destination)?;
+        let scan = self.scan(images, &destination);
+        let plan = scan.everything()?;
+        if plan.is_refused() {
+            return Err(Failure::Conflicts(plan.conflicts));
+        }
+        plan::print(&plan, images, &destination)?;
+        Ok(Done {
+            images: images.iter().map(|image| image.path.clone()).collect(),
+            tally: Tally::new(false),
+            plans: vec![plan],
+            errors: Vec::new(),
+        })
+    }
+
+    fn scan<'s>(&'s self, images: &'s [Image], destination: &'s Destination) -> Scan<'s> {
+        let wants_paths = self.settings.output.wants_paths();
+        Scan {
+            images,
+            destination,
+            merge: self.merge(),
+            caller: self.caller,
+            interrupts: self.interrupts,
+            remember_all: wants_paths
+                || self.merge().method == Method::Move
+                || self.merge().dry_run,
+            trusted: plan::Trusted::default(),
+            found: Mutex::default(),
+        }
+    }
+
+    fn locked(&self, images: &[Image], destination: &Destination) -> Result<Done, Failure> {
+        refuse_overlap(images, destination)?;
+        if self.merge().locking == crate::settings::Locking::Ours {
+            recovery::recover(destination, self.caller)?;
+        }
+        let scan = self.scan(images, destination);
+        let plan = scan.everything()?;
+        if plan.is_refused() {
+            return Err(Failure::Conflicts(plan.conflicts));
+        }
+        self.sweep(destination, &plan)?;
+        let tally = Tally::new(self.settings.output.wants_paths());
+        let who = (self.caller, self.interrupts);
+        let work = Work::new(images, destination, self.merge(), who, &tally);
+        match act::carry_out(&work, &scan, plan) {
+            Ok(plans) => self.finish(&work, plans).map(|(plans, errors)| Done {
+                images: images.iter().map(|image| image.path.clone()).collect(),
+                tally,
+                plans,
+                errors,
+            }),
+            Err(failure) => Err(self.give_up(&work, failure)),
+        }
+    }
+
+    /// Other file systems in DEST have stagings of their own.
+    fn sweep(&self, destination: &Destination, plan: &Plan) -> Result<(), Failure> {
+        if self.merge().locking == crate::settings::Locking::Callers {
+            return Ok(());
+        }
+        for step in &plan.dirs {
+            if !step.place.as_os_str().is_empty() && step.place == *step.volume {
+                recovery::sweep(destination, &step.volume, self.caller)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn finish(
+        &self,
+        work: &Work<'_>,
+        plans: Vec<Plan>,
+    ) -> Result<(Vec<Plan>, Vec<Error>), Failure> {
+        if self.merge().sync {
+            if let Err(cause) = rustix::fs::syncfs(&work.destination.root) {
+                let failure = Error::io("sync", &work.destination.path, cause).into();
+                return Err(self.give_up(work, failure));
+            }
+        }
+        let mut errors = work.clean_up();
+        for plan in &plans {
+            errors.extend(work.settle_roots(plan));
+        }
+        if self.merge().method == Method::Move {
+            errors.extend(act::consume(work.images, &plans, self.caller));
+        }
+        Ok((plans, errors))
+    }
+
+    fn give_up(&self, work: &Work<'_>, failure: Failure) -> Failure {
+        if self.merge().rollback == Rollback::Leave {
+            let mut errors: Vec<Error> = work.put_modes_back().err().into_iter().collect();
+            errors.extend(work.clean_up());
+            return with(failure, errors);
+        }
+        with(failure, act::undo(work))
+    }
+}
+
+/// A failure, and what failed while it was dealt with.
+fn with(failure: Failure, more: Vec<Error>) -> Failure {
+    if more.is_empty() {
+        return failure;
+    }
+    let mut errors = match failure {
+        Failure::Failed(errors) | Failure::Refused(errors) => errors,
+        Failure::Conflicts(conflicts) => {
+            let said = |conflict: &plan::Conflict| Error::said("merge", conflict.to_string());
+            conflicts.iter().map(said).collect()
+        }
+        Failure::Interrupted => Vec::new(),
+    };
+    errors.extend(more);
+    Failure::Failed(errors)
+}
+
+fn open_images(paths: &[PathBuf]) -> Result<Vec<Image>, Failure> {
+    let mut images: Vec<Image> = Vec::new();
+    let mut errors = Vec::new();
+    for path in paths {
+        match Image::open(path) {
+            Ok(image) => {
+                let identity = image.attributes.identity;
+                if images
+                    .iter()
+                    .any(|seen| seen.attributes.identity == identity)
+                {
+                    errors.push(Error::refused("merge", path, "the image is named twice"));
+                }
+                images.push(image);
+            }
+            Err(error) => errors.push(error),
+        }
+    }
+    if errors.is_empty() {
+        Ok(images)
+    } else {
+        Err(Failure::Failed(errors))
+    }
+}
+
+/// Refuses an image that is DEST, or one of them inside another, also where a symlink hides it.
+fn refuse_overlap(images: &[Image], destination: &Destination) -> Result<(), Failure> {
+    let failed = |path: &PathBuf, cause| Error::io("resolve", path, cause);
+    let mut errors = Vec::new();
+    let mut places = Vec::new();
+    for image in images {
+        let real = crate::destination::path_of(&image.root).map_err(|c| failed(&image.path, c))?;
+        places.push((&image.path, real));
+    }
+    if destination.state != State::Missing {
+        let real = crate::destination::path_of(&destination.root);
+        places.push((
+            &destination.path,
+            real.map_err(|c| failed(&destination.path, c))?,
+        ));
+    }
+    for (at, (path, real)) in places.iter().enumerate() {
+        for (other, other_real) in &places[..at] {
+            if real.starts_with(other_real) || other_real.starts_with(real) {
+                let why = format!("it overlaps {}", common::show::path(other));
+                errors.push(Error::refused("merge", path.as_path(), why));
+            }
+        }
+    }
+    if errors.is_empty() {
+        Ok(())
+    } else {
+        Err(Failure::Failed(errors))
+    }
+}

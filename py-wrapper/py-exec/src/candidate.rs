@@ -1,0 +1,69 @@
+//! The script of one implementation, and what keeps it from running.
+
+use crate::path::Path;
+use crate::place::Place;
+use crate::sys::{self, Errno};
+
+/// The script of one implementation, which may not be there.
+pub(crate) struct Candidate {
+    /// `SCRIPTROOT/EPYTHON/NAME`.
+    pub(crate) script: Path,
+}
+
+/// What a look at the script shows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum State {
+    /// It is not there.
+    Absent,
+    /// It is there and may not be executed.
+    Forbidden(Errno),
+    /// Its first line names an interpreter that is not there.
+    NoInterpreter,
+    /// Nothing is seen to be in its way.
+    Ready,
+}
+
+impl Candidate {
+    pub(crate) fn new(place: &Place, implementation: &[u8]) -> Self {
+        let root = place.root.as_bytes();
+        Self {
+            script: Path::of(&[root, b"/", implementation, b"/", place.name()]),
+        }
+    }
+
+    pub(crate) fn state(&self) -> State {
+        let Some(script) = self.script.c_str() else {
+            return State::Forbidden(Errno::NAMETOOLONG);
+        };
+        match sys::stat(script) {
+            Err(Errno::NOENT | Errno::NOTDIR) => return State::Absent,
+            Err(cause) => return State::Forbidden(cause),
+            Ok(stat) if !stat.is_file() => return State::Forbidden(Errno::ACCES),
+            Ok(_) => {}
+        }
+        if let Err(cause) = sys::may_execute(script) {
+            return State::Forbidden(cause);
+        }
+        let interpreter = self.interpreter();
+        let missing = |path: &_| matches!(sys::stat(path), Err(Errno::NOENT | Errno::NOTDIR));
+        match interpreter.c_str() {
+            Some(path) if !path.is_empty() && missing(path) => State::NoInterpreter,
+            _ => State::Ready,
+        }
+    }
+
+    /// The interpreter that the first line names; empty where it names none.
+    pub(crate) fn interpreter(&self) -> Path {
+        let mut buffer = [0; 256];
+        let head = self.script.c_str().and_then(|path| sys::open(path).ok());
+        let head = head
+            .and_then(|file| file.fill(&mut buffer).ok())
+            .unwrap_or_default();
+        let line = head.split(|&b| b == b'\n').next().unwrap_or_default();
+        let words = line.strip_prefix(b"#!").unwrap_or_default();
+        let mut words = words
+            .split(|b| b" \t".contains(b))
+            .filter(|word| !word.is_empty());
+        Path::of(&[words.next().unwrap_or_default()])
+    }
+}

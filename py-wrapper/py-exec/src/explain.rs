@@ -1,0 +1,102 @@
+//! `--explain` and `--list-implementations`: the same walk, printed and not taken.
+
+use core::ffi::CStr;
+
+use crate::NOT_FOUND;
+use crate::candidate::{Candidate, State};
+use crate::config::Config;
+use crate::dispatch::none_found;
+use crate::order::{Visitor, Why, walk};
+use crate::path::Path;
+use crate::place::{self, Defaults, Place};
+use crate::say::{self, STDOUT};
+use crate::settings::with_config;
+use crate::sys::Start;
+
+/// Prints every candidate for the wrapper `called`, with the reason why it is or is not taken.
+pub(crate) fn explain(start: &Start, called: &CStr, defaults: Defaults<'_>) -> i32 {
+    let Some(place) = place::find(start, called, defaults) else {
+        return NOT_FOUND;
+    };
+    let mut printer = Printer {
+        place: &place,
+        taken: false,
+    };
+    say::line(STDOUT, &[b"script root: ", place.root.as_bytes()]);
+    with_config(start, place.name(), defaults, &mut |config, path| {
+        let path = path.map_or(&b"none"[..], |path| path.as_bytes());
+        say::line(STDOUT, &[b"configuration: ", path]);
+        walk(
+            &place.root,
+            start.variable(b"EPYTHON"),
+            config,
+            &mut printer,
+        );
+    });
+    if printer.taken {
+        return 0;
+    }
+    none_found(&place);
+    NOT_FOUND
+}
+
+struct Printer<'a> {
+    place: &'a Place,
+    taken: bool,
+}
+
+impl Visitor for Printer<'_> {
+    fn visit(&mut self, implementation: &[u8], why: Why) {
+        let candidate = Candidate::new(self.place, implementation);
+        let script = candidate.script.as_bytes();
+        let why: &[u8] = match why {
+            Why::Ordered => b" (EPYTHON): ",
+            Why::Configured => b" (configured): ",
+            Why::There => b" (there): ",
+            Why::Disabled => {
+                return say::line(
+                    STDOUT,
+                    &[
+                        implementation,
+                        b": not taken: disabled by the configuration",
+                    ],
+                );
+            }
+        };
+        let interpreter = candidate.interpreter();
+        let say = |parts: [&[u8]; 3]| {
+            say::line(STDOUT, &[implementation, why, parts[0], parts[1], parts[2]]);
+        };
+        match candidate.state() {
+            State::Absent => say([b"not taken: no ", script, b""]),
+            State::Forbidden(cause) => say([script, b" cannot be executed: ", say::cause(cause)]),
+            State::NoInterpreter => {
+                say([
+                    b"not taken: its interpreter is missing: #!",
+                    interpreter.as_bytes(),
+                    b"",
+                ]);
+            }
+            State::Ready if self.taken => say([b"not needed: ", script, b""]),
+            State::Ready => {
+                say([b"taken: ", script, b""]);
+                self.taken = true;
+            }
+        }
+    }
+}
+
+/// Prints the implementations in the script root, the most preferred first.
+pub(crate) fn list(defaults: Defaults<'_>) -> i32 {
+    let root = Path::of(&[defaults.root]);
+    walk(&root, None, Config::default(), &mut Names);
+    0
+}
+
+struct Names;
+
+impl Visitor for Names {
+    fn visit(&mut self, implementation: &[u8], _: Why) {
+        say::line(STDOUT, &[implementation]);
+    }
+}

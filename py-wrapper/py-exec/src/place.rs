@@ -1,0 +1,200 @@
+//! Where the wrapper is: the name of its script, and the script root.
+//!
+//! A chain of symlinks is followed. If it ends at the dispatcher, the last link before that has the
+//! script's name; else the file is a copy of it and has its own. A name without a slash is looked up in
+//! the absolute entries of PATH, and what is found by no way takes nothing from the working directory.
+
+use core::ffi::CStr;
+
+use crate::path::{LONGEST, Path, base, directory};
+use crate::say::{self, STDERR};
+use crate::sys::{self, Errno, Start};
+
+/// The dispatcher's texts, which lie in the script root: ours and python-exec's.
+const TEXTS: [&[u8]; 2] = [b"py-exec2", b"python-exec2"];
+
+/// The program itself; python-exec keeps it in the script root.
+const PROGRAMS: [&[u8]; 2] = [b"py-exec", b"python-exec2c"];
+
+/// The longest chain of links, as the kernel has it.
+const LINKS: usize = 40;
+
+/// The layout that is assumed where nothing lies nearby.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Defaults<'a> {
+    /// The script root.
+    pub(crate) root: &'a [u8],
+    /// The directory that holds `python-exec/`.
+    pub(crate) sysconfdir: &'a [u8],
+}
+
+/// What is known of a call.
+pub(crate) struct Place {
+    wrapper: Path,
+    /// The script root.
+    pub(crate) root: Path,
+}
+
+impl Place {
+    /// The script's name.
+    pub(crate) fn name(&self) -> &[u8] {
+        base(self.wrapper.as_bytes())
+    }
+}
+
+/// Whether a program was called by its own name.
+pub(crate) fn is_program(called: &[u8]) -> bool {
+    PROGRAMS.contains(&base(called))
+}
+
+/// The place of the wrapper that was called so. What is wrong has been said.
+pub(crate) fn find(start: &Start, called: &CStr, defaults: Defaults<'_>) -> Option<Place> {
+    let called = called.to_bytes();
+    if called.contains(&b'/') {
+        return follow(Path::of(&[called]), defaults);
+    }
+    match in_path(start, called) {
+        Some(path) => follow(path, defaults),
+        None => Some(Place {
+            wrapper: Path::of(&[called]),
+            root: Path::of(&[defaults.root]),
+        }),
+    }
+}
+
+fn in_path(start: &Start, name: &[u8]) -> Option<Path> {
+    let entries = start.variable(b"PATH")?.split(|&b| b == b':');
+    entries
+        .filter(|entry| entry.starts_with(b"/"))
+        .map(|entry| Path::of(&[entry, b"/", name]))
+        .find(|path| {
+            path.c_str()
+                .is_some_and(|path| sys::may_execute(path).is_ok())
+        })
+}
+
+fn follow(called: Path, defaults: Defaults<'_>) -> Option<Place> {
+    let mut path = called;
+    let mut link = None;
+    for _ in 0..LINKS {
+        let mut buffer = [0; LONGEST];
+        let answer = match path.c_str() {
+            Some(c_str) => sys::read_link(c_str, &mut buffer),
+            None => Err(Errno::NAMETOOLONG),
+        };
+        let next = match answer {
+            Ok(target) if target.starts_with(b"/") => Path::of(&[target]),
+            Ok(target) => Path::of(&[directory(path.as_bytes()), target]),
+            Err(Errno::INVAL) => return arrived(path, link, defaults),
+            Err(cause) => {
+                unresolved(path.as_bytes(), cause);
+                return None;
+            }
+        };
+        link = Some(path);
+        path = next;
+    }
+    unresolved(path.as_bytes(), Errno::LOOP);
+    None
+}
+
+fn unresolved(path: &[u8], cause: Errno) {
+    let parts: [&[u8]; 5] = [
+        b"python-exec: unable to resolve symlink ",
+        path,
+        b": ",
+        say::cause(cause),
+        b".",
+    ];
+    say::line(STDERR, &parts);
+}
+
+/// `path` is a file; `link` is the last link to it.
+fn arrived(path: Path, link: Option<Path>, defaults: Defaults<'_>) -> Option<Place> {
+    let file = base(path.as_bytes());
+    let beside: &[u8] = if TEXTS.contains(&file) || file == PROGRAMS[1] {
+        b"."
+    } else {
+        b"../lib/python-exec"
+    };
+    let root = near(
+        &Path::of(&[directory(path.as_bytes()), beside]),
+        defaults.root,
+    );
+    if !TEXTS.contains(&file) && !PROGRAMS.contains(&file) {
+        return Some(Place {
+            wrapper: path,
+            root,
+        });
+    }
+    let Some(wrapper) = link else {
+        say::line(
+            STDERR,
+            &[
+                path.as_bytes(),
+                b": ",
+                file,
+                b" is a wrapper, it must not be run directly.",
+            ],
+        );
+        return None;
+    };
+    Some(Place { wrapper, root })
+}
+
+/// The script root: `candidate` in its plainest form if that is a directory, else `default`.
+fn near(candidate: &Path, default: &[u8]) -> Path {
+    let default = Path::of(&[default]);
+    let Some(Ok(there)) = candidate.c_str().map(sys::stat) else {
+        return default;
+    };
+    if !there.is_dir() {
+        return default;
+    }
+    match default.c_str().map(sys::stat) {
+        Some(Ok(stat)) if stat.id == there.id => default,
+        _ => plain(candidate).unwrap_or_else(|| candidate.clone()),
+    }
+}
+
+/// The path of a directory without links and dots, as /proc tells it; nothing where that is not mounted.
+fn plain(path: &Path) -> Option<Path> {
+    let fd = sys::open_dir(path.c_str()?).ok()?;
+    let mut digits = [0; 10];
+    let link = Path::of(&[b"/proc/self/fd/", decimal(fd.number(), &mut digits)]);
+    let mut buffer = [0; LONGEST];
+    let target = sys::read_link(link.c_str()?, &mut buffer).ok()?;
+    target.starts_with(b"/").then(|| Path::of(&[target]))
+}
+
+fn decimal(number: i32, digits: &mut [u8; 10]) -> &[u8] {
+    let mut rest = number.unsigned_abs();
+    let mut at = digits.len();
+    loop {
+        at -= 1;
+        digits[at] = b'0' + u8::try_from(rest % 10).unwrap_or(0);
+        rest /= 10;
+        if rest == 0 || at == 0 {
+            return &digits[at..];
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_written_in_full() {
+        for number in [0, 7, 10, 1234, i32::MAX] {
+            let mut digits = [0; 10];
+            assert_eq!(decimal(number, &mut digits), number.to_string().as_bytes());
+        }
+    }
+
+    #[test]
+    fn a_program_is_known_by_its_name() {
+        assert!(is_program(b"/usr/bin/py-exec") && is_program(b"python-exec2c"));
+        assert!(!is_program(b"py-exec2") && !is_program(b"/usr/bin/py-exec/foo"));
+    }
+}

@@ -1,0 +1,127 @@
+//! Finds the configuration: the first of four files that opens is the only one that is read.
+//!
+//! What is said of one script goes before what is said of all, and the user's own before the system's.
+
+use crate::config::{Config, Entry};
+use crate::path::Path;
+use crate::place::Defaults;
+use crate::say;
+use crate::sys::{self, Errno, Fd, Start};
+
+/// The file for all scripts.
+const GLOBAL: &[u8] = b"python-exec";
+
+/// A file of this size is read without a second thought, in bytes.
+const USUAL: usize = 4096;
+
+/// What is behind this is not read, and that is said.
+const LARGEST: usize = 16 * 1024;
+
+/// Hands the configuration of the script `name`, and its path, to `work`.
+pub(crate) fn with_config(
+    start: &Start,
+    name: &[u8],
+    defaults: Defaults<'_>,
+    work: &mut dyn FnMut(Config<'_>, Option<&Path>),
+) {
+    let Some((file, path)) = find(start, name, defaults) else {
+        return work(Config::default(), None);
+    };
+    let mut buffer = [0; USUAL];
+    match file.fill(&mut buffer) {
+        Ok(text) if text.len() < USUAL => checked(text, &path, work),
+        Ok(text) => large(text, &file, &path, work),
+        Err(cause) => {
+            unread(&path, cause);
+            work(Config::default(), Some(&path));
+        }
+    }
+}
+
+#[inline(never)]
+fn large(begin: &[u8], file: &Fd, path: &Path, work: &mut dyn FnMut(Config<'_>, Option<&Path>)) {
+    let mut buffer = [0; LARGEST];
+    buffer[..begin.len()].copy_from_slice(begin);
+    let more = match file.fill(&mut buffer[begin.len()..]) {
+        Ok(more) => more.len(),
+        Err(cause) => {
+            unread(path, cause);
+            0
+        }
+    };
+    let mut text = &buffer[..begin.len() + more];
+    if text.len() == LARGEST {
+        unread(path, Errno::FBIG);
+        // A line that was cut is not taken for a whole one.
+        let end = text.iter().rposition(|&b| b == b'\n').unwrap_or(0);
+        text = &text[..end];
+    }
+    checked(text, path, work);
+}
+
+fn checked(text: &[u8], path: &Path, work: &mut dyn FnMut(Config<'_>, Option<&Path>)) {
+    let config = Config(text);
+    for entry in config.entries() {
+        if let Entry::Invalid(line) = entry {
+            say::warn(&[b"Invalid impl in ", path.as_bytes(), b": ", line]);
+        }
+    }
+    work(config, Some(path));
+}
+
+fn unread(path: &Path, cause: Errno) {
+    say::warn(&[b"Error reading ", path.as_bytes(), b": ", say::cause(cause)]);
+}
+
+fn find(start: &Start, name: &[u8], defaults: Defaults<'_>) -> Option<(Fd, Path)> {
+    for file in [name, GLOBAL] {
+        if let Some(path) = own_path(start, file) {
+            if let Some(fd) = opened(&path).filter(is_own) {
+                return Some((fd, path));
+            }
+        }
+        let path = Path::of(&[defaults.sysconfdir, b"/python-exec/", file, b".conf"]);
+        if let Some(fd) = opened(&path) {
+            return Some((fd, path));
+        }
+    }
+    None
+}
+
+/// The user's own file; a relative directory counts as none (XDG Base Directory Specification).
+fn own_path(start: &Start, file: &[u8]) -> Option<Path> {
+    let absolute = |name| start.variable(name).filter(|path| path.starts_with(b"/"));
+    Some(match absolute(b"XDG_CONFIG_HOME") {
+        Some(config) => Path::of(&[config, b"/python-exec/", file, b".conf"]),
+        None => Path::of(&[absolute(b"HOME")?, b"/.config/python-exec/", file, b".conf"]),
+    })
+}
+
+/// Whether a file is the user's, and the user is who the process acts for.
+fn is_own(file: &Fd) -> bool {
+    let (real, effective) = sys::users();
+    real == effective && file.stat().is_ok_and(|stat| stat.uid as usize == real)
+}
+
+fn opened(path: &Path) -> Option<Fd> {
+    let opened = match path.c_str() {
+        Some(path) => sys::open(path),
+        None => Err(Errno::NAMETOOLONG),
+    };
+    match opened {
+        Ok(fd) if fd.stat().is_ok_and(|stat| stat.is_file()) => return Some(fd),
+        Ok(_) => unopened(path, Errno::INVAL),
+        Err(Errno::NOENT | Errno::NOTDIR) => {}
+        Err(cause) => unopened(path, cause),
+    }
+    None
+}
+
+fn unopened(path: &Path, cause: Errno) {
+    say::warn(&[
+        b"Unable to open ",
+        path.as_bytes(),
+        b": ",
+        say::cause(cause),
+    ]);
+}

@@ -1,0 +1,353 @@
+//! The system calls of the dispatcher, and the strings that the kernel starts a program with.
+//!
+//! The one place with `unsafe`: above it everything is checked. There are two ways into the kernel with
+//! one signature, [`call`]: through libc, and, in the bare program, by the instruction itself.
+#![expect(
+    unsafe_code,
+    reason = "system calls and the kernel's argument vectors are raw; std would cost more than all of our own work"
+)]
+
+#[cfg(bare)]
+mod bare;
+#[cfg(not(bare))]
+mod through_libc;
+
+use core::ffi::{CStr, c_char};
+
+#[cfg(bare)]
+use bare::call;
+#[cfg(not(bare))]
+use through_libc::call;
+
+use linux_raw_sys::errno;
+use linux_raw_sys::general as linux;
+
+/// The kernel's answer when a call fails.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Errno(i32);
+
+macro_rules! errnos {
+    ($($name:ident = $number:ident)*) => {
+        #[expect(clippy::cast_possible_wrap, reason = "error numbers are below 4096")]
+        #[expect(missing_docs, reason = "the kernel's own names, in errno(3)")]
+        impl Errno {
+            $(pub const $name: Self = Self(errno::$number as i32);)*
+        }
+    };
+}
+
+errnos! {
+    NOENT = ENOENT ACCES = EACCES PERM = EPERM NOEXEC = ENOEXEC ISDIR = EISDIR NOTDIR = ENOTDIR
+    LOOP = ELOOP NAMETOOLONG = ENAMETOOLONG TOOBIG = E2BIG NOMEM = ENOMEM TXTBSY = ETXTBSY IO = EIO
+    MFILE = EMFILE NFILE = ENFILE LIBBAD = ELIBBAD FBIG = EFBIG INTR = EINTR INVAL = EINVAL
+}
+
+/// An open file, closed when it is dropped.
+#[derive(Debug)]
+pub struct Fd(i32);
+
+/// What is known of a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Stat {
+    /// Type and permissions.
+    pub mode: u32,
+    /// The owner.
+    pub uid: u32,
+    /// Device and inode.
+    pub id: (u32, u32, u64),
+}
+
+impl Stat {
+    /// Whether it is a directory.
+    pub fn is_dir(&self) -> bool {
+        self.mode & linux::S_IFMT == linux::S_IFDIR
+    }
+
+    /// Whether it is a regular file.
+    pub fn is_file(&self) -> bool {
+        self.mode & linux::S_IFMT == linux::S_IFREG
+    }
+}
+
+/// Paths that are not absolute begin at the working directory.
+const HERE: i32 = linux::AT_FDCWD;
+
+/// A number as the kernel's registers take it.
+fn word(number: i32) -> usize {
+    usize::from_ne_bytes((number as isize).to_ne_bytes())
+}
+
+fn answer(result: isize) -> Result<usize, Errno> {
+    match usize::try_from(result) {
+        Ok(value) => Ok(value),
+        // The kernel's errors are -1 to -4095.
+        Err(_) => Err(Errno(i32::try_from(-result).unwrap_or(i32::MAX))),
+    }
+}
+
+fn open_with(path: &CStr, flags: u32) -> Result<Fd, Errno> {
+    let flags = (flags | linux::O_CLOEXEC) as usize;
+    // SAFETY: the path is closed by a zero and outlives the call.
+    let fd = unsafe {
+        call(
+            linux::__NR_openat,
+            [word(HERE), path.as_ptr() as usize, flags, 0, 0, 0],
+        )
+    };
+    answer(fd).map(|fd| Fd(i32::try_from(fd).unwrap_or(-1)))
+}
+
+/// Opens a file for reading. A fifo does not block.
+pub fn open(path: &CStr) -> Result<Fd, Errno> {
+    open_with(path, linux::O_RDONLY | linux::O_NONBLOCK | linux::O_NOCTTY)
+}
+
+/// Opens a directory.
+pub fn open_dir(path: &CStr) -> Result<Fd, Errno> {
+    open_with(path, linux::O_RDONLY | linux::O_DIRECTORY)
+}
+
+impl Fd {
+    /// Reads at most as much as fits.
+    pub fn read(&self, buffer: &mut [u8]) -> Result<usize, Errno> {
+        let words = [
+            self.word(),
+            buffer.as_mut_ptr() as usize,
+            buffer.len(),
+            0,
+            0,
+            0,
+        ];
+        // SAFETY: the buffer is ours, is as long as is said, and outlives the call.
+        answer(unsafe { call(linux::__NR_read, words) })
+    }
+
+    /// Reads until the buffer is full or the file ends, and returns the part that was read.
+    pub fn fill<'a>(&self, buffer: &'a mut [u8]) -> Result<&'a [u8], Errno> {
+        let mut length = 0;
+        while let Some(room) = buffer.get_mut(length..).filter(|room| !room.is_empty()) {
+            match self.read(room) {
+                Ok(0) => break,
+                Ok(more) => length += more,
+                Err(Errno::INTR) => {}
+                Err(cause) => return Err(cause),
+            }
+        }
+        Ok(buffer.get(..length).unwrap_or_default())
+    }
+
+    /// Begins a directory anew.
+    pub fn rewind(&self) -> Result<(), Errno> {
+        let words = [self.word(), 0, linux::SEEK_SET as usize, 0, 0, 0];
+        // SAFETY: no memory is handed over.
+        answer(unsafe { call(linux::__NR_lseek, words) }).map(drop)
+    }
+
+    /// Hands the names of a directory's next entries to `each`; `false` at its end.
+    pub fn names(&self, mut each: impl FnMut(&[u8])) -> Result<bool, Errno> {
+        const NAME: usize = core::mem::offset_of!(linux::linux_dirent64, d_name);
+        const LENGTH: usize = core::mem::offset_of!(linux::linux_dirent64, d_reclen);
+        let mut buffer = [0; 4096];
+        let words = [
+            self.word(),
+            buffer.as_mut_ptr() as usize,
+            buffer.len(),
+            0,
+            0,
+            0,
+        ];
+        // SAFETY: the buffer is ours, is as long as is said, and outlives the call.
+        let length = answer(unsafe { call(linux::__NR_getdents64, words) })?;
+        let mut rest = buffer.get(..length).unwrap_or_default();
+        while let (Some(&low), Some(&high)) = (rest.get(LENGTH), rest.get(LENGTH + 1)) {
+            let entry = usize::from(u16::from_ne_bytes([low, high]));
+            let name = rest.get(NAME..entry).unwrap_or_default();
+            each(name.split(|&b| b == 0).next().unwrap_or_default());
+            rest = rest.get(entry.max(1)..).unwrap_or_default();
+        }
+        Ok(length > 0)
+    }
+
+    /// What is known of the open file.
+    pub fn stat(&self) -> Result<Stat, Errno> {
+        statx(self.word(), c"", linux::AT_EMPTY_PATH)
+    }
+
+    fn word(&self) -> usize {
+        word(self.0)
+    }
+
+    /// The number that the kernel gave it.
+    pub fn number(&self) -> i32 {
+        self.0
+    }
+}
+
+impl Drop for Fd {
+    fn drop(&mut self) {
+        // SAFETY: no memory is handed over. A file that was only read has nothing to lose on close.
+        unsafe { call(linux::__NR_close, [self.word(), 0, 0, 0, 0, 0]) };
+    }
+}
+
+/// What is known of a file; a symlink is followed.
+pub fn stat(path: &CStr) -> Result<Stat, Errno> {
+    statx(word(HERE), path, 0)
+}
+
+fn statx(directory: usize, path: &CStr, flags: u32) -> Result<Stat, Errno> {
+    let mut found = core::mem::MaybeUninit::<linux::statx>::zeroed();
+    let mask =
+        (linux::STATX_TYPE | linux::STATX_MODE | linux::STATX_UID | linux::STATX_INO) as usize;
+    let words = [
+        directory,
+        path.as_ptr() as usize,
+        flags as usize,
+        mask,
+        found.as_mut_ptr() as usize,
+        0,
+    ];
+    // SAFETY: the path is closed by a zero, and the kernel writes at most one statx into ours.
+    answer(unsafe { call(linux::__NR_statx, words) })?;
+    // SAFETY: zeroes are a value of it, and the kernel wrote over them.
+    let found = unsafe { found.assume_init() };
+    Ok(Stat {
+        mode: found.stx_mode.into(),
+        uid: found.stx_uid,
+        id: (found.stx_dev_major, found.stx_dev_minor, found.stx_ino),
+    })
+}
+
+/// Where a symlink points to, read into `buffer`.
+pub fn read_link<'a>(path: &CStr, buffer: &'a mut [u8]) -> Result<&'a [u8], Errno> {
+    let words = [
+        word(HERE),
+        path.as_ptr() as usize,
+        buffer.as_mut_ptr() as usize,
+        buffer.len(),
+        0,
+        0,
+    ];
+    // SAFETY: the path is closed by a zero; the buffer is ours and as long as is said.
+    let length = answer(unsafe { call(linux::__NR_readlinkat, words) })?;
+    // A target that fills the buffer may have been cut.
+    let target = buffer
+        .get(..length)
+        .filter(|target| target.len() < buffer.len());
+    target.ok_or(Errno::NAMETOOLONG)
+}
+
+/// Whether the file may be executed by us.
+pub fn may_execute(path: &CStr) -> Result<(), Errno> {
+    let words = [
+        word(HERE),
+        path.as_ptr() as usize,
+        linux::X_OK as usize,
+        0,
+        0,
+        0,
+    ];
+    // SAFETY: the path is closed by a zero and outlives the call.
+    answer(unsafe { call(linux::__NR_faccessat, words) }).map(drop)
+}
+
+/// Writes some of `bytes` and tells how many.
+pub fn write(fd: i32, bytes: &[u8]) -> Result<usize, Errno> {
+    let words = [word(fd), bytes.as_ptr() as usize, bytes.len(), 0, 0, 0];
+    // SAFETY: the bytes are there for the whole call, and the kernel only reads them.
+    answer(unsafe { call(linux::__NR_write, words) })
+}
+
+/// The real and the effective user.
+pub fn users() -> (usize, usize) {
+    // SAFETY: no memory is handed over; these calls cannot fail.
+    let user = |number| answer(unsafe { call(number, [0; 6]) }).unwrap_or_default();
+    (user(linux::__NR_getuid), user(linux::__NR_geteuid))
+}
+
+/// Ends the process.
+pub fn exit(status: i32) -> ! {
+    loop {
+        // SAFETY: no memory is handed over.
+        unsafe { call(linux::__NR_exit_group, [word(status), 0, 0, 0, 0, 0]) };
+    }
+}
+
+/// What the kernel started this process with.
+#[derive(Debug)]
+pub struct Start {
+    arguments: *mut *const c_char,
+    count: usize,
+    environment: *const *const c_char,
+}
+
+impl Start {
+    /// Takes over what a program's entry point was handed.
+    ///
+    /// # Safety
+    /// Both arrays must end with a null and hold strings that end with a zero, as execve(2) lays them;
+    /// they must live as long as the process, and nobody else may use the first one.
+    pub unsafe fn new(arguments: *mut *const c_char, environment: *const *const c_char) -> Self {
+        let mut count = 0;
+        // SAFETY: the array ends with a null, as the caller promises.
+        while unsafe { !(*arguments.add(count)).is_null() } {
+            count += 1;
+        }
+        Self {
+            arguments,
+            count,
+            environment,
+        }
+    }
+
+    /// An argument; 0 is the name that the program was called by.
+    pub fn argument(&self, at: usize) -> Option<&'static CStr> {
+        // SAFETY: `at` is within the array, whose strings live as long as the process.
+        (at < self.count).then(|| unsafe { CStr::from_ptr(*self.arguments.add(at)) })
+    }
+
+    /// The value of a variable.
+    pub fn variable(&self, name: &[u8]) -> Option<&'static [u8]> {
+        let mut at = self.environment;
+        loop {
+            // SAFETY: the array ends with a null, at which the loop stops.
+            let string = unsafe { *at };
+            if string.is_null() {
+                return None;
+            }
+            // SAFETY: it is a string that lives as long as the process.
+            let string = unsafe { CStr::from_ptr(string) }.to_bytes();
+            if let Some(value) = string.strip_prefix(name).and_then(|v| v.strip_prefix(b"=")) {
+                return Some(value);
+            }
+            // SAFETY: this was not the null at the end.
+            at = unsafe { at.add(1) };
+        }
+    }
+
+    /// Becomes the program at `path`, with `path` as argument 0 and what stands after argument `last`.
+    ///
+    /// It comes back only with the reason why that cannot be.
+    pub fn execute(&self, path: &CStr, last: usize) -> Errno {
+        // SAFETY: `last` is checked to be within the array, which is ours alone and of this one thread; the
+        // path outlives the call, and the old argument is put back before anybody can look at it.
+        unsafe {
+            if last >= self.count {
+                return Errno::INVAL;
+            }
+            let place = self.arguments.add(last);
+            let before = place.replace(path.as_ptr());
+            let words = [
+                path.as_ptr() as usize,
+                place as usize,
+                self.environment as usize,
+                0,
+                0,
+                0,
+            ];
+            let failed = call(linux::__NR_execve, words);
+            place.write(before);
+            answer(failed).err().unwrap_or(Errno::INVAL)
+        }
+    }
+}

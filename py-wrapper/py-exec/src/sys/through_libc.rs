@@ -1,0 +1,27 @@
+//! The way into the kernel on every processor: libc's syscall(2).
+#![expect(unsafe_code, reason = "the boundary to libc")]
+
+/// Makes the system call `number`; an error is its number below zero.
+///
+/// # Safety
+/// As the call itself asks: what the words point to must be there and as long as it is told.
+pub(super) unsafe fn call(number: u32, words: [usize; 6]) -> isize {
+    // SAFETY: passed on to our caller.
+    let result = unsafe {
+        libc::syscall(
+            number.into(),
+            words[0],
+            words[1],
+            words[2],
+            words[3],
+            words[4],
+            words[5],
+        )
+    };
+    if result != -1 {
+        return isize::try_from(result).unwrap_or(-1);
+    }
+    // SAFETY: libc's own place for this thread.
+    let errno = unsafe { *libc::__errno_location() };
+    isize::try_from(-errno).unwrap_or(-1)
+}

@@ -1,0 +1,179 @@
+//! An image as it was found: what its bin directories and its lists of installed files hold.
+//!
+//! Only reads. Everything is beneath the image and no symlink is followed.
+
+pub(crate) mod dir;
+mod lists;
+
+use std::collections::BTreeSet;
+use std::ffi::{OsStr, OsString};
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+
+use common::{Error, Implementation, Result};
+use dir::{Descent, Dir};
+use rustix::fs::FileType;
+
+use crate::layout::Layout;
+use crate::wrapper;
+
+pub(crate) use lists::find as find_lists;
+
+/// How the names begin that we use for a moment; what a killed run left bears one.
+pub(crate) const TEMPORARY: &str = ".py-wrapper.";
+
+/// The bytes of a file that are read to tell what it is: first lines that are longer are nothing
+/// that a kernel or an installer makes.
+const HEAD: u64 = 4096;
+
+/// What a bin directory holds under a name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Entry {
+    /// The bin directory as the installed system sees it.
+    pub(crate) bindir: PathBuf,
+    pub(crate) name: OsString,
+    pub(crate) found: Found,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Found {
+    /// A file that may be executed.
+    Executable(Executable),
+    /// A file that may not.
+    Plain,
+    Link(PathBuf),
+    Directory,
+    /// A fifo, socket or device.
+    Special,
+    /// A name of ours that a killed run left.
+    Temporary,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Executable {
+    /// Its first bytes.
+    pub(crate) head: Vec<u8>,
+    /// Device and inode: equal for the names of one file.
+    pub(crate) inode: (u64, u64),
+    /// What has its place in the script root already.
+    pub(crate) rival: Option<Rival>,
+}
+
+/// A name of a script that is taken, with both contents; nothing where that is no file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Rival {
+    pub(crate) ours: Vec<u8>,
+    pub(crate) theirs: Option<Vec<u8>>,
+}
+
+/// What was found in an image.
+#[derive(Debug, Default)]
+pub(crate) struct Survey {
+    pub(crate) entries: Vec<Entry>,
+    /// Bin directories that are symlinks and were not entered.
+    pub(crate) linked: Vec<PathBuf>,
+}
+
+/// Reads what the bin directories hold; all that goes wrong is in the second part.
+pub(crate) fn survey(
+    image: &Dir,
+    layout: &Layout,
+    implementation: &Implementation,
+) -> Result<Survey, Vec<Error>> {
+    let mut survey = Survey::default();
+    let mut errors = Vec::new();
+    let scripts = taken_names(image, &layout.scripts(implementation)).map_err(|e| vec![e])?;
+    for bindir in &layout.bindirs {
+        match image.descend(bindir) {
+            Ok(Descent::Missing) => {}
+            Ok(Descent::Link(_)) => survey.linked.push(bindir.clone()),
+            Ok(Descent::NoDirectory(path)) => errors.push(not_a_directory(&path)),
+            Ok(Descent::Found(dir)) => match dir.names() {
+                Ok(names) => {
+                    for name in names {
+                        match look(&dir, &name, &scripts) {
+                            Ok(found) => survey.entries.push(Entry {
+                                bindir: bindir.clone(),
+                                name,
+                                found,
+                            }),
+                            Err(error) => errors.push(error),
+                        }
+                    }
+                }
+                Err(error) => errors.push(error),
+            },
+            Err(error) => errors.push(error),
+        }
+    }
+    if errors.is_empty() {
+        Ok(survey)
+    } else {
+        Err(errors)
+    }
+}
+
+/// The scripts of this implementation that are there already.
+#[derive(Debug, Default)]
+struct Scripts {
+    dir: Option<Dir>,
+    names: BTreeSet<OsString>,
+}
+
+fn taken_names(image: &Dir, scripts: &Path) -> Result<Scripts> {
+    match image.descend(scripts)? {
+        Descent::Missing => Ok(Scripts::default()),
+        Descent::Found(dir) => Ok(Scripts {
+            names: dir.names()?.into_iter().collect(),
+            dir: Some(dir),
+        }),
+        Descent::Link(path) | Descent::NoDirectory(path) => Err(not_a_directory(&path)),
+    }
+}
+
+fn not_a_directory(path: &Path) -> Error {
+    Error::refused("use", path.as_os_str(), "is not a directory")
+}
+
+fn look(dir: &Dir, name: &OsStr, scripts: &Scripts) -> Result<Found> {
+    if name.as_bytes().starts_with(TEMPORARY.as_bytes()) {
+        return Ok(Found::Temporary);
+    }
+    let stat = dir.stat(name)?;
+    Ok(match FileType::from_raw_mode(stat.st_mode) {
+        FileType::RegularFile if stat.st_mode & 0o111 == 0 => Found::Plain,
+        FileType::RegularFile => {
+            let head = dir.read_at_most(name, HEAD)?;
+            let rival = rival(dir, name, &head, scripts)?;
+            Found::Executable(Executable {
+                head,
+                inode: (stat.st_dev, stat.st_ino),
+                rival,
+            })
+        }
+        FileType::Symlink => Found::Link(dir.read_link(name)?),
+        FileType::Directory => Found::Directory,
+        _ => Found::Special,
+    })
+}
+
+fn rival(dir: &Dir, name: &OsStr, head: &[u8], scripts: &Scripts) -> Result<Option<Rival>> {
+    let Some(there) = scripts
+        .dir
+        .as_ref()
+        .filter(|_| scripts.names.contains(name))
+    else {
+        return Ok(None);
+    };
+    if wrapper::is_wrapper(head) {
+        return Ok(None);
+    }
+    let kind = FileType::from_raw_mode(there.stat(name)?.st_mode);
+    Ok(Some(Rival {
+        ours: dir.read(name)?,
+        theirs: match kind {
+            FileType::RegularFile => Some(there.read(name)?),
+            _ => None,
+        },
+    }))
+}

@@ -1,0 +1,66 @@
+//! What a person or a program is told of a plan: lines, JSON objects, one summary.
+
+use std::path::Path;
+
+use common::json::Object;
+use common::{Implementation, show};
+
+use crate::layout::Layout;
+use crate::plan::{Action, Decision, Plan};
+
+/// A line on what is done with one name.
+pub(crate) fn line(
+    decision: &Decision,
+    implementation: &Implementation,
+    layout: &Layout,
+) -> String {
+    let path = decision.path();
+    let path = show::path(&path);
+    match &decision.action {
+        Action::Wrap(wrap) => format!(
+            "wrap {path} as {} for {}",
+            show::path(&layout.scripts(implementation).join(&decision.name)),
+            show::path(&wrap.head.interpreter),
+        ),
+        Action::Leave(why) => format!("leave {path}: {why}"),
+        Action::Refuse(why) => format!("refuse {path}: {why}"),
+        Action::Clean => format!("remove {path}: left by a run that was killed"),
+    }
+}
+
+/// The same as an object.
+pub(crate) fn object(
+    decision: &Decision,
+    implementation: &Implementation,
+    layout: &Layout,
+    image: &Path,
+) -> Object {
+    let object = Object::new()
+        .with("implementation", implementation.to_string())
+        .with_path("image", image)
+        .with_path("path", &decision.path());
+    match &decision.action {
+        Action::Wrap(wrap) => object
+            .with("action", "wrap")
+            .with_path(
+                "script",
+                &layout.scripts(implementation).join(&decision.name),
+            )
+            .with_path("interpreter", &wrap.head.interpreter),
+        Action::Leave(why) => object.with("action", "leave").with("reason", why.as_str()),
+        Action::Refuse(why) => object.with("action", "refuse").with("reason", why.as_str()),
+        Action::Clean => object.with("action", "remove"),
+    }
+}
+
+/// One line on the whole image.
+pub(crate) fn summary(plan: &Plan, implementation: &Implementation) -> String {
+    let wrapped = plan.wraps().count();
+    let left = plan
+        .decisions
+        .iter()
+        .filter(|d| matches!(d.action, Action::Leave(_)))
+        .count();
+    let scripts = if wrapped == 1 { "script" } else { "scripts" };
+    format!("{implementation}: {wrapped} {scripts} wrapped, {left} left alone")
+}

@@ -1,0 +1,181 @@
+//! What a file in a bin directory is to an implementation, told by its first lines.
+
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+
+use common::Implementation;
+use common::implementation::Family;
+
+use crate::layout::Layout;
+use crate::shebang::{self, NoShebang, Shebang};
+
+/// What a file is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Class {
+    /// A script of this implementation, and how it begins once it is wrapped.
+    Ours(Head),
+    /// A script of another implementation, named so by its line, and how it would begin.
+    Foreign(String, Head),
+    /// Nothing to wrap, with the reason.
+    Other(&'static str),
+    /// A script of ours whose line cannot be written, with the reason.
+    Unfit(&'static str),
+}
+
+/// The exchange of a script's first lines.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Head {
+    /// How many bytes of the file go.
+    pub old: usize,
+    /// The bytes that come in their place.
+    pub new: Vec<u8>,
+    /// The interpreter that they name.
+    pub interpreter: PathBuf,
+}
+
+/// How the name of an interpreter stands to an implementation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Relation {
+    /// It is that implementation's own name.
+    Exact,
+    /// It could be any implementation's of this line: `python3`, `python`.
+    Generic,
+    /// It is another implementation's.
+    Foreign,
+}
+
+/// Classifies a file by its first bytes.
+#[must_use]
+pub fn classify(
+    file: &[u8],
+    implementation: &Implementation,
+    layout: &Layout,
+    image: &Path,
+) -> Class {
+    let shebang = match shebang::parse(file) {
+        Ok(shebang) => shebang,
+        Err(none) => return Class::Other(reason(none)),
+    };
+    let Some(relation) = relation(shebang.name(), implementation) else {
+        return Class::Other("a script of another language");
+    };
+    let interpreter = interpreter(&shebang, relation, implementation, layout, image);
+    let Some(head) = head(file, &shebang, interpreter) else {
+        return Class::Unfit("no line can carry its interpreter and arguments");
+    };
+    match relation {
+        Relation::Exact | Relation::Generic => Class::Ours(head),
+        Relation::Foreign => {
+            Class::Foreign(String::from_utf8_lossy(shebang.name()).into_owned(), head)
+        }
+    }
+}
+
+fn reason(none: NoShebang) -> &'static str {
+    match none {
+        NoShebang::Empty => "an empty file",
+        NoShebang::Elf => "a binary",
+        NoShebang::ByteOrderMark => "a byte order mark hides its first line from the kernel",
+        NoShebang::None => "no script",
+        NoShebang::Unclear => "a first line that names no interpreter",
+    }
+}
+
+fn relation(name: &[u8], implementation: &Implementation) -> Option<Relation> {
+    let name = std::str::from_utf8(name).ok()?;
+    let (major, minor) = implementation.version();
+    let family = implementation.family();
+    let when = |ours: bool| {
+        if ours {
+            Relation::Generic
+        } else {
+            Relation::Foreign
+        }
+    };
+    match name {
+        "python" | "pythonw" => return Some(Relation::Generic),
+        "pypy" => return Some(when(family == Family::PyPy)),
+        _ => {}
+    }
+    if let Some(digits) = name.strip_prefix("python") {
+        if !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit()) {
+            return Some(when(digits == major.to_string()));
+        }
+    }
+    let named: Implementation = name.parse().ok()?;
+    if named.to_string() != name {
+        return None;
+    }
+    let same_line = named.family() == family && named.version().0 == major;
+    Some(match named.version().1 {
+        _ if named == *implementation => Relation::Exact,
+        // The image of `pypy3` holds the scripts of one PyPy, whichever its minor version is.
+        Some(_) if same_line && minor.is_none() => Relation::Exact,
+        None if same_line => Relation::Generic,
+        _ => Relation::Foreign,
+    })
+}
+
+/// The interpreter that the wrapped script names.
+fn interpreter(
+    shebang: &Shebang,
+    relation: Relation,
+    implementation: &Implementation,
+    layout: &Layout,
+    image: &Path,
+) -> PathBuf {
+    if let Some(interpreter) = layout.interpreter_of(implementation) {
+        return interpreter;
+    }
+    let named = installed(Path::new(OsStr::from_bytes(&shebang.interpreter)), image);
+    let default = || layout.default_interpreter(implementation);
+    if !named.is_absolute() {
+        return default();
+    }
+    match (relation, named.parent()) {
+        (Relation::Exact, _) => named,
+        (Relation::Generic, Some(directory)) if named.starts_with(&layout.eprefix) => {
+            directory.join(implementation.to_string())
+        }
+        _ => default(),
+    }
+}
+
+/// A path as the installed system sees it: what names the image itself loses that part.
+fn installed(path: &Path, image: &Path) -> PathBuf {
+    match path.strip_prefix(image) {
+        Ok(below) => Path::new("/").join(below),
+        Err(_) => path.to_owned(),
+    }
+}
+
+fn head(file: &[u8], shebang: &Shebang, interpreter: PathBuf) -> Option<Head> {
+    let bytes = interpreter.as_os_str().as_bytes();
+    let as_it_is = &file[..shebang.length];
+    let stays = shebang.interpreter == bytes && !as_it_is.ends_with(b"\r\n");
+    let new = if stays {
+        as_it_is.to_vec()
+    } else {
+        shebang.naming(bytes)?
+    };
+    Some(Head {
+        old: shebang.length,
+        new,
+        interpreter,
+    })
+}
+
+impl Head {
+    /// A file with its first lines exchanged.
+    pub(crate) fn exchange(&self, file: &[u8]) -> Vec<u8> {
+        [
+            self.new.as_slice(),
+            file.get(self.old..).unwrap_or_default(),
+        ]
+        .concat()
+    }
+}
+
+#[cfg(test)]
+mod table;

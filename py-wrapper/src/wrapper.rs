@@ -1,0 +1,82 @@
+//! The wrapper: what takes a script's place in the bin directory.
+
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+
+use clap::ValueEnum;
+use common::{Error, Result};
+
+use crate::layout::{Layout, relative};
+
+const SCRIPT: &str = include_str!("texts/script.in");
+const DISPATCHER: &str = include_str!("texts/py-exec2.in");
+const PYTHON: &str = include_str!("texts/python.in");
+
+/// How a wrapper finds the script of the right implementation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Kind {
+    /// One self-contained file, valid as sh and as Python
+    Script,
+    /// A relative symlink to the dispatcher's text
+    Link,
+    /// A copy of the dispatcher's text
+    Copy,
+}
+
+/// A wrapper ready to be put in place; the same for every script of a bin directory.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Wrapper {
+    /// A file with this content.
+    Text(Vec<u8>),
+    /// A symlink with this target.
+    Link(PathBuf),
+}
+
+impl Wrapper {
+    /// The wrapper of `kind` for scripts in `bindir`.
+    #[must_use]
+    pub fn new(kind: Kind, layout: &Layout, bindir: &Path) -> Self {
+        match kind {
+            Kind::Script => Self::Text(text(&[SCRIPT, PYTHON], layout)),
+            Kind::Copy => Self::Text(text(&[DISPATCHER, PYTHON], layout)),
+            Kind::Link => Self::Link(relative(bindir, &layout.dispatcher)),
+        }
+    }
+}
+
+/// Refuses paths that a text for sh and Python cannot hold between quotes.
+pub(crate) fn fits(layout: &Layout) -> Result<()> {
+    for path in [&layout.script_root, &layout.sysconfdir, &layout.program] {
+        let plain = |b: &u8| (b' '..=b'~').contains(b) && !b"'\"\\@".contains(b);
+        if !path.as_os_str().as_bytes().iter().all(plain) {
+            let why = "a wrapper cannot carry quotes, backslashes, @ or what is not ASCII";
+            return Err(Error::refused("write wrapper for", path.as_os_str(), why));
+        }
+    }
+    Ok(())
+}
+
+fn text(parts: &[&str], layout: &Layout) -> Vec<u8> {
+    let shown = |path: &Path| path.as_os_str().to_string_lossy().into_owned();
+    let text = parts
+        .concat()
+        .replace("@ROOT@", &shown(&layout.script_root))
+        .replace("@ETC@", &shown(&layout.sysconfdir))
+        .replace("@PROGRAM@", &shown(&layout.program));
+    text.into_bytes()
+}
+
+/// Whether a file in a bin directory is a wrapper already: the name of what it was made as.
+pub(crate) fn is_wrapper(file: &[u8]) -> bool {
+    let second = file.split(|&b| b == b'\n').nth(1).unwrap_or_default();
+    second.starts_with(b"# Made by py-wrapper(1).")
+        || second.starts_with(b"# Links to this file, and copies of it, start a script")
+}
+
+/// Whether a symlink leads to the dispatcher.
+pub(crate) fn is_link_to(target: &Path, layout: &Layout, bindir: &Path) -> bool {
+    let there = crate::layout::normal(&bindir.join(target));
+    there == layout.dispatcher
+        && target.file_name() == layout.dispatcher.file_name().map(OsStr::new)
+}

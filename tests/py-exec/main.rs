@@ -1,0 +1,3 @@
+//! Black-box tests of `py-exec`, each through the program.
+
+mod order;
