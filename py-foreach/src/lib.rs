@@ -33,6 +33,7 @@ use common::{Error, Result, exit};
 
 use environment::variables::Variables;
 use logs::Logs;
+use output::Hush;
 use pool::Pool;
 use run::{Event, Outcome, Run};
 use rundir::RunDir;
@@ -82,6 +83,7 @@ impl From<Vec<Error>> for Failures {
 }
 
 fn foreach(settings: &Settings) -> Result<u8, Failures> {
+    signals::put_in_order()?;
     let choices = which::select(settings)?;
     if settings.mode != Mode::Run {
         return print(settings, choices);
@@ -89,10 +91,11 @@ fn foreach(settings: &Settings) -> Result<u8, Failures> {
     report::try_files(settings)?;
     let (tell, events) = mpsc::channel();
     let told = tell.clone();
-    signals::watch(move |ask| drop(told.send(Event::Ask(ask))))?;
+    let watch = signals::watch(move |ask| drop(told.send(Event::Ask(ask))))?;
     adopt_orphans()?;
 
     let run_dir = RunDir::make()?;
+    watch.clean_up(run_dir.path());
     let jobs = environment::plan(settings, choices, run_dir.path())?;
     let helpers = environment::distcc::slots(&Variables::of_this_process());
     let pool = Pool::open(settings.limits.jobs, helpers, run_dir.path())?;
@@ -108,8 +111,12 @@ fn foreach(settings: &Settings) -> Result<u8, Failures> {
         pool: pool.pool,
         events,
         tell,
+        hush: Hush::new()?,
     };
-    let outcome = run.all()?;
+    let outcome = {
+        let _heeded = watch.hand_over();
+        run.all()?
+    };
     let status = report::status(&outcome);
     let mut errors = report::all(settings, &outcome.facts, &jobs, &outcome, status);
     errors.extend(environment::export(&jobs).err());

@@ -20,7 +20,9 @@ pub(crate) fn duration(option: &str, word: &OsStr) -> Result<Duration> {
             Some(number) => (number, unit_of(text)),
             None => (text, 1.0),
         };
-        Duration::try_from_secs_f64(decimal(number)? * unit).ok()
+        // Longer than any job, and short enough to be added to any clock.
+        let seconds = (decimal(number)? * unit).min(1e9);
+        Duration::try_from_secs_f64(seconds).ok()
     });
     read.ok_or_else(|| refused(option, word, "is no time (10, 1.5s, 2m, 1h, 1d are)"))
 }
@@ -107,18 +109,7 @@ mod tests {
             assert_eq!(read, Duration::from_millis(millis), "{word}");
         }
         assert_eq!(duration("--grace", "1d".as_ref()).unwrap().as_secs(), 86400);
-        for word in [
-            "",
-            ".",
-            "s",
-            "-1",
-            "1e3",
-            "1 s",
-            "inf",
-            "nan",
-            "1ms",
-            "9".repeat(400).as_str(),
-        ] {
+        for word in ["", ".", "s", "-1", "1e3", "1 s", "inf", "nan", "1ms"] {
             assert!(duration("--grace", word.as_ref()).is_err(), "{word:?}");
         }
     }

@@ -1,11 +1,15 @@
 //! The signals to py-foreach itself, as events for the engine.
 
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 
-use common::interrupt::ignored_signals;
+use common::interrupt::{die_by, ignored_signals};
 use common::{Error, Result};
-use signal_hook::consts::{SIGCONT, SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGTSTP, SIGUSR1};
+use nix::sys::signal::{SigSet, Signal};
+use signal_hook::consts::{SIGCHLD, SIGCONT, SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGTSTP, SIGUSR1};
 use signal_hook::iterator::Signals;
+use signal_hook::low_level::emulate_default_handler;
 
 /// What is handed on to the jobs, and what asks for the status.
 const HEEDED: [i32; 7] = [SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGTSTP, SIGCONT, SIGUSR1];
@@ -23,6 +27,34 @@ pub(crate) enum Ask {
     Status,
 }
 
+/// Undoes what our parent may have done to the signals that we cannot do without: SIGCHLD ignored hides
+/// the status of every child, and a blocked signal never comes.
+pub(crate) fn put_in_order() -> Result<()> {
+    let failed = |cause| Error::io("watch", "signals", cause);
+    // A handler does away with an ignored SIGCHLD, here and in what we execute.
+    signal_hook::flag::register(SIGCHLD, Arc::default()).map_err(failed)?;
+    let mut needed = SigSet::empty();
+    for signal in [
+        Signal::SIGCHLD,
+        Signal::SIGINT,
+        Signal::SIGTERM,
+        Signal::SIGHUP,
+    ] {
+        needed.add(signal);
+    }
+    for signal in [
+        Signal::SIGQUIT,
+        Signal::SIGTSTP,
+        Signal::SIGCONT,
+        Signal::SIGUSR1,
+    ] {
+        needed.add(signal);
+    }
+    needed
+        .thread_unblock()
+        .map_err(|cause| failed(cause.into()))
+}
+
 fn ask(signal: i32) -> Ask {
     match signal {
         SIGTSTP => Ask::Stop,
@@ -32,15 +64,77 @@ fn ask(signal: i32) -> Ask {
     }
 }
 
+/// The watch over the signals.
+///
+/// While the engine runs, signals are its events. Before and after, one that ends us does so at once,
+/// whatever waits for whom; only the run's directory is removed first.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Watch(Arc<Mutex<State>>);
+
+#[derive(Debug, Default)]
+struct State {
+    handed_over: bool,
+    run_dir: Option<PathBuf>,
+}
+
+/// While it lives, the engine heeds the signals.
+#[derive(Debug)]
+pub(crate) struct HandedOver(Watch);
+
+impl Watch {
+    /// Names what is to be removed before a signal ends us.
+    pub(crate) fn clean_up(&self, run_dir: &Path) {
+        self.lock().run_dir = Some(run_dir.to_owned());
+    }
+
+    /// From here on the engine heeds the signals.
+    #[must_use]
+    pub(crate) fn hand_over(&self) -> HandedOver {
+        self.lock().handed_over = true;
+        HandedOver(self.clone())
+    }
+
+    fn arrived(&self, ask: Ask, tell: &impl Fn(Ask)) {
+        let state = self.lock();
+        match ask {
+            Ask::End(signal) if !state.handed_over => {
+                if let Some(run_dir) = &state.run_dir {
+                    // What cannot be removed now has nobody left to be told.
+                    drop(std::fs::remove_dir_all(run_dir));
+                }
+                die_by(signal);
+            }
+            Ask::Stop if !state.handed_over => {
+                drop(state);
+                let _stopped = emulate_default_handler(SIGTSTP);
+            }
+            ask => tell(ask),
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        // Each change is whole in itself.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for HandedOver {
+    fn drop(&mut self) {
+        self.0.lock().handed_over = false;
+    }
+}
+
 /// Hands each signal that comes from now on to `tell`, in a thread of its own. What was ignored when
 /// we started stays ignored.
-pub(crate) fn watch(tell: impl Fn(Ask) + Send + 'static) -> Result<()> {
+pub(crate) fn watch(tell: impl Fn(Ask) + Send + 'static) -> Result<Watch> {
     let ignored = ignored_signals()?;
     let heeded = HEEDED.into_iter().filter(|s| !ignored.contains(*s));
     let mut signals = Signals::new(heeded).map_err(|c| Error::io("watch", "signals", c))?;
-    let watcher = thread::Builder::new().name("signals".to_owned());
-    let started = watcher.spawn(move || signals.forever().for_each(|signal| tell(ask(signal))));
-    started
-        .map(drop)
-        .map_err(|c| Error::io("start", "thread", c))
+    let watch = Watch::default();
+    let watched = watch.clone();
+    let builder = thread::Builder::new().name("signals".to_owned());
+    let arrived = move |signal| watched.arrived(ask(signal), &tell);
+    let started = builder.spawn(move || signals.forever().for_each(arrived));
+    started.map_err(|c| Error::io("start", "thread", c))?;
+    Ok(watch)
 }

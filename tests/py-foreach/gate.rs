@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::io::{Read, Write};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
@@ -13,27 +13,29 @@ pub(crate) const A_WHILE: Duration = Duration::from_millis(200);
 
 /// A fifo that is open on both sides here, so that lines stay in it and nobody blocks in open(2).
 #[derive(Debug)]
-pub(crate) struct Gate {
-    path: PathBuf,
-    file: File,
-}
+pub(crate) struct Gate(File);
 
 impl Gate {
     pub(crate) fn new(directory: &Path, name: &str) -> Self {
         let path = directory.join(name);
-        let made = Command::new("mkfifo").arg(&path).status().unwrap();
+        let made = Command::new("mkfifo")
+            .arg(&path)
+            .status()
+            .expect("the means of the test");
         assert!(made.success(), "mkfifo {}", path.display());
-        let file = File::options().read(true).write(true).open(&path).unwrap();
-        Self { path, file }
-    }
-
-    pub(crate) fn path(&self) -> &Path {
-        &self.path
+        let file = File::options()
+            .read(true)
+            .write(true)
+            .open(&path)
+            .expect("the means of the test");
+        Self(file)
     }
 
     /// Lets `count` jobs pass that do `read x < gate`.
     pub(crate) fn open(&self, count: usize) {
-        (&self.file).write_all(&vec![b'\n'; count]).unwrap();
+        (&self.0)
+            .write_all(&vec![b'\n'; count])
+            .expect("the means of the test");
     }
 
     /// Waits for one line from a job that did `echo line > gate`.
@@ -56,26 +58,28 @@ impl Gate {
     }
 
     fn line_within(&self, patience: Duration) -> Option<String> {
-        if !readable(&self.file, patience) {
+        if !readable(&self.0, patience) {
             return None;
         }
         let mut line = Vec::new();
         let mut byte = [0];
         while byte[0] != b'\n' {
-            (&self.file).read_exact(&mut byte).unwrap();
+            (&self.0)
+                .read_exact(&mut byte)
+                .expect("the means of the test");
             line.extend_from_slice(&byte);
         }
         line.pop();
-        Some(String::from_utf8(line).unwrap())
+        Some(String::from_utf8(line).expect("the means of the test"))
     }
 }
 
 /// Waits for something to read.
 fn readable(file: &File, patience: Duration) -> bool {
     use rustix::event::{PollFd, PollFlags, Timespec, poll};
-    let patience = Timespec::try_from(patience).unwrap();
+    let patience = Timespec::try_from(patience).expect("the means of the test");
     let mut fds = [PollFd::new(file, PollFlags::IN)];
-    poll(&mut fds, Some(&patience)).unwrap() > 0
+    poll(&mut fds, Some(&patience)).expect("the means of the test") > 0
 }
 
 /// Waits until `done` holds.

@@ -1,5 +1,11 @@
 //! Black-box tests of `py-foreach`, each through the program.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::format_collect,
+    reason = "helpers of tests say what they expect by unwrapping it, and their lists are short"
+)]
+
 mod clients;
 mod copying;
 mod discovery;

@@ -1,10 +1,8 @@
-//! The pool's bound under every client that builds of Python packages use.
+//! The pool's bound below the clients that builds use; `clients` has ninja, and make below pip.
 
 use std::fs;
-use std::process::Command;
 
-use test_support::pythons::Python;
-use test_support::{need_command, pythons, scratch};
+use test_support::need_command;
 
 use crate::pool::{UNIT, Work};
 use crate::running::Running;
@@ -77,46 +75,6 @@ fn users_flags_and_overrides_survive() {
 }
 
 #[test]
-fn ninja_from_pypi() {
-    let work = Work::new();
-    let venv = work.path().join("venv");
-    let made = Command::new("/usr/bin/python3")
-        .args(["-m", "venv"])
-        .arg(&venv)
-        .output()
-        .unwrap();
-    assert!(
-        made.status.success(),
-        "{}",
-        String::from_utf8_lossy(&made.stderr)
-    );
-    let pip = Command::new(venv.join("bin/pip"))
-        .args(["install", "--quiet", "--disable-pip-version-check", "ninja"])
-        .output()
-        .unwrap();
-    if !pip.status.success() {
-        let why = String::from_utf8_lossy(&pip.stderr);
-        let why = why.lines().last().unwrap_or_default();
-        test_support::cannot_run_here(
-            "ninja_from_pypi",
-            &format!("pip cannot install ninja: {why}"),
-        );
-        return;
-    }
-    let builds: String = (0..12).map(|n| format!("build t{n}: unit\n")).collect();
-    let rules = format!(
-        "rule unit\n  command = {}\n{builds}",
-        work.path().join("unit").display()
-    );
-    fs::write(work.path().join("build.ninja"), rules).unwrap();
-    // Each job in a directory of its own: ninja keeps a log there.
-    let text = r#"mkdir $MULTIBUILD_ID && cd $MULTIBUILD_ID && exec "$0" -f ../build.ninja"#;
-    let ninja = venv.join("bin/ninja");
-    // By its own path it is not found through the script on PATH.
-    five_of_five(&work, &["sh", "-c", text, ninja.to_str().unwrap()]);
-}
-
-#[test]
 fn cargo() {
     need_command("cargo", "cargo");
     let work = Work::new();
@@ -149,74 +107,6 @@ fn cargo() {
     work.works(4);
     work.finish();
     run.end().expect(0);
-}
-
-#[test]
-fn make_below_setuptools_below_pip() {
-    let test = "make_below_setuptools_below_pip";
-    let system = Python {
-        epython: String::new(),
-        path: "/usr/bin/python3".into(),
-    };
-    let mut pythons = pythons::all().into_iter().rev().chain([system]);
-    let Some(python) = pythons.find(has_setuptools) else {
-        test_support::cannot_run_here(test, "no Python has pip, setuptools and wheel");
-        return;
-    };
-    let work = Work::new();
-    let source = scratch();
-    let setup = r"
-import subprocess
-from setuptools import setup
-from setuptools.command.build_py import build_py
-class Build(build_py):
-    def run(self):
-        subprocess.check_call(['make', '-C', GATES])
-        build_py.run(self)
-setup(name='x', version='1', py_modules=['x'], cmdclass={'build_py': Build})
-";
-    let gates = format!("{:?}", work.path().to_str().unwrap());
-    fs::write(
-        source.path().join("setup.py"),
-        setup.replace("GATES", &gates),
-    )
-    .unwrap();
-    fs::write(source.path().join("x.py"), "").unwrap();
-    let run = work
-        .tool()
-        .args(["-j4", "-i"])
-        .arg(&python.path)
-        .arg("--copy-sources")
-        .arg(source.path())
-        .arg("--images")
-        .arg(work.path().join("images"))
-        .args([
-            "python",
-            "-m",
-            "pip",
-            "install",
-            "--quiet",
-            "--no-index",
-            "--no-build-isolation",
-        ])
-        .args([
-            "--no-deps",
-            "--ignore-installed",
-            "--no-compile",
-            "--prefix=/usr",
-        ])
-        .args(["--root={destdir}", "--disable-pip-version-check", "."]);
-    let run = Running::start(run);
-    work.works(4);
-    work.finish();
-    run.end().expect(0);
-}
-
-fn has_setuptools(python: &Python) -> bool {
-    let asked = Command::new(&python.path)
-        .args(["-c", "import pip, setuptools, wheel"])
-        .output();
-    asked.is_ok_and(|done| done.status.success())
 }
 
 #[test]

@@ -18,7 +18,7 @@ fn below_make(work: &Work, slots: &str, ours: &str) -> Running {
     let outer =
         format!("all: ours theirs\nours:\n\t+@$(FOREACH) {ours}\ntheirs:\n\t@read x < idle\n");
     fs::write(work.path().join("Outer"), outer).unwrap();
-    let mut command = work.tool().into_command();
+    let command = work.tool().into_command();
     let program = command.get_program().to_owned();
     let mut make = Command::new("make");
     make.args(["--no-print-directory", slots, "-f", "Outer"]);
@@ -29,7 +29,6 @@ fn below_make(work: &Work, slots: &str, ours: &str) -> Running {
             None => make.env_remove(name),
         };
     }
-    drop(command.arg("unused"));
     Running::start_command(make)
 }
 

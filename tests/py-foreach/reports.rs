@@ -1,1 +1,148 @@
-//! reports
+//! `--report`, `--joblog`, and the board on a terminal.
+
+use std::fs;
+use std::process::Command;
+
+use test_support::{need_command, scratch};
+
+use crate::tool;
+
+#[test]
+fn the_joblog_has_gnu_parallels_columns() {
+    let dir = scratch();
+    let file = dir.path().join("joblog");
+    let text = "printf 12345; case $MULTIBUILD_ID in b) exit 7;; c) kill -9 $$;; esac";
+    tool()
+        .args(["--variants", "a b c", "--joblog"])
+        .arg(&file)
+        .args(["sh", "-c", text])
+        .run()
+        .expect(7);
+    let log = fs::read_to_string(&file).unwrap();
+    let rows: Vec<Vec<&str>> = log.lines().map(|line| line.split('\t').collect()).collect();
+    let header = "Seq Host Starttime JobRuntime Send Receive Exitval Signal Command";
+    assert_eq!(rows[0].join(" "), header);
+    let facts: Vec<_> = rows[1..].iter().map(|r| (r[0], r[5], r[6], r[7])).collect();
+    let expected = [
+        ("1", "5", "0", "0"),
+        ("2", "5", "7", "0"),
+        ("3", "5", "0", "9"),
+    ];
+    assert_eq!(facts, expected);
+    assert!(rows[1][2].parse::<f64>().unwrap() > 1e9);
+    assert!(rows[1][8].starts_with("a: sh -c "));
+}
+
+#[test]
+fn the_report_tells_each_job() {
+    need_command("python3", "python3");
+    let dir = scratch();
+    let file = dir.path().join("report");
+    // 50 MiB for long enough to be seen, and some work.
+    let text = "x = bytearray(50 << 20); import time; time.sleep(0.4); sum(range(3000000))";
+    tool()
+        .args(["-j3", "--variants", "a b", "--report"])
+        .arg(&file)
+        .args(["python3", "-c", text])
+        .run()
+        .expect(0);
+    let check = r"
+import json, sys
+report = json.load(open(sys.argv[1]))
+assert report['schema'] == 1 and report['status'] == 0 and report['signal'] is None, report
+assert report['slots'] == 3 and report['pool'] == 'own', report
+assert report['memory_would_have_fitted'] >= 1, report
+names = [job['name'] for job in report['jobs']]
+assert names == ['a', 'b'], names
+for job in report['jobs']:
+    assert job['ended'] == 'exited' and job['number'] == 0, job
+    assert 50 << 20 < job['peak_memory_bytes'] < 200 << 20, job
+    assert job['user_seconds'] > 0 and 0.4 < job['wall_seconds'] < 60, job
+    assert job['static_share'] == 1 and job['daemons'] == [] and job['errors'] == [], job
+";
+    let checked = Command::new("python3")
+        .args(["-c", check])
+        .arg(&file)
+        .output()
+        .unwrap();
+    assert!(
+        checked.status.success(),
+        "{}",
+        String::from_utf8_lossy(&checked.stderr)
+    );
+}
+
+#[test]
+fn a_file_that_cannot_be_written_is_said_before_anything_runs() {
+    let dir = scratch();
+    for option in ["--report", "--joblog"] {
+        tool()
+            .args(["--variants", "a", option, "/nonexistent/file", "touch"])
+            .arg(dir.path().join("ran"))
+            .run()
+            .expect(125)
+            .complains("py-foreach: write /nonexistent/file: no such file or directory");
+    }
+    assert!(!dir.path().join("ran").exists());
+}
+
+#[test]
+fn bad_numbers_are_refused() {
+    for (option, word) in [
+        ("-j", "0"),
+        ("-j", "x"),
+        ("--max-impls", "0"),
+        ("--timeout", "soon"),
+        ("--grace", "-1"),
+        ("--memory", "lots"),
+        ("-l", "high"),
+    ] {
+        let outcome = tool()
+            .arg(format!("{option}={word}"))
+            .args(["--variants", "a", "true"]);
+        let outcome = outcome.run().expect(125);
+        assert_eq!(outcome.stderr.lines().count(), 1, "{}", outcome.stderr);
+        assert!(
+            outcome.stderr.starts_with("py-foreach: "),
+            "{}",
+            outcome.stderr
+        );
+    }
+}
+
+/// What py-foreach prints on a terminal.
+fn on_a_terminal(options: &str) -> String {
+    need_command("script", "bsdutils");
+    let command = tool().into_command();
+    let program = command.get_program().to_str().unwrap();
+    let line =
+        format!("{program} -j2 --variants 'a b' {options} sh -c 'echo one; sleep 0.7; echo two'");
+    let mut script = Command::new("script");
+    script
+        .args(["-qec", &line, "/dev/null"])
+        .env("TERM", "xterm")
+        .env_remove("MAKEFLAGS");
+    let shown = script.stdin(std::process::Stdio::null()).output().unwrap();
+    assert!(shown.status.success());
+    String::from_utf8(shown.stdout).unwrap()
+}
+
+#[test]
+fn a_terminal_has_a_board_that_leaves_no_trace() {
+    let shown = on_a_terminal("");
+    assert!(
+        shown.contains(" 2 running, 0 waiting, 0 done, 0 failed"),
+        "{shown:?}"
+    );
+    assert!(shown.contains("b             0:00 one"), "{shown:?}");
+    // The last thing that happened to the board is that it was taken away.
+    let board = shown.rfind("\x1b[3A\x1b[J").unwrap();
+    let rest = &shown[board..];
+    assert!(!rest.contains("running"), "{shown:?}");
+    assert!(rest.ends_with("two\r\none\r\ntwo\r\n"), "{shown:?}");
+}
+
+#[test]
+fn quiet_has_no_board() {
+    assert!(!on_a_terminal("-q").contains('\x1b'));
+}

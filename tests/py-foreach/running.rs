@@ -44,12 +44,12 @@ impl Running {
     }
 
     pub(crate) fn pid(&self) -> i32 {
-        i32::try_from(self.child.id()).unwrap()
+        i32::try_from(self.child.id()).expect("the means of the test")
     }
 
     /// Sends a signal to the tool alone.
     pub(crate) fn signal(&self, signal: Signal) {
-        kill_process(Pid::from_child(&self.child), signal).unwrap();
+        kill_process(Pid::from_child(&self.child), signal).expect("the means of the test");
     }
 
     /// Waits for the end, which must come in time.
@@ -57,7 +57,7 @@ impl Running {
     pub(crate) fn end(mut self) -> Outcome {
         let begun = Instant::now();
         let status = loop {
-            if let Some(status) = self.child.try_wait().unwrap() {
+            if let Some(status) = self.child.try_wait().expect("the means of the test") {
                 break status;
             }
             if begun.elapsed() > PATIENCE {
@@ -70,8 +70,18 @@ impl Running {
         Outcome {
             status: status.code(),
             signal: status.signal(),
-            stdout: self.stdout.take().unwrap().join().unwrap(),
-            stderr: self.stderr.take().unwrap().join().unwrap(),
+            stdout: self
+                .stdout
+                .take()
+                .expect("the means of the test")
+                .join()
+                .expect("the means of the test"),
+            stderr: self
+                .stderr
+                .take()
+                .expect("the means of the test")
+                .join()
+                .expect("the means of the test"),
         }
     }
 }
@@ -88,7 +98,9 @@ impl Drop for Running {
 fn gather(mut stream: impl Read + Send + 'static) -> JoinHandle<String> {
     std::thread::spawn(move || {
         let mut bytes = Vec::new();
-        stream.read_to_end(&mut bytes).unwrap();
+        stream
+            .read_to_end(&mut bytes)
+            .expect("the means of the test");
         String::from_utf8_lossy(&bytes).into_owned()
     })
 }
@@ -96,7 +108,9 @@ fn gather(mut stream: impl Read + Send + 'static) -> JoinHandle<String> {
 /// The processes whose environment holds `MARK=value`, which a test gives to its tool alone.
 pub(crate) fn marked(value: &str) -> Vec<i32> {
     let wanted = format!("{MARK}={value}");
-    let entries = fs::read_dir("/proc").unwrap().flatten();
+    let entries = fs::read_dir("/proc")
+        .expect("the means of the test")
+        .flatten();
     let pids = entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
     pids.filter(|pid| {
         let environment = fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();

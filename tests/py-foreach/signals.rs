@@ -88,18 +88,13 @@ fn a_signal_while_nobody_takes_our_output() {
     ready.line();
     let pid = rustix::process::Pid::from_child(&child);
     rustix::process::kill_process(pid, Signal::TERM).unwrap();
-    // The jobs end at once; what they printed is still to be had.
-    until("the job ends", || {
-        marked(dir.path().to_str().unwrap()).len() == 1
-    });
-    let mut shown = Vec::new();
-    std::io::Read::read_to_end(&mut fs::File::from(reader), &mut shown).unwrap();
-    assert_eq!(shown.len(), 1_000_000);
+    // Nobody reads, and nobody is waited for.
     let status = child.wait().unwrap();
     assert_eq!(
         std::os::unix::process::ExitStatusExt::signal(&status),
         Some(15)
     );
+    drop(reader);
     nothing_is_left(dir.path());
 }
 

@@ -71,9 +71,12 @@ impl Memory {
         let now = Instant::now();
         let available = match self.read {
             Some((then, bytes)) if now.duration_since(then) < FRESH => bytes,
-            _ => self.gauge.available()?,
+            _ => {
+                let bytes = self.gauge.available()?;
+                self.read = Some((now, bytes));
+                bytes
+            }
         };
-        self.read = Some((now, available));
         let needs = Needs {
             shown: self.shown,
             running: running.values().map(|job| job.takes).collect(),

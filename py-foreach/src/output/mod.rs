@@ -15,4 +15,4 @@ pub(crate) use feed::{Feeds, Over};
 pub(crate) use log::{Before, Log, tail};
 pub(crate) use prefix::Lines;
 pub(crate) use show::Show;
-pub(crate) use sink::Sink;
+pub(crate) use sink::{Hush, Sink};

@@ -241,7 +241,7 @@ impl Pool {
                 Ok(None)
             }
             // Somebody gives one back sooner or later; the reader of a fifo cannot be told.
-            Need::Slot => Ok((self.stock == 0).then_some(SOON * 2)),
+            Need::Slot => Ok((self.stock == 0 && self.lent > 0).then_some(SOON * 2)),
         }
     }
 

@@ -29,6 +29,11 @@ pub(crate) fn say(jobs: &[Job], outcome: &Outcome, verbosity: Verbosity) {
             eprint_line(&format!("{TOOL}: {name}: {line}"));
         }
         if let Some(how) = failure(finished.ending) {
+            if finished.ending == Ending::Stopped {
+                // Its log may go with us, and says nothing about a failure.
+                eprint_line(&format!("{TOOL}: {name}: {how}"));
+                continue;
+            }
             let log = show::path(&finished.log);
             let tells = !shown && verbosity > Verbosity::Quiet && finished.status().is_some();
             let colon = if tells { "; it ends:" } else { "" };

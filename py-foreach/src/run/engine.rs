@@ -2,6 +2,7 @@
 
 use std::ffi::OsStr;
 use std::io::ErrorKind::BrokenPipe;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::sync::{Arc, Mutex};
@@ -23,7 +24,7 @@ use crate::board::{self, Screen};
 use crate::cli::{Halt, Output};
 use crate::job::{Ending, Job, PoolView};
 use crate::memory::{self, Memory};
-use crate::output::{Before, Feeds, Lines, Over, Show, Sink};
+use crate::output::{Before, Feeds, Hush, Lines, Over, Show, Sink};
 use crate::pool::{Need, Pool};
 use crate::report::Facts;
 use crate::settings::{Limits, Settings, Which};
@@ -81,12 +82,13 @@ pub(crate) struct Run<'a> {
     pub(crate) pool: Pool,
     pub(crate) events: Receiver<Event>,
     pub(crate) tell: Sender<Event>,
+    pub(crate) hush: Arc<Hush>,
 }
 
 impl Run<'_> {
     /// Runs all, and waits for all.
     pub(crate) fn all(self) -> Result<Outcome> {
-        let live = Live::default();
+        let live = Live::new();
         let feeds = Feeds::new(self.jobs.len());
         let limits = &self.settings.limits;
         let context = Context {
@@ -146,6 +148,7 @@ impl Run<'_> {
                 pool: self.pool,
                 tell: self.tell,
                 finished: self.jobs.iter().map(|_| None).collect(),
+                hush: self.hush,
                 signal: None,
                 errors: Vec::new(),
                 lost: 0,
@@ -185,8 +188,8 @@ impl Run<'_> {
     /// Where output is shown: stdout belongs to the records, if there are any.
     fn sink(&self) -> Result<Sink> {
         match self.settings.images {
-            Some(_) => Sink::stderr(),
-            None => Sink::stdout(),
+            Some(_) => Sink::stderr(&self.hush),
+            None => Sink::stdout(&self.hush),
         }
     }
 
@@ -222,7 +225,7 @@ impl Run<'_> {
         let tell = self.tell.clone();
         scope.spawn(move || drop(tell.send(Event::Shown(show.run()))));
         if images || self.settings.reports.output != Output::Quiet {
-            let (stdout, tell) = (Sink::stdout()?, self.tell.clone());
+            let (stdout, tell) = (Sink::stdout(&self.hush)?, self.tell.clone());
             // It waits for ever where the reader stays, so nobody waits for it.
             thread::spawn(move || {
                 if stdout.wait_until_gone() {
@@ -245,6 +248,7 @@ struct Engine<'scope, 'env> {
     pool: Pool,
     tell: Sender<Event>,
     finished: Vec<Option<Finished>>,
+    hush: Arc<Hush>,
     signal: Option<i32>,
     errors: Vec<Error>,
     lost: usize,
@@ -344,7 +348,15 @@ impl Engine<'_, '_> {
             .map(|sink| Lines::new(&job.name, width, Arc::clone(sink)));
         let (context, tell) = (self.context, self.tell.clone());
         self.scope.spawn(move || {
-            let finished = one::run(index, job, log, &view, lines, context);
+            // A fault of ours in one job is that job's, and must not keep all others waiting.
+            let course = || one::run(index, job, log.clone(), &view, lines, context);
+            let finished = catch_unwind(AssertUnwindSafe(course)).unwrap_or_else(|_| {
+                context.live.over(index);
+                Finished::broken(
+                    log.clone(),
+                    Error::said("run", "a fault of py-foreach itself"),
+                )
+            });
             let good = finished.is_success();
             context
                 .feeds
@@ -366,8 +378,8 @@ impl Engine<'_, '_> {
         self.schedule.ended();
         self.pool.give_slot();
         let failed = !finished.is_success();
-        let ours = !finished.errors.is_empty();
-        if failed {
+        // Of a tree that is gone no process can hold a slot; a daemon could.
+        if failed && finished.daemons.is_empty() {
             self.recover();
         }
         if let Some(memory) = &mut self.memory {
@@ -379,10 +391,6 @@ impl Engine<'_, '_> {
                 Halt::Soon => self.schedule.close(),
                 Halt::Now => self.stop(),
             }
-        }
-        if ours {
-            // A log, a record or a variable is lost: more would be.
-            self.schedule.close();
         }
         self.finished[job] = Some(finished);
     }
@@ -398,6 +406,8 @@ impl Engine<'_, '_> {
         let live = self.context.live;
         match ask {
             Ask::End(signal) => {
+                // Who does not read will not keep us.
+                self.hush.ask();
                 let first = self.signal.is_none();
                 self.signal.get_or_insert(signal);
                 self.schedule.close();

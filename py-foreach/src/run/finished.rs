@@ -31,6 +31,23 @@ pub(crate) struct Finished {
 }
 
 impl Finished {
+    /// A job that came to nothing because of `error`.
+    pub(crate) fn broken(log: PathBuf, error: Error) -> Self {
+        Self {
+            ending: Ending::Broken,
+            started: SystemTime::now(),
+            wall: Duration::ZERO,
+            usage: Usage::default(),
+            peak: 0,
+            log,
+            begin: 0,
+            printed: 0,
+            daemons: Vec::new(),
+            output_held: false,
+            errors: vec![error],
+        }
+    }
+
     /// Whether its image, its log and its status are all good.
     pub(crate) fn is_success(&self) -> bool {
         self.ending.is_success() && self.errors.is_empty()

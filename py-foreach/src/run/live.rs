@@ -1,11 +1,12 @@
 //! The jobs that run, and the orders to them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use crate::job::Ending;
+use crate::supervise::tree::{Identity, children};
 use crate::supervise::{Order, Orders};
 
 /// All jobs that run; shared by their threads and the engine.
@@ -14,6 +15,8 @@ pub(crate) struct Live {
     jobs: Mutex<Jobs>,
     /// Work waits for memory.
     pressed: AtomicBool,
+    /// Children that we had before we were py-foreach (`daemon & exec py-foreach …`).
+    foreign: HashSet<Identity>,
 }
 
 /// In declared order.
@@ -34,6 +37,19 @@ pub(crate) struct LiveJob {
 }
 
 impl Live {
+    /// Nothing runs yet: whatever child there is was never ours.
+    pub(crate) fn new() -> Self {
+        Self {
+            foreign: children(),
+            ..Self::default()
+        }
+    }
+
+    /// Whether this is a child that is none of our business.
+    pub(crate) fn is_foreign(&self, process: Identity) -> bool {
+        self.foreign.contains(&process)
+    }
+
     /// `job` has a slot.
     pub(crate) fn begin(&self, job: usize) {
         let live = LiveJob {

@@ -175,7 +175,7 @@ impl<'a> Course<'a> {
                     live.end(index, Ending::TimedOut, Order::End(SIGTERM));
                 }
             }
-            if !ready.output && hold.is_some_and(|at| now >= at) {
+            if hold.is_some_and(|at| now >= at) {
                 output_open = false;
                 self.output_held = true;
             }

@@ -14,10 +14,12 @@ use crate::supervise::tree::{Process, Processes};
 /// apart any more, and a killed supervisor is reason enough to leave nothing behind.
 pub(crate) fn end(live: &Live, grace: Duration) {
     let deadline = Instant::now() + grace;
+    // What even KILL does not reach is not ours to signal.
+    let give_up = deadline + Duration::from_secs(5);
     let mut signal = Signal::TERM;
     loop {
         let left = orphans(live);
-        if left.is_empty() {
+        if left.is_empty() || Instant::now() >= give_up {
             return;
         }
         if Instant::now() >= deadline {
@@ -46,7 +48,7 @@ fn orphans(live: &Live) -> Vec<Process> {
     let all = Processes::now();
     let mut left = Vec::new();
     for child in all.below(me).into_iter().filter(|p| p.parent == me) {
-        if !known.contains(&child.pid) {
+        if !known.contains(&child.pid) && !live.is_foreign(child.identity()) {
             left.push(child.clone());
             left.extend(all.below(child.pid).into_iter().cloned());
         }

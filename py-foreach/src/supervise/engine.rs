@@ -56,7 +56,6 @@ impl Supervisor {
             .args(&launch.argv)
             .env_clear()
             .envs(launch.env.iter().map(|(name, value)| (name, value)))
-            .process_group(0)
             .stdin(OwnedFd::from(theirs))
             .stdout(write_end)
             .stderr(errors);

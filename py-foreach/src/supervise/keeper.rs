@@ -32,6 +32,9 @@ use crate::TOOL;
 /// How long a process that is just ending may take before it is called a daemon.
 const STRAGGLERS: Duration = Duration::from_millis(100);
 
+/// How long KILL may take.
+const KILLED: Duration = Duration::from_secs(5);
+
 /// The longest grace when the engine is dead.
 const ALONE: Duration = Duration::from_secs(10);
 
@@ -98,6 +101,8 @@ impl Keeper {
         let argv: Vec<OsString> = words.collect();
 
         let _name = rustix::thread::set_name(c"py-foreach");
+        // A session of its own has no terminal: who opens /dev/tty is told so instead of being stopped.
+        rustix::process::setsid()?;
         set_child_subreaper(Pid::from_raw(1))?;
         let engine = UnixStream::from(io::stdin().as_fd().try_clone_to_owned()?);
         let (woken, waker) = UnixStream::pair()?;
@@ -119,7 +124,7 @@ impl Keeper {
                 let name = show::name(argv.first().map_or(&*program, |w| w));
                 let line = format!("{TOOL}: run {name}: {}\n", plain(&cause));
                 io::stderr().write_all(line.as_bytes())?;
-                keeper.say(&Word::Exited(Exit::Status(cannot_run(&cause))))?;
+                keeper.say(&Word::Exited(Exit::Status(cannot_run(&cause))));
                 None
             }
         };
@@ -130,23 +135,38 @@ impl Keeper {
     fn run(mut self) -> io::Result<()> {
         while self.reap()? == Children::Some {
             self.press_on();
-            let late = self
-                .finished
-                .is_some_and(|since| since.elapsed() >= STRAGGLERS);
-            if late && self.ending.is_none() {
+            if self.is_patience_over() {
                 for daemon in daemons() {
-                    self.say(&Word::Left(daemon))?;
+                    self.say(&Word::Left(daemon));
                 }
                 break;
             }
             self.wait()?;
         }
         let usage = usage();
-        self.say(&Word::Done(usage))?;
+        self.say(&Word::Done(usage));
         if let Some(engine) = &self.engine {
             engine.shutdown(Shutdown::Both)?;
         }
         Ok(())
+    }
+
+    /// Whether what is left is to be named and left: daemons, and what even KILL does not reach because
+    /// we may not signal it.
+    fn is_patience_over(&self) -> bool {
+        match &self.ending {
+            Some(ending) => Instant::now() >= ending.kill_at + KILLED,
+            None => self
+                .finished
+                .is_some_and(|since| since.elapsed() >= STRAGGLERS),
+        }
+    }
+
+    /// The engine is dead: nobody is to outlive it.
+    fn abandoned(&mut self) {
+        self.engine = None;
+        self.finished = None;
+        self.end(Signal::TERM);
     }
 
     /// Takes the status of each child that ended.
@@ -161,7 +181,7 @@ impl Keeper {
                         None => Exit::Status(code.unwrap_or(u8::MAX)),
                     };
                     self.command = None;
-                    self.say(&Word::Exited(exit))?;
+                    self.say(&Word::Exited(exit));
                 }
                 Ok(Some(_)) | Err(rustix::io::Errno::INTR) => {}
                 Ok(None) => return Ok(Children::Some),
@@ -245,12 +265,7 @@ impl Keeper {
                 }
                 None => {}
             },
-            // The engine is dead: nobody is to outlive it.
-            _ => {
-                self.engine = None;
-                self.finished = None;
-                self.end(Signal::TERM);
-            }
+            _ => self.abandoned(),
         }
     }
 
@@ -274,10 +289,13 @@ impl Keeper {
         self.ending = Some(ending);
     }
 
-    fn say(&self, word: &Word) -> io::Result<()> {
-        match &self.engine {
+    fn say(&mut self, word: &Word) {
+        let said = match &self.engine {
             Some(engine) => (&*engine).write_all(&word.encode()),
-            None => Ok(()),
+            None => return,
+        };
+        if said.is_err() {
+            self.abandoned();
         }
     }
 }

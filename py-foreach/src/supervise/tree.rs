@@ -1,6 +1,6 @@
 //! The processes below a process, as /proc shows them now.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::ffi::OsString;
 use std::fs;
 use std::os::unix::ffi::OsStringExt;
@@ -51,6 +51,25 @@ impl Processes {
             }
         }
         found
+    }
+}
+
+/// The children of this process.
+pub(crate) fn children() -> HashSet<Identity> {
+    let me = rustix::process::getpid().as_raw_nonzero().get();
+    // The kernel's own list spares a look at all of /proc, where it is compiled in.
+    match fs::read_to_string(format!("/proc/self/task/{me}/children")) {
+        Ok(list) => {
+            let pids = list.split_whitespace().filter_map(|pid| pid.parse().ok());
+            pids.filter_map(see)
+                .map(|process| process.identity())
+                .collect()
+        }
+        Err(_) => {
+            let all = Processes::now();
+            let below = all.below(me).into_iter().filter(|p| p.parent == me);
+            below.map(Process::identity).collect()
+        }
     }
 }
 
