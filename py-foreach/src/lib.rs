@@ -153,7 +153,8 @@ fn leave(
     logs: Logs,
     run_dir: RunDir,
 ) -> Result<u8> {
-    errors.extend(run_dir.remove().err());
+    // What a daemon of a job still writes there is no fault of the jobs, nor of their results.
+    common::error::report(TOOL, run_dir.remove().err().as_ref());
     errors.extend(logs.close(outcome.has_failed()).err());
     common::error::report(TOOL, &errors);
     if let Some(signal) = outcome.signal {

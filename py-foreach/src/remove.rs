@@ -7,14 +7,21 @@ use std::path::Path;
 
 use common::{Error, Result};
 
+/// How often a removal is tried while somebody still writes there.
+const TRIES: usize = 5;
+
 /// Removes `path` with all that is below it; one that is not there is what is wanted.
 pub(crate) fn tree(path: &Path) -> Result<()> {
-    let removed = match fs::remove_dir_all(path) {
-        Err(cause) if cause.kind() == io::ErrorKind::PermissionDenied => {
-            open_up(path).and_then(|()| fs::remove_dir_all(path))
-        }
-        other => other,
-    };
+    let mut removed = fs::remove_dir_all(path);
+    for _ in 1..TRIES {
+        removed = match removed.as_ref().map_err(io::Error::kind) {
+            Err(io::ErrorKind::PermissionDenied) => {
+                open_up(path).and_then(|()| fs::remove_dir_all(path))
+            }
+            Err(io::ErrorKind::DirectoryNotEmpty) => fs::remove_dir_all(path),
+            _ => break,
+        };
+    }
     match removed {
         Err(cause) if cause.kind() != io::ErrorKind::NotFound => {
             Err(Error::io("remove", path, cause))

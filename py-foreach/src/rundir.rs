@@ -16,6 +16,10 @@ impl RunDir {
     /// Makes it in `$T`, else in TMPDIR.
     pub(crate) fn make() -> Result<Self> {
         let parent = parent();
+        if parent.as_os_str().as_encoded_bytes().contains(&b':') {
+            let cause = "a directory of PATH cannot have a colon in its name";
+            return Err(Error::refused("make a directory in", parent, cause));
+        }
         let made = tempfile::Builder::new()
             .prefix("py-foreach-")
             .tempdir_in(&parent);

@@ -276,6 +276,25 @@ fn a_ninja_that_knows_no_pool_has_its_share() {
     assert!(most(place.path()) <= 2, "{}", most(place.path()));
 }
 
+#[test]
+fn a_ninja_in_a_cleared_environment_stays_within_the_slots() {
+    need_command("ninja", "ninja-build");
+    let place = place();
+    ninja_file(place.path(), 1);
+    let words = [
+        "-j1",
+        "--variants",
+        "v",
+        "env",
+        "-u",
+        "MAKEFLAGS",
+        "ninja",
+        "count",
+    ];
+    in_peace(foreach(place.path(), &words));
+    assert_eq!(most(place.path()), 1);
+}
+
 /// ninja as `PyPI` has it, which is a client of the pool; nothing if it cannot be had, which has been said.
 fn ninja_of_pypi(test: &str, place: &Path) -> Option<PathBuf> {
     let target = place.join("pypi");

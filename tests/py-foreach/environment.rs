@@ -210,6 +210,34 @@ fn directories_that_a_job_closed_are_removed_all_the_same() {
 }
 
 #[test]
+fn a_daemon_keeps_its_temporary_directory_while_others_run() {
+    let scratch = scratch();
+    let place = scratch.path().join("place");
+    // The first leaves something in TMPDIR; the second, which begins after it, still finds it.
+    let script = "if test $MULTIBUILD_ID = v1; then echo $TMPDIR > $PLACE; else test -d \"$(cat $PLACE)\"; fi";
+    tool()
+        .args(["-q", "-j1", "--variants", "v1 v2", "sh", "-c", script])
+        .env("PLACE", &place)
+        .run()
+        .expect(0);
+    let gone = fs::read_to_string(&place).unwrap();
+    assert!(!Path::new(gone.trim()).exists());
+}
+
+#[test]
+fn a_temporary_place_that_path_cannot_name_is_refused() {
+    let scratch = scratch();
+    let odd = scratch.path().join("a:b");
+    fs::create_dir(&odd).unwrap();
+    one_variant()
+        .env("TMPDIR", &odd)
+        .arg("true")
+        .run()
+        .expect(125)
+        .complains("a:b: a directory of PATH cannot have a colon in its name");
+}
+
+#[test]
 fn build_directories_follow_gentoos_rules() {
     let found = environment(
         one_variant()

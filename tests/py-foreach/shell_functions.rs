@@ -105,18 +105,20 @@ fn a_syntax_error_is_found_before_anything_runs() {
 #[test]
 fn variables_come_back_as_from_a_loop() {
     let root = scratch();
-    let before = "list=(before); declare -A wheels=([old]=1); last=none; same=same\n";
+    let before = "list=(before); declare -A wheels=([old]=1); last=none; same=same; short=(x y); kind=string; lost=1\n";
     let text = format!(
         "{before}build() {{
             list+=( \"$MULTIBUILD_VARIANT\" $'a\\nb' ); wheels[$MULTIBUILD_VARIANT]='x \"y\"'
-            wheels[\"odd ] key\"]=\"it's\"; last=$MULTIBUILD_VARIANT; new=(1 2); declare -gA newmap=([z]=1)
+            wheels[\"odd ] key\"]=\"it's\"; last=$MULTIBUILD_VARIANT; new=(1 2); short=(z); kind=(n m); unset lost; declare -gA newmap=([z]=1)
         }}\n"
     );
-    let exports = ["list", "wheels", "last", "same", "new", "newmap", "missing"];
+    let exports = [
+        "list", "wheels", "last", "same", "new", "newmap", "missing", "short", "kind", "lost",
+    ];
     let options: Vec<&str> = exports.iter().flat_map(|name| ["--export", name]).collect();
     let job = shell(root.path(), &text, &["--variants", "v1 v2", "-j2"]).args(options);
     run(job, root.path(), &["build"]).expect(0);
-    let show = "declare -p list last same new newmap; for k in old v1 v2 'odd ] key'; do echo \"$k=${wheels[$k]}\"; done";
+    let show = "declare -p list last same new newmap short kind; echo ${lost-lost}; for k in old v1 v2 'odd ] key'; do echo \"$k=${wheels[$k]}\"; done";
     let from_us = sourced(root.path(), before, show);
     let serial = format!("{text}for MULTIBUILD_VARIANT in v1 v2; do build; done\n{show}");
     let serial = Command::new("bash")
@@ -134,6 +136,31 @@ fn variables_come_back_as_from_a_loop() {
         from_us.contains("old=1\nv1=x \"y\"\nv2=x \"y\"\nodd ] key=it's\n"),
         "{from_us}"
     );
+}
+
+#[test]
+fn what_cannot_be_written_or_read_is_found_before_anything_runs() {
+    let root = scratch();
+    let text = format!(
+        "build() {{ touch {}; }}\n",
+        root.path().join("ran").display()
+    );
+    shell(root.path(), &text, &["--variants", "v1", "--export", "x"])
+        .args(["--export-to", "/nonexistent/out", "build"])
+        .run()
+        .expect(125)
+        .complains("py-foreach: write /nonexistent/out: no such file or directory");
+    let fifo = root.path().join("fifo");
+    let made = Command::new("mkfifo").arg(&fifo).status().unwrap();
+    assert!(made.success());
+    tool()
+        .args(["--variants", "v1", "--shell-env"])
+        .arg(&fifo)
+        .arg("build")
+        .run()
+        .expect(125)
+        .complains("fifo: is no regular file");
+    assert!(!root.path().join("ran").exists());
 }
 
 #[test]

@@ -94,7 +94,9 @@ fn become_real(client: &Client, arguments: Vec<OsString>) -> (Error, u8) {
     command.arg0(&client.name);
     let given = std::env::var_os("MAKEFLAGS").unwrap_or_default();
     let standing = pool::standing(&given, &client.fifo);
-    if standing == Standing::Foreign {
+    // Without MAKEFLAGS a make runs one job, which is its slot; a ninja would run as many as there are CPUs.
+    let is_make = client.name != *"ninja";
+    if standing == Standing::Foreign || (standing == Standing::None && is_make) {
         return executed(command.args(arguments), &real);
     }
     match kind {

@@ -23,7 +23,9 @@ pub(super) enum Standing {
     Inherited,
     /// It was named by descriptors that did not survive. A make between us and py-foreach had them.
     Lost,
-    /// It is another one that works, or none: somebody wanted it so.
+    /// None is named: somebody cleared the environment.
+    None,
+    /// It is another one that works, or it is switched off: somebody wanted it so.
     Foreign,
 }
 
@@ -38,7 +40,8 @@ pub(super) fn standing(flags: &OsStr, fifo: &Path) -> Standing {
                 _ => Standing::Lost,
             }
         }
-        Auth::None | Auth::Fifo(_) | Auth::Descriptors(..) => Standing::Foreign,
+        Auth::None => Standing::None,
+        Auth::Fifo(_) | Auth::Descriptors(..) => Standing::Foreign,
     }
 }
 
@@ -107,6 +110,6 @@ mod tests {
             judged("-j --jobserver-auth=-2,-2", &fifo),
             Standing::Foreign
         );
-        assert_eq!(judged("k", &fifo), Standing::Foreign);
+        assert_eq!(judged("k", &fifo), Standing::None);
     }
 }

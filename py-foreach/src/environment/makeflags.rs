@@ -38,11 +38,18 @@ pub(crate) enum Form<'a> {
 /// Which pool these flags name; the last one counts.
 pub(crate) fn auth(flags: &OsStr) -> Auth {
     let options = words(flags.as_bytes()).take_while(|word| *word != b"--");
-    options.filter_map(auth_of).last().unwrap_or(Auth::None)
+    let value = |word| {
+        AUTH.iter()
+            .find_map(|name| <[u8]>::strip_prefix(word, *name))
+    };
+    options
+        .filter_map(value)
+        .last()
+        .and_then(auth_of)
+        .unwrap_or(Auth::None)
 }
 
-fn auth_of(word: &[u8]) -> Option<Auth> {
-    let value = AUTH.iter().find_map(|name| word.strip_prefix(*name))?;
+fn auth_of(value: &[u8]) -> Option<Auth> {
     if let Some(path) = value.strip_prefix(b"fifo:") {
         let path = PathBuf::from(OsString::from_vec(unescaped(path)));
         return Some(Auth::Fifo(path));

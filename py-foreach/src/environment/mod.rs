@@ -104,6 +104,10 @@ pub(crate) fn plan(
         return Err(vec![error]);
     }
     if settings.mode == crate::settings::Mode::Run {
+        let shell = jobs.first().and_then(|job| job.plan.shell());
+        shell
+            .map_or(Ok(()), Shell::try_export)
+            .map_err(|error| vec![error])?;
         make_images(&jobs)?;
     }
     Ok(jobs)

@@ -15,7 +15,7 @@ use super::{Shared, dist_config, distcc, home, pool};
 use crate::clients::{self, Client, Kind};
 use crate::copy;
 use crate::discover::Interpreter;
-use crate::job::{Ending, Launch, PoolView};
+use crate::job::{Launch, PoolView};
 use crate::remove;
 use crate::shell_env::Shell;
 
@@ -100,12 +100,12 @@ impl Plan {
         self.launch(variables)
     }
 
-    /// Takes what the job leaves, once its whole output is in its log.
+    /// Frees the room of the copy of the sources, once the job has ended.
     ///
-    /// What a shell function exports stays until all jobs are done.
-    pub(crate) fn collect(&self, _ending: Ending) -> Result<()> {
-        remove::tree(&self.own.within("tmp"))?;
-        remove::tree(&self.own.within("home"))
+    /// The rest waits for the end of the run: daemons that the job left may use it, and what cannot be
+    /// removed now is told of then.
+    pub(crate) fn collect(&self) {
+        let _waits_for_the_end = remove::tree(&self.copy_in_tmp());
     }
 
     /// The programs below the job that know no pool and had the static share, as they have noted.
@@ -214,8 +214,12 @@ impl Plan {
         let own = self.own.build_dir.clone();
         own.or_else(|| {
             self.shared.copy_sources.as_ref()?;
-            Some(self.own.within("tmp").join("source"))
+            Some(self.copy_in_tmp())
         })
+    }
+
+    fn copy_in_tmp(&self) -> PathBuf {
+        self.own.within("tmp").join("source")
     }
 
     /// Where the job runs, if not where we are.

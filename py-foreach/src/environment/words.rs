@@ -1,5 +1,5 @@
 //! The words of COMMAND, in which `{interpreter}`, `{version}`, `{build_dir}` and `{destdir}` are replaced,
-//! as Debian's pybuild has it. Nothing else in braces is touched.
+//! as Debian's pybuild has it. Nothing else in braces is touched, and `${version}` is the shell's.
 
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
@@ -39,9 +39,16 @@ impl<'a> Names<'a> {
 
 /// Whether a word names the image itself, so that it need not be in the environment.
 pub(crate) fn say_destdir(words: &[OsString]) -> bool {
-    words
-        .iter()
-        .any(|word| find(word.as_bytes(), DESTDIR.as_bytes()).is_some())
+    words.iter().any(|word| {
+        let bytes = word.as_bytes();
+        let names = |at: usize| name_at(bytes, at) && bytes[at..].starts_with(DESTDIR.as_bytes());
+        (0..bytes.len()).any(names)
+    })
+}
+
+/// Whether a name of ours may begin at `at`: at a brace that is not a shell's `${`.
+fn name_at(word: &[u8], at: usize) -> bool {
+    word[at] == b'{' && (at == 0 || word[at - 1] != b'$')
 }
 
 /// The words with their names replaced.
@@ -53,33 +60,25 @@ pub(crate) fn replaced(words: &[OsString], names: &Names<'_>) -> Result<Vec<OsSt
 }
 
 fn replaced_in(word: &OsStr, names: &Names<'_>) -> Result<OsString> {
-    let mut rest = word.as_bytes();
+    let bytes = word.as_bytes();
     let mut whole = Vec::new();
-    while let Some(open) = rest.iter().position(|&byte| byte == b'{') {
-        let (before, from) = rest.split_at(open);
-        whole.extend_from_slice(before);
+    let mut at = 0;
+    while at < bytes.len() {
         let pairs = names.pairs();
-        match pairs
-            .iter()
-            .find(|(name, ..)| from.starts_with(name.as_bytes()))
-        {
+        let here = |name: &str| name_at(bytes, at) && bytes[at..].starts_with(name.as_bytes());
+        match pairs.iter().find(|(name, ..)| here(name)) {
             Some((name, Some(value), _)) => {
                 whole.extend_from_slice(value.as_bytes());
-                rest = &from[name.len()..];
+                at += name.len();
             }
             Some((name, None, why)) => return Err(Error::refused("replace", *name, *why)),
             None => {
-                whole.push(b'{');
-                rest = &from[1..];
+                whole.push(bytes[at]);
+                at += 1;
             }
         }
     }
-    whole.extend_from_slice(rest);
     Ok(OsString::from_vec(whole))
-}
-
-fn find(text: &[u8], part: &[u8]) -> Option<usize> {
-    text.windows(part.len()).position(|window| window == part)
 }
 
 #[cfg(test)]
@@ -103,7 +102,7 @@ mod tests {
             "--root={destdir}",
             "{}",
             "{x}{{version}}",
-            "${HOME}",
+            "${HOME} ${version}",
         ]);
         let after = replaced(&before, &names).unwrap();
         assert_eq!(
@@ -113,10 +112,10 @@ mod tests {
                 "--root=/i/{version}",
                 "{}",
                 "{x}{{destdir}}",
-                "${HOME}"
+                "${HOME} ${version}"
             ])
         );
-        assert!(say_destdir(&before) && !say_destdir(&words(&["{dest", "dir}"])));
+        assert!(say_destdir(&before) && !say_destdir(&words(&["{dest", "dir}", "${destdir}"])));
     }
 
     #[test]

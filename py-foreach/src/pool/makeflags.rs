@@ -5,6 +5,8 @@ use std::num::NonZeroUsize;
 use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 
+use crate::environment::makeflags as named;
+
 /// The pool that MAKEFLAGS name.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Auth {
@@ -16,17 +18,13 @@ pub(crate) enum Auth {
 
 /// The last pool that is named, unless it is switched off.
 pub(crate) fn auth(makeflags: &OsStr) -> Option<Auth> {
-    let named = options(makeflags).filter_map(|word| {
-        let value = word.strip_prefix(b"--jobserver-auth=");
-        value.or_else(|| word.strip_prefix(b"--jobserver-fds="))
-    });
-    let last = named.last()?;
-    if let Some(path) = last.strip_prefix(b"fifo:") {
-        return Some(Auth::Path(OsStr::from_bytes(path).into()));
+    match named::auth(makeflags) {
+        named::Auth::Fifo(path) => Some(Auth::Path(path)),
+        named::Auth::Descriptors(read, write) if read >= 0 && write >= 0 => {
+            Some(Auth::Descriptors(read, write))
+        }
+        named::Auth::Descriptors(..) | named::Auth::None => None,
     }
-    let (read, write) = std::str::from_utf8(last).ok()?.split_once(',')?;
-    let (read, write) = (read.parse().ok()?, write.parse().ok()?);
-    (read >= 0 && write >= 0).then_some(Auth::Descriptors(read, write))
 }
 
 /// How many slots the words of MAKEFLAGS or MAKEOPTS ask for: the last `-jN`, `-j N`, `--jobs=N`,
@@ -98,6 +96,10 @@ mod tests {
         assert_eq!(
             of("--jobserver-auth=3,4 --jobserver-auth=fifo:/tmp/x"),
             Some(Auth::Path("/tmp/x".into()))
+        );
+        assert_eq!(
+            of("--jobserver-auth=fifo:/a\\ b -k"),
+            Some(Auth::Path("/a b".into()))
         );
         assert_eq!(of("--jobserver-auth=-2,-2"), None);
         assert_eq!(of("--jobserver-auth=3,4 --jobserver-auth=-2,-2"), None);

@@ -62,7 +62,7 @@ pub(crate) fn run(
         (_, Some(reason)) => reason,
         (Some(ending), None) => ending,
     };
-    errors.extend(job.plan.collect(ending).err());
+    job.plan.collect();
     Finished {
         ending,
         started,

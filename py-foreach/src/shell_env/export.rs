@@ -4,7 +4,8 @@
 //! written, in declared order: an element that two of them changed has the later one's value, an element
 //! that none of them changed stays the caller's, and what they added to an indexed array comes one after the
 //! other, as from a loop. A function that returned counts, whatever its status, as in a loop;
-//! one that ended its shell, or was ended, has nothing to give. Elements that a job took away stay.
+//! one that ended its shell, or was ended, has nothing to give. An array that lost elements, or a
+//! variable that became another kind, is set whole.
 //!
 //! The file may be sourced inside a function: it declares nothing but associative arrays that are new.
 
@@ -79,58 +80,95 @@ fn read_dump(path: &Path) -> Result<Option<BTreeMap<String, Value>>> {
 fn changes(name: &Name, before: &Value, after: Option<&Value>, text: &mut Vec<u8>) {
     let variable = name.variable.as_str();
     match (before, after) {
-        (Value::Nothing, None) => {}
-        (_, None) => text.extend(format!("unset -v {variable}\n").bytes()),
+        (Value::Nothing, None) | (_, Some(Value::Nothing)) => {}
+        (_, None) => unset(variable, text),
         (same, Some(now)) if same == now => {}
-        (_, Some(Value::Nothing)) => {}
-        (Value::Scalar(old), Some(Value::Scalar(now))) if name.how == How::Append => {
-            match now.strip_prefix(old.as_slice()) {
-                Some(added) => assign(variable, "+=", added, text),
-                None => assign(variable, "=", now, text),
+        (Value::Scalar(old), Some(Value::Scalar(now))) => {
+            match (name.how, now.strip_prefix(old.as_slice())) {
+                (How::Append, Some(added)) => assign(variable, "+=", added, text),
+                _ => assign(variable, "=", now, text),
             }
         }
-        (_, Some(Value::Scalar(now))) => assign(variable, "=", now, text),
-        (before, Some(Value::Indexed(now))) => {
-            let none = BTreeMap::new();
-            let old = if let Value::Indexed(old) = before {
-                old
-            } else {
-                &none
-            };
-            indexed(variable, old, now, text);
+        (Value::Indexed(old), Some(Value::Indexed(now))) if keeps_keys(old, now) => {
+            added_elements(variable, old, now, text);
         }
-        (before, Some(Value::Associative(now))) => {
-            let none = BTreeMap::new();
-            let old = if let Value::Associative(old) = before {
-                old
-            } else {
-                &none
-            };
-            let declared = format!(
-                "[[ $(builtin declare -p {variable} 2>/dev/null) == declare\\ -A* ]] || builtin declare -gA {variable}\n"
-            );
-            text.extend(declared.bytes());
-            for (key, value) in now
-                .iter()
-                .filter(|(key, value)| old.get(*key) != Some(value))
-            {
-                element(variable, &quoted(OsStr::from_bytes(key)), value, text);
+        (Value::Associative(old), Some(Value::Associative(now))) if keeps_keys(old, now) => {
+            declare_associative(variable, text);
+            set_elements(variable, old, now, text);
+        }
+        (Value::Nothing, Some(Value::Indexed(now))) => {
+            text.extend(format!("{variable}+=()\n").bytes());
+            added_elements(variable, &BTreeMap::new(), now, text);
+        }
+        (Value::Nothing, Some(Value::Associative(now))) => {
+            declare_associative(variable, text);
+            set_elements(variable, &BTreeMap::new(), now, text);
+        }
+        (_, Some(now)) => anew(variable, before, now, text),
+    }
+}
+
+/// Whether nothing was taken away.
+fn keeps_keys<K: Ord>(old: &BTreeMap<K, Vec<u8>>, now: &BTreeMap<K, Vec<u8>>) -> bool {
+    old.keys().all(|key| now.contains_key(key))
+}
+
+/// The whole variable, which is no longer what it was: elements are gone, or it is of another kind.
+fn anew(variable: &str, before: &Value, now: &Value, text: &mut Vec<u8>) {
+    let of_another_kind = std::mem::discriminant(before) != std::mem::discriminant(now);
+    if of_another_kind && *before != Value::Nothing {
+        unset(variable, text);
+    }
+    match now {
+        Value::Nothing => {}
+        Value::Scalar(now) => assign(variable, "=", now, text),
+        Value::Indexed(now) => {
+            text.extend(format!("{variable}=()\n").bytes());
+            for (index, value) in now {
+                element(variable, index.to_string().as_bytes(), value, text);
             }
+        }
+        Value::Associative(now) => {
+            declare_associative(variable, text);
+            text.extend(format!("{variable}=()\n").bytes());
+            set_elements(variable, &BTreeMap::new(), now, text);
         }
     }
 }
 
+fn unset(variable: &str, text: &mut Vec<u8>) {
+    text.extend(format!("builtin unset -v {variable}\n").bytes());
+}
+
+fn declare_associative(variable: &str, text: &mut Vec<u8>) {
+    let declared = format!(
+        "[[ $(builtin declare -p {variable} 2>/dev/null) == declare\\ -A* ]] || builtin declare -gA {variable}\n"
+    );
+    text.extend(declared.bytes());
+}
+
+/// Sets the elements that are new or changed.
+fn set_elements(
+    variable: &str,
+    old: &BTreeMap<Vec<u8>, Vec<u8>>,
+    now: &BTreeMap<Vec<u8>, Vec<u8>>,
+    text: &mut Vec<u8>,
+) {
+    for (key, value) in now
+        .iter()
+        .filter(|(key, value)| old.get(*key) != Some(value))
+    {
+        element(variable, &quoted(OsStr::from_bytes(key)), value, text);
+    }
+}
+
 /// What was added is added again, wherever the end then is: every job starts at the same index.
-fn indexed(
+fn added_elements(
     variable: &str,
     old: &BTreeMap<u64, Vec<u8>>,
     now: &BTreeMap<u64, Vec<u8>>,
     text: &mut Vec<u8>,
 ) {
-    if now.is_empty() {
-        // An array that is new and empty.
-        text.extend(format!("{variable}+=()\n").bytes());
-    }
     for (index, value) in now
         .iter()
         .filter(|(index, value)| old.get(*index) != Some(value))
@@ -192,7 +230,25 @@ mod tests {
                 "declare -- A=\"2\"\n",
                 "A='2'\n",
             ),
-            ("A", "declare -- A=\"1\"\n", "", "unset -v A\n"),
+            ("A", "declare -- A=\"1\"\n", "", "builtin unset -v A\n"),
+            (
+                "A",
+                "declare -a A=([0]=\"x\" [1]=\"y\")\n",
+                "declare -a A=([0]=\"z\")\n",
+                "A=()\nA+=([0]='z')\n",
+            ),
+            (
+                "A",
+                "declare -- A=\"x\"\n",
+                "declare -a A=([2]=\"z\")\n",
+                "builtin unset -v A\nA=()\nA+=([2]='z')\n",
+            ),
+            (
+                "A",
+                "declare -a A=([0]=\"x\")\n",
+                "declare -- A=\"z\"\n",
+                "builtin unset -v A\nA='z'\n",
+            ),
             (
                 "A",
                 "declare -a A=([0]=\"x\" [1]=\"y\")\n",

@@ -54,6 +54,11 @@ impl Shell {
         given: &Variables,
     ) -> Result<Self> {
         let file = std::path::absolute(file).map_err(|cause| Error::io("read", file, cause))?;
+        let data = fs::metadata(&file).map_err(|cause| Error::io("read", &file, cause))?;
+        if !data.is_file() {
+            // It is read once for each job, and once before.
+            return Err(Error::refused("read", file, "is no regular file"));
+        }
         fs::File::open(&file).map_err(|cause| Error::io("read", &file, cause))?;
         let bash = bash(given)?;
         check_syntax(&bash, &file)?;
@@ -73,6 +78,12 @@ impl Shell {
             exports,
             to: to.map(Path::to_owned),
         })
+    }
+
+    /// Finds out whether the exported variables can be written, before anything is started.
+    pub(crate) fn try_export(&self) -> Result<()> {
+        let Some(to) = &self.to else { return Ok(()) };
+        fs::write(to, "").map_err(|cause| Error::io("write", to, cause))
     }
 
     /// The program and its words that run `function` with its arguments; writes what they read.
