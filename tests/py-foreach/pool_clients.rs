@@ -1,10 +1,8 @@
-//! The pool's bound below the clients that builds use; `clients` has ninja, and make below pip.
+//! The pool's bound below the clients that builds use; `clients` and `packages` have the others.
 
 use std::fs;
 
-use test_support::need_command;
-
-use crate::pool::{UNIT, Work};
+use crate::pool::Work;
 use crate::running::Running;
 
 /// Three implementations and five slots: exactly five units work.
@@ -72,41 +70,6 @@ fn users_flags_and_overrides_survive() {
         .run()
         .expect(0);
     assert_eq!(outcome.stdout, "override k\n");
-}
-
-#[test]
-fn cargo() {
-    need_command("cargo", "cargo");
-    let work = Work::new();
-    let members: Vec<_> = (0..8).map(|n| format!("c{n}")).collect();
-    let list: Vec<_> = members.iter().map(|name| format!("\"{name}\"")).collect();
-    let workspace = format!(
-        "[workspace]\nresolver = \"2\"\nmembers = [{}]\n",
-        list.join(",")
-    );
-    fs::write(work.path().join("Cargo.toml"), workspace).unwrap();
-    for name in &members {
-        let dir = work.path().join(name);
-        fs::create_dir_all(dir.join("src")).unwrap();
-        let package = format!(
-            "[package]\nname = \"{name}\"\nversion = \"0.0.0\"\nedition = \"2021\"\nbuild = \"build.rs\"\n"
-        );
-        fs::write(dir.join("Cargo.toml"), package).unwrap();
-        fs::write(dir.join("src/lib.rs"), "").unwrap();
-        let build = format!(
-            "fn main() {{ std::process::Command::new(\"sh\").args([\"-c\", {UNIT:?}]).status().unwrap(); }}\n"
-        );
-        fs::write(dir.join("build.rs"), build).unwrap();
-    }
-    let text = r#"exec cargo build --quiet --offline --target-dir "target-$MULTIBUILD_ID""#;
-    let run = work
-        .tool()
-        .args(["-j4", "--variants", "a b", "sh", "-c", text]);
-    let run = Running::start(run);
-    // While it waits for build scripts cargo may have nothing else to do; it never has more than four.
-    work.works(4);
-    work.finish();
-    run.end().expect(0);
 }
 
 #[test]

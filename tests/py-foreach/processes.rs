@@ -144,3 +144,79 @@ exec "$1" -q --variants a sh -c 'cat <&7'"#,
         .unwrap();
     assert_eq!(String::from_utf8_lossy(&outcome.stdout), "seven\n");
 }
+
+#[test]
+fn a_daemon_that_prints_without_end_does_not_hang_us() {
+    let dir = scratch();
+    let run = tool()
+        .args(["--output=quiet", "--variants", "a", "--log-dir"])
+        .arg(dir.path())
+        .args([
+            "sh",
+            "-c",
+            "setsid sh -c 'while :; do echo y; done' & echo built",
+        ]);
+    let outcome = Running::start(run).end().expect(0);
+    let held = "py-foreach: a: what these still print is in no log\n";
+    assert!(outcome.stderr.ends_with(held), "{}", outcome.stderr);
+}
+
+#[test]
+fn children_that_we_had_before_are_none_of_ours() {
+    let dir = scratch();
+    let pids = Gate::new(dir.path(), "pids");
+    let command = tool().into_command();
+    let mut shell = std::process::Command::new("bash");
+    let text = r#"sleep 1000 >&- 2>&- & echo $! > "$GATES/pids"
+        exec "$0" --variants a sh -c 'kill -9 $PPID; sleep 1000'"#;
+    shell
+        .args(["-c", text])
+        .arg(command.get_program())
+        .env("GATES", dir.path());
+    for (name, _) in command.get_envs() {
+        shell.env_remove(name);
+    }
+    let run = Running::start_command(shell);
+    let foreign = pids.line().parse().unwrap();
+    let outcome = run.end().expect(125);
+    assert!(
+        outcome.stderr.contains("the supervisor was killed"),
+        "{}",
+        outcome.stderr
+    );
+    assert!(lives(foreign), "it was there before us");
+    kill(foreign);
+}
+
+#[test]
+fn an_ignored_sigchld_of_our_parent_hides_no_status() {
+    let outcome = std::process::Command::new("bash")
+        .args([
+            "-c",
+            r#"trap "" CHLD; exec "$0" -q --variants a sh -c 'echo hi; exit 3'"#,
+        ])
+        .arg(env!("CARGO_BIN_EXE_py-foreach"))
+        .env_remove("MAKEFLAGS")
+        .output()
+        .unwrap();
+    assert_eq!(outcome.status.code(), Some(3));
+    assert_eq!(outcome.stdout, b"hi\n");
+}
+
+#[test]
+fn a_job_that_asks_a_terminal_is_told_that_there_is_none() {
+    test_support::need_command("script", "bsdutils");
+    let program = env!("CARGO_BIN_EXE_py-foreach");
+    let line = format!("{program} -q --variants a sh -c 'read x < /dev/tty || exit 9'");
+    let mut script = std::process::Command::new("script");
+    script
+        .args(["-qec", &line, "/dev/null"])
+        .env_remove("MAKEFLAGS");
+    let status = script
+        .stdin(std::process::Stdio::null())
+        .output()
+        .unwrap()
+        .status;
+    // Below a terminal of ours it would have been stopped, and would hang.
+    assert_eq!(status.code(), Some(9));
+}
