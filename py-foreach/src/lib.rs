@@ -103,6 +103,7 @@ fn foreach(settings: &Settings) -> Result<u8, Failures> {
         eprint_line(&format!("{TOOL}: {warning}"));
     }
     let logs = Logs::open(settings.reports.log_dir.as_deref())?;
+    environment::begin(&jobs, run_dir.path())?;
     let paths: Vec<_> = jobs.iter().map(|job| logs.of(&job.id)).collect();
     let run = Run {
         settings,

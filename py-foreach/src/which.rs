@@ -72,9 +72,7 @@ fn implementations(words: &[OsString], verbosity: Verbosity) -> Result<Vec<Choic
     } else {
         discover::wanted(&wanted, &places)?
     };
-    if verbosity == Verbosity::Verbose {
-        say_skipped(&found);
-    }
+    say_skipped(&found, verbosity);
     if found.interpreters.is_empty() {
         let cause = "there is no Python on PATH or below PYENV_ROOT";
         return Err(vec![Error::said("find implementations", cause)]);
@@ -83,13 +81,16 @@ fn implementations(words: &[OsString], verbosity: Verbosity) -> Result<Vec<Choic
     Ok(choices.map(Choice::Implementation).collect())
 }
 
-fn say_skipped(found: &Found) {
-    for skipped in &found.skipped {
-        eprint_line(&format!(
-            "{TOOL}: skip {}: {}",
-            show::path(&skipped.path),
-            skipped.why
-        ));
+/// Says what was skipped; what was merely late is said unasked, since the next run may find it.
+fn say_skipped(found: &Found, verbosity: Verbosity) {
+    let said = found.skipped.iter().filter(|skipped| match verbosity {
+        Verbosity::Verbose => true,
+        Verbosity::Normal => skipped.is_late(),
+        Verbosity::Quiet => false,
+    });
+    for skipped in said {
+        let path = show::path(&skipped.path);
+        eprint_line(&format!("{TOOL}: skip {path}: {}", skipped.why));
     }
 }
 

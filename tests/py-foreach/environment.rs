@@ -225,6 +225,45 @@ fn a_daemon_keeps_its_temporary_directory_while_others_run() {
 }
 
 #[test]
+fn a_variant_may_have_the_name_of_anything() {
+    let said = tool()
+        .args([
+            "-q",
+            "--variants",
+            "pool jobs .. .",
+            "sh",
+            "-c",
+            "test -d $TMPDIR && echo $MULTIBUILD_ID",
+        ])
+        .run()
+        .expect(0);
+    assert_eq!(said.stdout, "pool\njobs\n..\n.\n");
+    one_variant()
+        .env("MULTIBUILD_ID", "../up")
+        .arg("true")
+        .run()
+        .expect(125)
+        .complains("py-foreach: use variant ../up: a variant names files");
+}
+
+#[test]
+fn no_image_is_left_by_a_run_that_cannot_begin() {
+    let Some(all) = pythons::newest("no_image_is_left_by_a_run_that_cannot_begin", 1) else {
+        return;
+    };
+    let scratch = scratch();
+    tool()
+        .arg("-i")
+        .arg(&all[0].path)
+        .args(["--images", "images", "--log-dir", "/proc/nowhere", "true"])
+        .in_directory(scratch.path())
+        .run()
+        .expect(125)
+        .complains("/proc/nowhere: no such file or directory");
+    assert_eq!(test_support::listing(scratch.path()), "");
+}
+
+#[test]
 fn a_temporary_place_that_path_cannot_name_is_refused() {
     let scratch = scratch();
     let odd = scratch.path().join("a:b");

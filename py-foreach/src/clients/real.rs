@@ -70,9 +70,15 @@ pub(crate) fn kind_of(program: &Path, known: &Path) -> Kind {
     {
         return kind;
     }
-    let kind = ask(program);
-    let _asked_again = fs::write(&kept, kind.word());
-    kind
+    match ask(program) {
+        Some(kind) => {
+            let _asked_again = fs::write(&kept, kind.word());
+            kind
+        }
+        // The form that every make understands.
+        None if !program.ends_with("ninja") => Kind::Descriptors,
+        None => Kind::Alone,
+    }
 }
 
 /// A path as one name. Two paths whose names fall together are the same program but for an odd `%`.
@@ -85,15 +91,16 @@ fn file_name(program: &Path) -> PathBuf {
     std::ffi::OsString::from_vec(name).into()
 }
 
-fn ask(program: &Path) -> Kind {
+/// Nothing where no answer came.
+fn ask(program: &Path) -> Option<Kind> {
     let said = Command::new(program)
         .arg("--version")
         .env_remove("MAKEFLAGS")
         .stdin(Stdio::null())
         .stderr(Stdio::null())
         .output();
-    let said = said.map(|said| said.stdout).unwrap_or_default();
-    kind_by_version(&String::from_utf8_lossy(&said))
+    let said = said.ok().filter(|said| said.status.success())?;
+    Some(kind_by_version(&String::from_utf8_lossy(&said.stdout)))
 }
 
 /// Reads what `--version` says.
@@ -176,8 +183,13 @@ mod tests {
         let scratch = tempfile::tempdir().unwrap();
         let program = Path::new("/nonexistent/bin/ninja");
         assert_eq!(kind_of(program, scratch.path()), Kind::Alone);
+        let make = Path::new("/nonexistent/bin/make");
+        assert_eq!(kind_of(make, scratch.path()), Kind::Descriptors);
         let kept = scratch.path().join("%nonexistent%bin%ninja");
-        assert_eq!(fs::read_to_string(&kept).unwrap(), "alone");
+        assert!(!kept.exists(), "no answer is not kept");
+        assert_eq!(kind_of(Path::new("/bin/echo"), scratch.path()), Kind::Alone);
+        let answered = scratch.path().join("%bin%echo");
+        assert_eq!(fs::read_to_string(answered).unwrap(), "alone");
         fs::write(&kept, "fifo").unwrap();
         assert_eq!(kind_of(program, scratch.path()), Kind::Fifo);
     }

@@ -38,6 +38,13 @@ pub(crate) struct Skipped {
     pub(crate) why: String,
 }
 
+impl Skipped {
+    /// Whether it might have answered on a machine with less to do.
+    pub(crate) fn is_late(&self) -> bool {
+        self.why.starts_with(probe::LATE)
+    }
+}
+
 /// What the search gave.
 #[derive(Debug, Default)]
 pub(crate) struct Found {
@@ -274,7 +281,7 @@ fn not_there(one: &Wanted, skipped: &[Skipped], there: &str) -> Error {
             Error::refused("find", name.to_string(), format!("{why}; {there}"))
         }
         Wanted::Path(path) => {
-            let why = skipped.first().map_or("did not answer", |s| s.why.as_str());
+            let why = skipped.first().map_or(probe::LATE, |s| s.why.as_str());
             Error::refused("ask", path.as_os_str(), why)
         }
     }

@@ -17,6 +17,9 @@ use rustix::process::{Pid, PidfdFlags, Signal, kill_process_group, pidfd_open};
 /// The longest time that an interpreter may take to answer.
 const LIMIT: Duration = Duration::from_secs(5);
 
+/// How the reason begins where the time was over.
+pub(super) const LATE: &str = "did not answer";
+
 /// The most that is kept of an answer or a complaint, in bytes.
 const LONGEST: usize = 64 * 1024;
 
@@ -120,7 +123,7 @@ impl Asked {
             return Ok(facts);
         }
         if Instant::now() >= self.until {
-            return Err(format!("did not answer within {} seconds", LIMIT.as_secs()));
+            return Err(format!("{LATE} within {} seconds", LIMIT.as_secs()));
         }
         Err(first_line(&complaint).unwrap_or_else(|| self.how_it_ended()))
     }

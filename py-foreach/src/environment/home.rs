@@ -34,12 +34,18 @@ fn pin(variables: &mut Variables, old: &Path, is_there: impl Fn(&Path) -> bool) 
         variables.set_default("PIP_CONFIG_FILE", pip);
     }
     // ccache's own rule: ~/.ccache as long as it is there.
+    let ccache_config = config.join("ccache/ccache.conf");
     let dotted = old.join(".ccache");
-    let compilations = if is_there(&dotted) {
+    let is_dotted = is_there(&dotted);
+    let compilations = if is_dotted {
         dotted
     } else {
         cache.join("ccache")
     };
+    if variables.get("CCACHE_DIR").is_none() && !is_dotted && is_there(&ccache_config) {
+        // With CCACHE_DIR it would look for its configuration there alone.
+        variables.set_default("CCACHE_CONFIGPATH", ccache_config);
+    }
     for (name, place) in [
         ("CARGO_HOME", old.join(".cargo")),
         ("RUSTUP_HOME", old.join(".rustup")),
@@ -80,6 +86,16 @@ mod tests {
         ] {
             assert_eq!(variables.get(name).unwrap(), value, "{name}");
         }
+    }
+
+    #[test]
+    fn ccache_keeps_its_configuration() {
+        let mut variables = Variables::from([("HOME", "/h")]);
+        let there = |path: &Path| path.ends_with(".config/ccache/ccache.conf");
+        isolate(&mut variables, Path::new("/j"), there);
+        let config = variables.get("CCACHE_CONFIGPATH").unwrap();
+        assert_eq!(config, "/h/.config/ccache/ccache.conf");
+        assert_eq!(variables.get("CCACHE_DIR").unwrap(), "/h/.cache/ccache");
     }
 
     #[test]

@@ -111,8 +111,8 @@ fn split(flags: &[u8]) -> (Vec<&[u8]>, Vec<u8>) {
     (options, Vec::new())
 }
 
-/// Drops `-j`, `-jN`, `-j N`, `--jobs`, `--jobs=N`, `--jobs N`, every spelling of a pool, and the `j`
-/// among leading letters.
+/// Drops `-j`, `-jN`, `-j N`, `--jobs`, `--jobs=N`, `--jobs N`, every spelling of a pool, and the `j` among
+/// the letters of one word.
 fn without_job_words(options: &[&[u8]]) -> Vec<Vec<u8>> {
     let mut kept: Vec<Vec<u8>> = Vec::new();
     let mut number_may_follow = false;
@@ -121,25 +121,51 @@ fn without_job_words(options: &[&[u8]]) -> Vec<Vec<u8>> {
         if std::mem::take(&mut number_may_follow) && is_number {
             continue;
         }
-        let short = word
-            .strip_prefix(b"-j")
-            .is_some_and(|n| n.iter().all(u8::is_ascii_digit));
-        number_may_follow = *word == b"-j" || *word == b"--jobs";
-        let long = *word == b"--jobs" || word.starts_with(b"--jobs=");
-        if short || long || word.starts_with(b"--jobserver-") {
+        if *word == b"--jobs" {
+            number_may_follow = true;
             continue;
         }
-        let letters = at == 0 && word.iter().all(u8::is_ascii_alphabetic);
-        let word: Vec<u8> = word
-            .iter()
-            .copied()
-            .filter(|&b| !(letters && b == b'j'))
-            .collect();
-        if !word.is_empty() {
-            kept.push(word);
+        if word.starts_with(b"--jobs=") || word.starts_with(b"--jobserver-") {
+            continue;
+        }
+        let without = match without_j(word) {
+            Some((rest, bare)) => {
+                number_may_follow = bare;
+                rest
+            }
+            None if at == 0 && word.iter().all(u8::is_ascii_alphabetic) => word
+                .iter()
+                .copied()
+                .filter(|&letter| letter != b'j')
+                .collect(),
+            None => word.to_vec(),
+        };
+        if !without.is_empty() {
+            kept.push(without);
         }
     }
     kept
+}
+
+/// What is left of `-kj8` and its like without the `j` and its number, and whether it had no number: then
+/// the next word may be it.
+fn without_j(word: &[u8]) -> Option<(Vec<u8>, bool)> {
+    let letters = word.strip_prefix(b"-")?;
+    // Behind a letter that takes a value there are no more letters.
+    let valued = letters
+        .iter()
+        .position(|letter| b"CEfIloOW".contains(letter));
+    let at = letters.iter().position(|&letter| letter == b'j')?;
+    let number = &letters[at + 1..];
+    if valued.is_some_and(|valued| valued < at) || !number.iter().all(u8::is_ascii_digit) {
+        return None;
+    }
+    let rest = if at == 0 {
+        Vec::new()
+    } else {
+        word[..=at].to_vec()
+    };
+    Some((rest, number.is_empty()))
 }
 
 /// The words, with their backslashes.
@@ -221,6 +247,10 @@ mod tests {
         assert_eq!(without("--jobs 3 -k"), "-k");
         assert_eq!(without("-j"), "");
         assert_eq!(without("-v -j 2"), "-v");
+        assert_eq!(
+            without("-kj8 -sj 4 -Wj3 -fj --no-j -j2k"),
+            "-k -s -Wj3 -fj --no-j -j2k"
+        );
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! What each job finds: its variables, its directories, the words of its command.
 //!
 //! [`plan`] decides everything from plain values; [`Plan::prepare`] puts it on disk, in the job's own thread.
-//! A job's directory is `RUN/ID`, with `bin` (first on its PATH), `tmp`, `home`, `pkgconfig` in it.
+//! A job's directory is `RUN/jobs/ID`, with `bin` (first on its PATH), `tmp`, `home`, `pkgconfig` in it.
 
 pub(crate) mod build_dir;
 pub(crate) mod commands;
@@ -36,6 +36,10 @@ use plan::{Own, Python};
 use python::Layout;
 use variables::Variables;
 
+/// The directory of the run in which each job has its own; apart from the pool, as a variant may have
+/// any name.
+const JOBS: &str = "jobs";
+
 /// What all jobs of a run share.
 #[derive(Debug)]
 pub(crate) struct Shared {
@@ -57,10 +61,10 @@ pub(crate) struct Shared {
     clients: Vec<OsString>,
 }
 
-/// Decides all jobs; their temporary things will lie below `run_dir`. The images are made.
+/// Decides all jobs; their temporary things will lie below `run_dir`. Nothing is made.
 ///
 /// # Errors
-/// Everything that is wrong, in declared order; then nothing has been made.
+/// Everything that is wrong, in declared order.
 pub(crate) fn plan(
     settings: &Settings,
     choices: Vec<Choice>,
@@ -103,13 +107,6 @@ pub(crate) fn plan(
         // The same words are wrong for every job in the same way.
         return Err(vec![error]);
     }
-    if settings.mode == crate::settings::Mode::Run {
-        let shell = jobs.first().and_then(|job| job.plan.shell());
-        shell
-            .map_or(Ok(()), Shell::try_export)
-            .map_err(|error| vec![error])?;
-        make_images(&jobs)?;
-    }
     Ok(jobs)
 }
 
@@ -130,7 +127,15 @@ fn job(own: Own, shared: &Arc<Shared>) -> Job {
     }
 }
 
-fn make_images(jobs: &[Job]) -> Result<(), Vec<Error>> {
+/// Makes what all jobs need, the images last: the next thing to do is to run the jobs.
+///
+/// # Errors
+/// What cannot be written, or everything that is wrong with the images; then no image has been made.
+pub(crate) fn begin(jobs: &[Job], run_dir: &Path) -> Result<(), Vec<Error>> {
+    let shell = jobs.first().and_then(|job| job.plan.shell());
+    commands::make_directory(&run_dir.join(JOBS))
+        .and_then(|()| shell.map_or(Ok(()), Shell::try_export))
+        .map_err(|error| vec![error])?;
     let images: Vec<&Path> = jobs
         .iter()
         .filter_map(|job| Some(job.record.as_ref()?.image.as_path()))
@@ -161,6 +166,8 @@ fn own_parts(
     let images = images
         .transpose()
         .map_err(|c| one(Error::io("use", "image directory", c)))?;
+    let parent = given.get("MULTIBUILD_ID");
+    parent.map_or(Ok(()), identity::check).map_err(one)?;
     let layouts = layouts(&choices, given);
     let owns = choices
         .into_iter()
@@ -180,8 +187,8 @@ fn own_parts(
                     )
                 }
             };
-            let id = identity::id(given.get("MULTIBUILD_ID"), &variant);
-            let directory = run_dir.join(identity::directory(&id, number));
+            let id = identity::id(parent, &variant);
+            let directory = run_dir.join(JOBS).join(identity::directory(&id, number));
             let image = images.as_ref().zip(python.as_ref());
             Own {
                 build_dir: stem.as_ref().map(|stem| build_dir::of(stem, &variant)),
