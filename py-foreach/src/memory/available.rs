@@ -78,7 +78,8 @@ impl Group {
     fn headroom(&self) -> Option<u64> {
         let read = |name| fs::read_to_string(self.dir.join(name)).ok();
         let number = |name| read(name)?.trim().parse::<u64>().ok();
-        let limit = number(self.files.limit)?;
+        // Version 1 says "no limit" by a number that no machine has.
+        let limit = number(self.files.limit).filter(|limit| *limit < 1 << 60)?;
         let usage = number(self.files.usage)?;
         let stat = read("memory.stat").unwrap_or_default();
         let cache = stat
