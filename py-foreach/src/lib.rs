@@ -118,9 +118,13 @@ fn foreach(settings: &Settings) -> Result<u8, Failures> {
         let _heeded = watch.hand_over();
         run.all()?
     };
-    let status = report::status(&outcome);
+    let exported = environment::export(&jobs);
+    let status = match report::status(&outcome) {
+        exit::DONE if exported.is_err() => exit::FOREACH_FAILED,
+        status => status,
+    };
     let mut errors = report::all(settings, &outcome.facts, &jobs, &outcome, status);
-    errors.extend(environment::export(&jobs).err());
+    errors.extend(exported.err());
     Ok(leave(outcome, status, errors, logs, run_dir)?)
 }
 
