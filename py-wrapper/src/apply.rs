@@ -46,8 +46,7 @@ pub(crate) fn apply(
         renames: Vec::new(),
         count: 0,
     };
-    let done = work.clean(plan).and_then(|()| work.wrap(plan));
-    match done {
+    match work.wrap(plan) {
         Ok(()) => work.undo.settle(),
         Err(error) => {
             let mut errors = vec![error];
@@ -87,7 +86,7 @@ struct Rename {
 
 impl Work<'_> {
     /// Takes away what a killed run left.
-    fn clean(&mut self, plan: &Plan) -> Result<()> {
+    fn clean(&mut self, plan: &Plan, lists: &[List]) -> Result<()> {
         for Decision {
             bindir,
             name,
@@ -98,14 +97,20 @@ impl Work<'_> {
                 self.open(bindir)?.remove(name)?;
             }
         }
+        for list in lists {
+            for name in &list.stale {
+                self.open(&list.directory)?.remove(name)?;
+            }
+        }
         Ok(())
     }
 
     fn wrap(&mut self, plan: &Plan) -> Result<()> {
+        let lists = image::find_lists(self.image, &self.job.layout.bindirs)?;
+        self.clean(plan, &lists)?;
         if plan.wraps().next().is_none() {
             return Ok(());
         }
-        let lists = image::find_lists(self.image, &self.job.layout.bindirs)?;
         let script_dir = self.script_directory(plan)?;
         let mut moves = Moves::new();
         let mut groups = HashMap::new();
@@ -114,11 +119,15 @@ impl Work<'_> {
             let done = self.prepare(decision, wrap, &script_dir, &mut groups)?;
             moves.insert(decision.path(), done);
         }
+        let wrappers = std::mem::take(&mut self.renames);
         for list in &lists {
             if let Some(content) = installed::updated(list, &moves) {
                 self.prepare_list(list, &content)?;
             }
         }
+        // The lists go first: a run that is killed behind them leaves scripts that the next run wraps, and
+        // then their lines are right. The other way round nobody would look at the lists again.
+        self.renames.extend(wrappers);
         self.commit()
     }
 

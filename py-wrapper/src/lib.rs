@@ -3,6 +3,7 @@
 //! The way of a run: `main → run → cli → values → effects`. For each image: [`image`] reads what is
 //! there, [`plan`] decides in pure code, [`apply`] does it or [`report`] prints it.
 
+mod across;
 mod apply;
 mod cli;
 mod image;
@@ -24,6 +25,7 @@ use common::cli::Verbosity;
 use common::error::{eprint_line, report as complain};
 use common::{Error, Implementation, Interrupts, Result, exit, json};
 
+use across::Across;
 use cli::Words;
 use image::dir::Dir;
 use layout::Layout;
@@ -80,6 +82,7 @@ fn prepare(words: &Words) -> Result<Session> {
         dry_run: words.dry_run,
         verbosity: words.shared.verbosity(),
         json: words.json.as_deref().map(json::Lines::create).transpose()?,
+        across: Across::default(),
     })
 }
 
@@ -93,6 +96,7 @@ pub(crate) struct Session {
     dry_run: bool,
     verbosity: Verbosity,
     json: Option<json::Lines>,
+    across: Across,
 }
 
 impl Session {
@@ -156,6 +160,11 @@ impl Session {
                 epoch: self.epoch,
             };
             apply::apply(&image, &plan, &job, &self.interrupts).map_err(|e| (exit::FAILED, e))?;
+        }
+        if self.verbosity > Verbosity::Quiet {
+            for note in self.across.add(&plan, implementation) {
+                eprint_line(&format!("{TOOL}: {note}"));
+            }
         }
         if self.verbosity > Verbosity::Quiet && !self.dry_run {
             eprint_line(&format!(

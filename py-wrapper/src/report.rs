@@ -22,6 +22,7 @@ pub(crate) fn line(
             show::path(&layout.scripts(implementation).join(&decision.name)),
             show::path(&wrap.head.interpreter),
         ),
+        Action::Keep => format!("leave {path}: wrapped already"),
         Action::Leave(why) => format!("leave {path}: {why}"),
         Action::Refuse(why) => format!("refuse {path}: {why}"),
         Action::Clean => format!("remove {path}: left by a run that was killed"),
@@ -47,6 +48,7 @@ pub(crate) fn object(
                 &layout.scripts(implementation).join(&decision.name),
             )
             .with_path("interpreter", &wrap.head.interpreter),
+        Action::Keep => object.with("action", "keep"),
         Action::Leave(why) => object.with("action", "leave").with("reason", why.as_str()),
         Action::Refuse(why) => object.with("action", "refuse").with("reason", why.as_str()),
         Action::Clean => object.with("action", "remove"),
@@ -59,7 +61,7 @@ pub(crate) fn summary(plan: &Plan, implementation: &Implementation) -> String {
     let left = plan
         .decisions
         .iter()
-        .filter(|d| matches!(d.action, Action::Leave(_)))
+        .filter(|d| matches!(d.action, Action::Leave(_) | Action::Keep))
         .count();
     let scripts = if wrapped == 1 { "script" } else { "scripts" };
     format!("{implementation}: {wrapped} {scripts} wrapped, {left} left alone")

@@ -3,5 +3,7 @@
 
 mod installed;
 mod matrix;
+mod stream;
+mod undo;
 mod usage;
 mod wrap;
