@@ -51,8 +51,6 @@ pub enum Action {
 pub struct Wrap {
     /// How the moved script begins.
     pub head: Head,
-    /// Equal for the names of one file, which stay one file.
-    pub inode: (u64, u64),
     /// Whether the script is in its place already, as a killed run leaves it.
     pub is_there: bool,
 }
@@ -171,9 +169,5 @@ fn decide_executable(file: &Executable, rules: Rules<'_>) -> Action {
             return Action::Refuse(format!("{scripts} has a different script of that name"));
         }
     };
-    Action::Wrap(Wrap {
-        head,
-        inode: file.inode,
-        is_there,
-    })
+    Action::Wrap(Wrap { head, is_there })
 }

@@ -7,6 +7,8 @@ use common::{Implementation, show};
 
 use crate::layout::Layout;
 use crate::plan::{Action, Decision, Plan};
+use crate::replicate::Replica;
+use crate::script::Head;
 
 /// A line on what is done with one name.
 pub(crate) fn line(
@@ -17,16 +19,41 @@ pub(crate) fn line(
     let path = decision.path();
     let path = show::path(&path);
     match &decision.action {
-        Action::Wrap(wrap) => format!(
-            "wrap {path} as {} for {}",
-            show::path(&layout.scripts(implementation).join(&decision.name)),
-            show::path(&wrap.head.interpreter),
-        ),
+        Action::Wrap(wrap) => {
+            let script = layout.scripts(implementation).join(&decision.name);
+            wrapping(&decision.path(), &script, &wrap.head)
+        }
         Action::Keep => format!("leave {path}: wrapped already"),
         Action::Leave(why) => format!("leave {path}: {why}"),
         Action::Refuse(why) => format!("refuse {path}: {why}"),
         Action::Clean => format!("remove {path}: left by a run that was killed"),
     }
+}
+
+/// A line on a script that gets a wrapper.
+pub(crate) fn wrapping(path: &Path, script: &Path, head: &Head) -> String {
+    let (path, script) = (show::path(path), show::path(script));
+    format!(
+        "wrap {path} as {script} for {}",
+        show::path(&head.interpreter)
+    )
+}
+
+/// An object on a script that is installed for an implementation.
+pub(crate) fn replicated(
+    replica: &Replica,
+    implementation: &Implementation,
+    script: &Path,
+    head: &Head,
+    image: &Path,
+) -> Object {
+    Object::new()
+        .with("implementation", implementation.to_string())
+        .with_path("image", image)
+        .with_path("path", &replica.bindir.join(&replica.name))
+        .with("action", "replicate")
+        .with_path("script", script)
+        .with_path("interpreter", &head.interpreter)
 }
 
 /// The same as an object.

@@ -3,6 +3,7 @@
 
 mod installed;
 mod matrix;
+mod replicate;
 mod stream;
 mod undo;
 mod usage;

@@ -58,8 +58,6 @@ pub(crate) enum Found {
 pub(crate) struct Executable {
     /// Its first bytes.
     pub(crate) head: Vec<u8>,
-    /// Device and inode: equal for the names of one file.
-    pub(crate) inode: (u64, u64),
     /// What has its place in the script root already.
     pub(crate) rival: Option<Rival>,
 }
@@ -158,11 +156,7 @@ fn look(dir: &Dir, name: &OsStr, scripts: &Scripts) -> Result<Found> {
         FileType::RegularFile => {
             let head = dir.read_at_most(name, HEAD)?;
             let rival = rival(dir, name, &head, scripts)?;
-            Found::Executable(Executable {
-                head,
-                inode: (stat.st_dev, stat.st_ino),
-                rival,
-            })
+            Found::Executable(Executable { head, rival })
         }
         FileType::Symlink => Found::Link(dir.read_link(name)?),
         FileType::Directory => Found::Directory,
