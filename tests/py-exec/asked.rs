@@ -33,8 +33,8 @@ fn every_candidate_is_explained() {
             run.stdout,
             format!(
                 "script root: {scripts}\n\
-                 configuration: {root}/etc/python-exec/foo.conf\n\
                  python3.11 (EPYTHON): taken: {scripts}/python3.11/foo\n\
+                 configuration: {root}/etc/python-exec/foo.conf\n\
                  python3.12 (configured): not taken: no {scripts}/python3.12/foo\n\
                  python3.9 (configured): not taken: its interpreter is missing: #!/nowhere/x\n\
                  python3.10: not taken: disabled by the configuration\n\

@@ -26,17 +26,24 @@ pub(crate) trait Visitor {
     fn visit(&mut self, implementation: &[u8], why: Why);
 }
 
-/// Visits the implementations below `root` in order.
+/// Visits the implementation that EPYTHON orders, and returns it. What names none is told and passed over.
+pub(crate) fn ordered<'a>(
+    root: &Path,
+    epython: Option<&'a [u8]>,
+    visitor: &mut impl Visitor,
+) -> Option<&'a [u8]> {
+    let ordered = epython.filter(|name| is_known(name, root))?;
+    visitor.visit(ordered, Why::Ordered);
+    Some(ordered)
+}
+
+/// Visits the implementations below `root` in order, without the one that had its turn already.
 pub(crate) fn walk(
     root: &Path,
     ordered: Option<&[u8]>,
     config: Config<'_>,
     visitor: &mut impl Visitor,
 ) {
-    let ordered = ordered.filter(|name| is_known(name, root));
-    if let Some(name) = ordered {
-        visitor.visit(name, Why::Ordered);
-    }
     for name in config.wanted().filter(|name| Some(*name) != ordered) {
         visitor.visit(name, Why::Configured);
     }
