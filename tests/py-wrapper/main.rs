@@ -3,6 +3,7 @@
 
 mod installed;
 mod matrix;
+mod packages;
 mod parity;
 mod replicate;
 mod stream;
