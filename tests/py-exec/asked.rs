@@ -63,6 +63,25 @@ fn the_implementations_are_listed_in_order() {
 }
 
 #[test]
+fn more_implementations_than_fit_are_all_listed() {
+    let names: Vec<_> = (0..100).map(|minor| format!("python3.{minor}")).collect();
+    let names: Vec<_> = names.iter().map(String::as_str).collect();
+    for program in programs() {
+        let tree = tree(&program, &names);
+        let layout = format!(
+            "--layout={}",
+            tree.path().join("usr/lib/python-exec").display()
+        );
+        let run = ask(&program, tree.path())
+            .args([&layout, "--list-implementations"])
+            .run()
+            .expect(0);
+        let listed: Vec<_> = run.stdout.lines().rev().collect();
+        assert_eq!(listed, names);
+    }
+}
+
+#[test]
 fn help_and_version_are_there_and_every_option_is_in_the_manual() {
     for program in programs() {
         let version = ask(&program, Path::new("/"))

@@ -193,3 +193,44 @@ fn links_out_of_the_image_are_not_followed() {
         .complains("usr/lib: is not a directory");
     assert_eq!(state(outside.path()), before);
 }
+
+#[test]
+fn a_signal_leaves_all_or_nothing_and_is_what_the_tool_dies_by() {
+    let image = scratch();
+    let lines = |line: &str| {
+        (0..300)
+            .map(|n| line.replace("NAME", &format!("s{n}")))
+            .collect::<String>()
+    };
+    let scripts = lines("usr/bin/NAME 755 \"#!/usr/bin/env python3\\n\"\n");
+    let record = lines("../../../bin/NAME,,\\n");
+    let list = "usr/lib/python3.11/site-packages/x.dist-info/RECORD";
+    lay(image.path(), &format!("{scripts}{list} 644 \"{record}\""));
+    let before = state(image.path());
+    let mut undone = 0;
+    // The further into the work the signal comes, the more there is to undo; at last it comes too late.
+    for step in 1..=100 {
+        let mut child = tool(image.path()).into_command().spawn().unwrap();
+        std::thread::sleep(Duration::from_millis(step * 2));
+        let id = rustix::process::Pid::from_child(&child);
+        rustix::process::kill_process(id, rustix::process::Signal::TERM).unwrap();
+        let status = child.wait().unwrap();
+        if status.success() {
+            break;
+        }
+        assert_eq!(
+            std::os::unix::process::ExitStatusExt::signal(&status),
+            Some(15)
+        );
+        let after = state(image.path());
+        if after != before {
+            // It came when all was done already.
+            let left = listing(image.path());
+            assert!(!left.contains(".py-wrapper."), "{left}");
+            assert_eq!(left.matches("# Made by py-wrapper").count(), 300);
+            break;
+        }
+        undone += 1;
+    }
+    assert!(undone > 3, "no signal came in the middle");
+}

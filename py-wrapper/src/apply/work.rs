@@ -141,16 +141,26 @@ impl<'a> Work<'a> {
                 self.undo.push(Step::Remove(dir, to));
                 continue;
             }
-            let old = self.temporary();
-            // A second name keeps what is replaced; where there can be none, it is renamed.
-            match dir.link(&to, &dir, &old) {
-                Ok(()) => {}
-                Err(_) => dir.rename(&to, &old)?,
+            match dir.exchange(&from, &to) {
+                Ok(()) => self.undo.push(Step::Restore(dir, from, to)),
+                Err(Errno::INVAL | Errno::NOSYS) => self.rename_over(&dir, &from, &to)?,
+                Err(cause) => return Err(Error::io("exchange", dir.at(&to), cause)),
             }
-            self.undo.push(Step::Restore(dir.clone(), old, to.clone()));
-            dir.rename(&from, &to)?;
         }
         Ok(())
+    }
+
+    /// The same where names cannot be exchanged: a second name keeps what is replaced.
+    fn rename_over(&mut self, dir: &Rc<Dir>, from: &OsStr, to: &OsStr) -> Result<()> {
+        let old = self.temporary();
+        match dir.link(to, dir, &old) {
+            Ok(()) => {}
+            // A file system without hard links: for a moment the name is gone.
+            Err(_) => dir.rename(to, &old)?,
+        }
+        self.undo
+            .push(Step::Restore(dir.clone(), old, to.to_owned()));
+        dir.rename(from, to)
     }
 
     /// The directory of an implementation's scripts; what is missing of the way is made.
