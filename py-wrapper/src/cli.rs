@@ -146,7 +146,7 @@ impl Words {
             dispatcher,
             eprefix,
         };
-        wrapper::fits(&layout)?;
+        wrapper::fits(self.kind, &layout)?;
         Ok(layout)
     }
 
