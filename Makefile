@@ -9,9 +9,12 @@ PACKAGE =
 BINDIR  = $(DESTDIR)$(PREFIX)/bin
 MANDIR  = $(DESTDIR)$(PREFIX)/share/man
 DATADIR = $(DESTDIR)$(PREFIX)/share
+# Where py-exec looks for scripts and configuration; `make build` with PY_EXEC_SCRIPTROOT and
+# PY_EXEC_SYSCONFDIR in the environment sets the same as the programs' own defaults.
+SCRIPTROOT = $(PREFIX)/lib/python-exec
+SYSCONFDIR = /etc
 RELEASE = target/release
 
-PROGRAMS = py-foreach img-merge py-wrapper py-exec
 TOOLS    = py-foreach img-merge py-wrapper
 PAGES    = $(wildcard man/*.1 man/*.7)
 SCRIPTS  = $(shell cat tests/shell-scripts)
@@ -22,6 +25,7 @@ help: ## list what can be made
 build: ## build the programs into target/release
 	./setup build
 	$(CARGO) build --release --locked --workspace --bins
+	$(CARGO) build --profile dispatcher --locked -p py-exec --features bare
 
 demo: build ## build, wrap and merge a package for every Python here; PACKAGE=NAME==VERSION from PyPI
 	./setup demo '$(PACKAGE)'
@@ -42,7 +46,12 @@ bench: build ## compare with the tools people use today; prints ratios
 # Installs what `make build` built; it builds nothing itself, so that `sudo make install` needs no cargo.
 install: ## install the programs, man pages, completions and the shell side
 	install -d $(BINDIR) $(MANDIR)/man1 $(MANDIR)/man7 $(DATADIR)/py-multibuild
-	install -m 755 $(PROGRAMS:%=$(RELEASE)/%) $(BINDIR)
+	install -m 755 $(TOOLS:%=$(RELEASE)/%) target/dispatcher/py-exec $(BINDIR)
+	install -d $(DESTDIR)$(SCRIPTROOT)
+	sed 's|@PROGRAM@|$(PREFIX)/bin/py-exec|; s|@ROOT@|$(SCRIPTROOT)|; s|@ETC@|$(SYSCONFDIR)|' \
+		py-wrapper/src/texts/py-exec2.in py-wrapper/src/texts/python.in \
+		> $(DESTDIR)$(SCRIPTROOT)/py-exec2
+	chmod 755 $(DESTDIR)$(SCRIPTROOT)/py-exec2
 	install -m 644 man/*.1 $(MANDIR)/man1
 	install -m 644 man/*.7 $(MANDIR)/man7
 	install -m 644 eclass/* $(DATADIR)/py-multibuild

@@ -1,7 +1,7 @@
 //! The words of the command line, as clap reads them, and the typed options they become.
 
 use std::ffi::OsString;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Parser;
 use common::cli::{Shared, Stream};
@@ -14,19 +14,25 @@ use crate::wrapper::{self, Kind};
 #[derive(Debug, Parser)]
 #[command(name = "py-wrapper", version)]
 pub(crate) struct Words {
-    /// The implementation that the image was built for
+    /// The implementation that the image was built for; a list with --replicate
     #[arg(
         short,
         long,
         value_name = "IMPL",
         required_unless_present = "images_from"
     )]
-    pub(crate) r#impl: Option<Implementation>,
+    #[arg(value_delimiter = ',')]
+    pub(crate) r#impl: Vec<Implementation>,
 
-    /// The image: the tree that an installation with DESTDIR=IMAGE left
+    /// The image: the tree that an installation with DESTDIR=IMAGE left; before it, with --replicate,
+    /// the scripts
     #[arg(value_name = "IMAGE", conflicts_with = "images_from")]
     #[arg(required_unless_present = "images_from")]
-    pub(crate) image: Option<PathBuf>,
+    pub(crate) image: Vec<PathBuf>,
+
+    /// Install the scripts FILE... of `--replicate FILE... IMAGE` for every implementation
+    #[arg(long, conflicts_with = "images_from")]
+    replicate: bool,
 
     #[command(flatten)]
     pub(crate) stream: Stream,
@@ -75,7 +81,38 @@ pub(crate) fn parse(words: impl IntoIterator<Item = OsString>) -> Result<Words, 
     common::cli::parse(crate::TOOL, words, common::exit::FAILED)
 }
 
+/// What is to be wrapped.
+#[derive(Debug)]
+pub(crate) enum Work<'a> {
+    /// One image.
+    Image(&'a Implementation, &'a Path),
+    /// The images of a stream.
+    Stream(&'a Path),
+    /// Scripts, for several implementations, into one image.
+    Replicate(&'a [PathBuf], &'a Path),
+}
+
 impl Words {
+    /// What is to be wrapped.
+    pub(crate) fn work(&self) -> Result<Work<'_>> {
+        let wrong = |why: &str| Err(Error::said("read arguments", why));
+        match (
+            &self.stream.images_from,
+            self.r#impl.as_slice(),
+            self.image.as_slice(),
+        ) {
+            (Some(source), [], _) => Ok(Work::Stream(source)),
+            (Some(_), ..) => wrong("--impl and --images-from exclude each other"),
+            (None, _, [files @ .., image]) if self.replicate && !files.is_empty() => {
+                Ok(Work::Replicate(files, image))
+            }
+            _ if self.replicate => wrong("--replicate wants FILE... and IMAGE"),
+            (None, [one], [image]) => Ok(Work::Image(one, image)),
+            (None, _, [_]) => wrong("an image has one implementation"),
+            _ => wrong("one image at a time; --images-from takes many"),
+        }
+    }
+
     /// The layout of the installed system.
     pub(crate) fn layout(&self) -> Result<Layout> {
         let eprefix = match &self.eprefix {
@@ -109,7 +146,7 @@ impl Words {
             dispatcher,
             eprefix,
         };
-        wrapper::fits(&layout)?;
+        wrapper::fits(self.kind, &layout)?;
         Ok(layout)
     }
 

@@ -6,7 +6,7 @@
 //! Lines that name no wrapped script come back byte for byte.
 
 use std::collections::{BTreeMap, HashSet};
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 
@@ -53,6 +53,8 @@ pub(crate) struct List {
     /// The `.dist-info` or `.egg-info` as the installed system sees it.
     pub(crate) directory: PathBuf,
     pub(crate) content: Vec<u8>,
+    /// Temporary names that a killed run left beside it.
+    pub(crate) stale: Vec<OsString>,
 }
 
 /// The hash and size columns of a file; empty for a symlink, which has no content of its own.
@@ -194,4 +196,85 @@ fn quoted(path: &[u8], form: Form) -> Vec<u8> {
     }
     column.push(b'"');
     column
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn moves() -> Moves {
+        ["foo", "a,b"]
+            .map(|name| {
+                let moved = Moved {
+                    script: format!("/usr/lib/python-exec/python3.12/{name}").into(),
+                    script_sum: Sum::of(b"script"),
+                    wrapper_sum: Sum::of(b""),
+                };
+                (format!("/usr/bin/{name}").into(), moved)
+            })
+            .into()
+    }
+
+    fn update(form: Form, directory: &str, content: &str) -> Option<String> {
+        let list = List {
+            form,
+            directory: directory.into(),
+            content: content.into(),
+            stale: Vec::new(),
+        };
+        updated(&list, &moves()).map(|new| String::from_utf8(new).unwrap())
+    }
+
+    const SITE: &str = "/usr/lib/python3.12/site-packages/x.dist-info";
+    const EMPTY: &str = "sha256=47DEQpj8HBSa-_TImW-5JCeuQeRkm5NMpJWZG3hSuFU,0";
+    const SCRIPT: &str = "sha256=IaAnC39moeTCWTPxOh5aG7tHV1eAcpMMgYkTH5xqquE,6";
+
+    #[test]
+    fn a_record_names_the_wrapper_and_the_script() {
+        let record = "x/a.py,sha256=x,1\n../../../bin/foo,sha256=old,9\nx.dist-info/RECORD,,\n";
+        assert_eq!(
+            update(Form::Record, SITE, record).unwrap(),
+            format!(
+                "x/a.py,sha256=x,1\n../../../bin/foo,{EMPTY}\n\
+                 ../../python-exec/python3.12/foo,{SCRIPT}\nx.dist-info/RECORD,,\n"
+            )
+        );
+    }
+
+    #[test]
+    fn quotes_line_ends_and_absolute_paths_stay_as_they_are() {
+        let record = "\"../../../bin/a,b\",,\r\n\"x\n../../../bin/foo\",,\r\n/usr/bin/foo,,\r\n";
+        assert_eq!(
+            update(Form::Record, SITE, record).unwrap(),
+            format!(
+                "\"../../../bin/a,b\",{EMPTY}\r\n\
+                 \"../../python-exec/python3.12/a,b\",{SCRIPT}\r\n\
+                 \"x\n../../../bin/foo\",,\r\n\
+                 /usr/bin/foo,{EMPTY}\r\n/usr/lib/python-exec/python3.12/foo,{SCRIPT}\r\n"
+            )
+        );
+    }
+
+    #[test]
+    fn a_list_that_names_no_script_stays() {
+        assert_eq!(update(Form::Record, SITE, "../../../bin/bar,,\n"), None);
+        assert_eq!(update(Form::Record, SITE, ""), None);
+    }
+
+    #[test]
+    fn a_script_that_is_named_already_is_not_named_twice() {
+        let record = "../../../bin/foo,,\n../../python-exec/python3.12/foo,,\n";
+        let new = update(Form::Record, SITE, record).unwrap();
+        assert_eq!(new.matches("python-exec").count(), 1);
+    }
+
+    #[test]
+    fn eggs_have_paths_alone() {
+        let egg = "/usr/lib/python2.7/site-packages/x.egg-info";
+        let list = "PKG-INFO\n../../../../bin/foo\n../x/a.py\n";
+        assert_eq!(
+            update(Form::InstalledFiles, egg, list).unwrap(),
+            "PKG-INFO\n../../../../bin/foo\n../../../python-exec/python3.12/foo\n../x/a.py\n"
+        );
+    }
 }

@@ -3,12 +3,14 @@
 //! The way of a run: `main → run → cli → values → effects`. For each image: [`image`] reads what is
 //! there, [`plan`] decides in pure code, [`apply`] does it or [`report`] prints it.
 
+mod across;
 mod apply;
 mod cli;
 mod image;
 mod installed;
 pub mod layout;
 pub mod plan;
+mod replicate;
 mod report;
 pub mod script;
 pub mod shebang;
@@ -18,16 +20,18 @@ pub mod wrapper;
 use std::ffi::OsString;
 use std::fs::File;
 use std::io::{self, BufReader, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use common::cli::Verbosity;
 use common::error::{eprint_line, report as complain};
 use common::{Error, Implementation, Interrupts, Result, exit, json};
 
-use cli::Words;
+use across::Across;
+use cli::{Words, Work};
 use image::dir::Dir;
 use layout::Layout;
 use plan::{Plan, Rules};
+use replicate::Replica;
 use wrapper::Kind;
 
 /// The tool's name in messages.
@@ -61,8 +65,8 @@ pub fn run(words: impl IntoIterator<Item = OsString>) -> u8 {
         Ok(words) => words,
         Err(status) => return status,
     };
-    match prepare(&words) {
-        Ok(mut session) => session.run(&words),
+    match words.work().and_then(|work| Ok((work, prepare(&words)?))) {
+        Ok((work, mut session)) => session.run(&words, &work),
         Err(error) => {
             complain(TOOL, [&error]);
             exit::FAILED
@@ -80,6 +84,7 @@ fn prepare(words: &Words) -> Result<Session> {
         dry_run: words.dry_run,
         verbosity: words.shared.verbosity(),
         json: words.json.as_deref().map(json::Lines::create).transpose()?,
+        across: Across::default(),
     })
 }
 
@@ -93,15 +98,15 @@ pub(crate) struct Session {
     dry_run: bool,
     verbosity: Verbosity,
     json: Option<json::Lines>,
+    across: Across,
 }
 
 impl Session {
-    fn run(&mut self, words: &Words) -> u8 {
-        let status = match (&words.stream.images_from, &words.r#impl, &words.image) {
-            (Some(source), _, _) => stream::run(self, source, words.stream.end()),
-            (None, Some(implementation), Some(image)) => self.wrap(implementation, image),
-            // clap asks for both where there is no stream.
-            _ => exit::FAILED,
+    fn run(&mut self, words: &Words, work: &Work<'_>) -> u8 {
+        let status = match work {
+            Work::Stream(source) => stream::run(self, source, words.stream.end()),
+            Work::Image(implementation, image) => self.wrap(implementation, image),
+            Work::Replicate(files, image) => self.replicate(&words.r#impl, files, image),
         };
         match self.json.take().map_or(Ok(()), json::Lines::finish) {
             Ok(()) => status,
@@ -157,11 +162,85 @@ impl Session {
             };
             apply::apply(&image, &plan, &job, &self.interrupts).map_err(|e| (exit::FAILED, e))?;
         }
+        if self.verbosity > Verbosity::Quiet {
+            for note in self.across.add(&plan, implementation) {
+                eprint_line(&format!("{TOOL}: {note}"));
+            }
+        }
         if self.verbosity > Verbosity::Quiet && !self.dry_run {
             eprint_line(&format!(
                 "{TOOL}: {}",
                 report::summary(&plan, implementation)
             ));
+        }
+        Ok(())
+    }
+
+    fn replicate(&mut self, to: &[Implementation], files: &[PathBuf], image: &Path) -> u8 {
+        let Err(errors) = self.try_replicate(to, files, image) else {
+            return exit::DONE;
+        };
+        complain(TOOL, &errors);
+        errors.iter().map(status_of).max().unwrap_or(exit::FAILED)
+    }
+
+    fn try_replicate(
+        &mut self,
+        to: &[Implementation],
+        files: &[PathBuf],
+        path: &Path,
+    ) -> Result<(), Vec<Error>> {
+        let one = |error: Error| vec![error];
+        let image = Dir::image(path).map_err(one)?;
+        let root =
+            std::path::absolute(path).map_err(|cause| one(Error::io("find", path, cause)))?;
+        let order = replicate::Order {
+            implementations: to,
+            layout: &self.layout,
+            force: self.force,
+        };
+        let replicas = replicate::prepare(&image, &root, files, order)?;
+        for replica in &replicas {
+            self.tell_replica(replica, &root).map_err(one)?;
+        }
+        let job = Job {
+            implementation: &to[0],
+            layout: &self.layout,
+            kind: self.kind,
+            epoch: self.epoch,
+        };
+        if self.dry_run {
+            return Ok(());
+        }
+        apply::replicate(&image, &replicas, &job, &self.interrupts)
+    }
+
+    fn tell_replica(&mut self, replica: &Replica, image: &Path) -> Result<()> {
+        for (implementation, head) in &replica.heads {
+            let script = self.layout.scripts(implementation).join(&replica.name);
+            if let Some(json) = &mut self.json {
+                json.write(report::replicated(
+                    replica,
+                    implementation,
+                    &script,
+                    head,
+                    image,
+                ))?;
+            }
+            let path = replica.bindir.join(&replica.name);
+            let line = report::wrapping(&path, &script, head);
+            self.say(implementation, &line)?;
+        }
+        Ok(())
+    }
+
+    /// A line of the plan: on stdout in a dry run, on stderr where much is to be said.
+    fn say(&self, implementation: &Implementation, line: &str) -> Result<()> {
+        if self.dry_run {
+            writeln!(io::stdout(), "{implementation}: {line}")
+                .map_err(|cause| Error::io("write", "standard output", cause))?;
+        } else if self.verbosity == Verbosity::Verbose {
+            eprint_line(&format!("{TOOL}: {implementation}: {line}"));
         }
         Ok(())
     }
@@ -177,27 +256,20 @@ impl Session {
                 ))?;
             }
         }
-        let lines = plan.decisions.iter();
-        let lines = lines.map(|decision| report::line(decision, implementation, &self.layout));
-        if self.dry_run {
-            let mut out = io::stdout().lock();
-            for line in lines {
-                writeln!(out, "{implementation}: {line}")
-                    .map_err(|cause| Error::io("write", "standard output", cause))?;
-            }
-        } else if self.verbosity == Verbosity::Verbose {
-            lines.for_each(|line| eprint_line(&format!("{TOOL}: {implementation}: {line}")));
-            for linked in &plan.linked {
-                let linked = common::show::path(linked);
-                eprint_line(&format!(
-                    "{TOOL}: {implementation}: leave {linked}: a symlink"
-                ));
-            }
-            if plan.decisions.is_empty() {
-                eprint_line(&format!(
-                    "{TOOL}: {implementation}: no bin directory has anything in it"
-                ));
-            }
+        for decision in &plan.decisions {
+            self.say(
+                implementation,
+                &report::line(decision, implementation, &self.layout),
+            )?;
+        }
+        for linked in &plan.linked {
+            let linked = common::show::path(linked);
+            self.say(implementation, &format!("leave {linked}: a symlink"))?;
+        }
+        if plan.decisions.is_empty() && self.verbosity == Verbosity::Verbose {
+            eprint_line(&format!(
+                "{TOOL}: {implementation}: no bin directory has anything in it"
+            ));
         }
         Ok(())
     }

@@ -36,6 +36,8 @@ pub struct Decision {
 pub enum Action {
     /// The script moves and a wrapper takes its place.
     Wrap(Wrap),
+    /// It is a wrapper already.
+    Keep,
     /// It stays as it is, with the reason.
     Leave(String),
     /// It forbids to touch the image, with the reason.
@@ -49,8 +51,6 @@ pub enum Action {
 pub struct Wrap {
     /// How the moved script begins.
     pub head: Head,
-    /// Equal for the names of one file, which stay one file.
-    pub inode: (u64, u64),
     /// Whether the script is in its place already, as a killed run leaves it.
     pub is_there: bool,
 }
@@ -135,10 +135,8 @@ fn decide(bindir: &Path, name: &OsStr, found: &Found, rules: Rules<'_>) -> Actio
     let leave = |why: &str| Action::Leave(why.to_owned());
     match found {
         Found::Executable(file) => decide_executable(file, rules),
-        Found::Plain => leave("not executable"),
-        Found::Link(target) if wrapper::is_link_to(target, rules.layout, bindir) => {
-            leave("wrapped already")
-        }
+        Found::Plain => leave("a file that is not executable"),
+        Found::Link(target) if wrapper::is_link_to(target, rules.layout, bindir) => Action::Keep,
         Found::Link(target) => Action::Leave(format!("a symlink to {}", show::path(target))),
         Found::Directory if name == "__pycache__" => leave("a cache"),
         Found::Directory => Action::Refuse("is a directory".to_owned()),
@@ -149,7 +147,7 @@ fn decide(bindir: &Path, name: &OsStr, found: &Found, rules: Rules<'_>) -> Actio
 
 fn decide_executable(file: &Executable, rules: Rules<'_>) -> Action {
     if wrapper::is_wrapper(&file.head) {
-        return Action::Leave("wrapped already".to_owned());
+        return Action::Keep;
     }
     let class = script::classify(&file.head, rules.implementation, rules.layout, rules.image);
     let head = match class {
@@ -171,9 +169,5 @@ fn decide_executable(file: &Executable, rules: Rules<'_>) -> Action {
             return Action::Refuse(format!("{scripts} has a different script of that name"));
         }
     };
-    Action::Wrap(Wrap {
-        head,
-        inode: file.inode,
-        is_there,
-    })
+    Action::Wrap(Wrap { head, is_there })
 }

@@ -45,8 +45,14 @@ impl Wrapper {
     }
 }
 
-/// Refuses paths that a text for sh and Python cannot hold between quotes.
-pub(crate) fn fits(layout: &Layout) -> Result<()> {
+/// The longest first line that a kernel takes whole, in bytes: 255 since Linux 5.1 (execve(2)).
+const LONGEST_LINE: usize = 255;
+
+/// Refuses paths that a text for sh and Python cannot hold between quotes, or its first line not at all.
+pub(crate) fn fits(kind: Kind, layout: &Layout) -> Result<()> {
+    if kind == Kind::Link {
+        return Ok(());
+    }
     for path in [&layout.script_root, &layout.sysconfdir, &layout.program] {
         let plain = |b: &u8| (b' '..=b'~').contains(b) && !b"'\"\\@".contains(b);
         if !path.as_os_str().as_bytes().iter().all(plain) {
@@ -54,7 +60,24 @@ pub(crate) fn fits(layout: &Layout) -> Result<()> {
             return Err(Error::refused("write wrapper for", path.as_os_str(), why));
         }
     }
+    let first = text(&[DISPATCHER], layout);
+    let first = first.split(|&b| b == b'\n').next().unwrap_or_default();
+    if kind == Kind::Copy && (first.len() > LONGEST_LINE || layout_has_blanks(layout)) {
+        let why = "its first line would be more than a kernel takes, or have a blank in a path";
+        return Err(Error::refused(
+            "write wrapper for",
+            layout.script_root.as_os_str(),
+            why,
+        ));
+    }
     Ok(())
+}
+
+fn layout_has_blanks(layout: &Layout) -> bool {
+    let paths = [&layout.script_root, &layout.sysconfdir, &layout.program];
+    paths
+        .iter()
+        .any(|path| path.as_os_str().as_bytes().contains(&b' '))
 }
 
 fn text(parts: &[&str], layout: &Layout) -> Vec<u8> {

@@ -3,5 +3,10 @@
 
 mod installed;
 mod matrix;
+mod packages;
+mod parity;
+mod replicate;
+mod stream;
+mod undo;
 mod usage;
 mod wrap;

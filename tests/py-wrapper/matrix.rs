@@ -270,6 +270,20 @@ fn every_shell_reads_the_wrapper() {
 }
 
 #[test]
+fn the_half_for_sh_is_clean() {
+    test_support::need_command("shellcheck", "shellcheck");
+    let installed = Installed::new("script", &interpreters()[..1]);
+    let text = fs::read_to_string(installed.bin().join("foo")).unwrap();
+    let (half, _) = text.split_once("\n\"\"\"\n").unwrap();
+    // -ef is of POSIX.1-2024, and dash, bash and busybox have had it for long.
+    Tool::new("shellcheck")
+        .args(["-s", "sh", "-e", "SC3013", "-"])
+        .stdin(half)
+        .run()
+        .expect(0);
+}
+
+#[test]
 fn a_tree_works_wherever_it_is_moved_and_a_wrapper_where_it_is_copied() {
     let pythons = interpreters();
     let mut installed = Installed::new("script", &pythons);

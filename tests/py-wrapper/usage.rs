@@ -32,3 +32,59 @@ fn completions_are_printed() {
     let script = tool().args(["--completion", "bash"]).run().expect(0);
     assert!(script.stdout.contains("complete "), "{}", script.stdout);
 }
+
+#[test]
+fn every_option_is_in_the_manual() {
+    let page = concat!(env!("CARGO_MANIFEST_DIR"), "/../man/py-wrapper.1");
+    test_support::manual::assert_options_match(env!("CARGO_BIN_EXE_py-wrapper"), page.as_ref());
+}
+
+#[test]
+fn words_that_do_not_go_together_are_one_line() {
+    for (words, said) in [
+        (&["image"][..], "--impl"),
+        (&["--impl=python3.12"], "<IMAGE>"),
+        (
+            &["--impl=python3", "image"],
+            "python3 names no implementation",
+        ),
+        (&["--images-from=-", "image"], "cannot be used with"),
+        (
+            &["--images-from=-", "--impl=python3.12"],
+            "exclude each other",
+        ),
+        (&["--impl=python3.12", "a", "b"], "one image at a time"),
+        (
+            &["--impl=python3.12,pypy3", "a"],
+            "an image has one implementation",
+        ),
+        (
+            &["--impl=python3.12", "--bindir=bin", "a"],
+            "use --bindir bin: is not an absolute path",
+        ),
+        (
+            &["--impl=python3.12", "--eprefix=/a/../b", "a"],
+            "has .. in it",
+        ),
+        (
+            &["--impl=python3.12", "--interpreter=python", "a"],
+            "is not an absolute path",
+        ),
+        (
+            &["--impl=python3.12", "--scriptroot=/a'b", "a"],
+            "a wrapper cannot carry",
+        ),
+        (
+            &["--impl=python3.12", "--kind=other", "a"],
+            "invalid value 'other'",
+        ),
+    ] {
+        tool().args(words).run().expect(2).complains(said);
+    }
+    let run = tool()
+        .args(["--impl=python3.12", "a"])
+        .env("SOURCE_DATE_EPOCH", "x")
+        .run();
+    run.expect(2)
+        .complains("read SOURCE_DATE_EPOCH x: is no number of seconds");
+}

@@ -4,7 +4,7 @@ use core::ffi::CStr;
 
 use crate::NOT_FOUND;
 use crate::candidate::{Candidate, State};
-use crate::order::{Visitor, Why, walk};
+use crate::order::{self, Visitor, Why};
 use crate::place::{self, Defaults, Place};
 use crate::say::{self, STDERR};
 use crate::settings::with_config;
@@ -17,14 +17,14 @@ pub(crate) fn run(start: &Start, called: &CStr, last: usize, defaults: Defaults<
     let Some(place) = place::find(start, called, defaults) else {
         return NOT_FOUND;
     };
-    let ordered = start.variable(b"EPYTHON");
+    let mut attempt = Attempt {
+        start,
+        place: &place,
+        last,
+    };
+    let ordered = order::ordered(&place.root, start.variable(b"EPYTHON"), &mut attempt);
     with_config(start, place.name(), defaults, &mut |config, _| {
-        let mut attempt = Attempt {
-            start,
-            place: &place,
-            last,
-        };
-        walk(&place.root, ordered, config, &mut attempt);
+        order::walk(&place.root, ordered, config, &mut attempt);
     });
     none_found(&place);
     NOT_FOUND

@@ -6,7 +6,7 @@ use crate::NOT_FOUND;
 use crate::candidate::{Candidate, State};
 use crate::config::Config;
 use crate::dispatch::none_found;
-use crate::order::{Visitor, Why, walk};
+use crate::order::{self, Visitor, Why};
 use crate::path::Path;
 use crate::place::{self, Defaults, Place};
 use crate::say::{self, STDOUT};
@@ -23,15 +23,11 @@ pub(crate) fn explain(start: &Start, called: &CStr, defaults: Defaults<'_>) -> i
         taken: false,
     };
     say::line(STDOUT, &[b"script root: ", place.root.as_bytes()]);
+    let ordered = order::ordered(&place.root, start.variable(b"EPYTHON"), &mut printer);
     with_config(start, place.name(), defaults, &mut |config, path| {
         let path = path.map_or(&b"none"[..], |path| path.as_bytes());
         say::line(STDOUT, &[b"configuration: ", path]);
-        walk(
-            &place.root,
-            start.variable(b"EPYTHON"),
-            config,
-            &mut printer,
-        );
+        order::walk(&place.root, ordered, config, &mut printer);
     });
     if printer.taken {
         return 0;
@@ -89,7 +85,7 @@ impl Visitor for Printer<'_> {
 /// Prints the implementations in the script root, the most preferred first.
 pub(crate) fn list(defaults: Defaults<'_>) -> i32 {
     let root = Path::of(&[defaults.root]);
-    walk(&root, None, Config::default(), &mut Names);
+    order::walk(&root, None, Config::default(), &mut Names);
     0
 }
 

@@ -26,17 +26,24 @@ pub(crate) trait Visitor {
     fn visit(&mut self, implementation: &[u8], why: Why);
 }
 
-/// Visits the implementations below `root` in order.
+/// Visits the implementation that EPYTHON orders, and returns it. What names none is told and passed over.
+pub(crate) fn ordered<'a>(
+    root: &Path,
+    epython: Option<&'a [u8]>,
+    visitor: &mut impl Visitor,
+) -> Option<&'a [u8]> {
+    let ordered = epython.filter(|name| is_known(name, root))?;
+    visitor.visit(ordered, Why::Ordered);
+    Some(ordered)
+}
+
+/// Visits the implementations below `root` in order, without the one that had its turn already.
 pub(crate) fn walk(
     root: &Path,
     ordered: Option<&[u8]>,
     config: Config<'_>,
     visitor: &mut impl Visitor,
 ) {
-    let ordered = ordered.filter(|name| is_known(name, root));
-    if let Some(name) = ordered {
-        visitor.visit(name, Why::Ordered);
-    }
     for name in config.wanted().filter(|name| Some(*name) != ordered) {
         visitor.visit(name, Why::Configured);
     }
@@ -44,15 +51,21 @@ pub(crate) fn walk(
         return;
     };
     let mut below = None;
-    while let Some(found) = next(&directory, below) {
-        let name = found.name();
-        match config.on(name) {
-            _ if Some(name) == ordered => {}
-            Some(Entry::Wanted(_)) => {}
-            Some(_) => visitor.visit(name, Why::Disabled),
-            None => visitor.visit(name, Why::There),
+    loop {
+        let batch = Batch::read(&directory, below);
+        for found in batch.found() {
+            let name = found.name();
+            match config.on(name) {
+                _ if Some(name) == ordered => {}
+                Some(Entry::Wanted(_)) => {}
+                Some(_) => visitor.visit(name, Why::Disabled),
+                None => visitor.visit(name, Why::There),
+            }
+            below = Some(found.rank);
         }
-        below = Some(found.rank);
+        if batch.count < BATCH {
+            return;
+        }
     }
 }
 
@@ -70,6 +83,7 @@ fn is_known(name: &[u8], root: &Path) -> bool {
 }
 
 /// An implementation in the script root.
+#[derive(Clone, Copy)]
 struct Found {
     rank: Rank,
     name: [u8; LONGEST],
@@ -77,32 +91,91 @@ struct Found {
 }
 
 impl Found {
+    fn new(rank: Rank, name: &[u8]) -> Option<Self> {
+        let mut kept = [0; LONGEST];
+        kept.get_mut(..name.len())?.copy_from_slice(name);
+        Some(Self {
+            rank,
+            name: kept,
+            length: name.len(),
+        })
+    }
+
     fn name(&self) -> &[u8] {
         &self.name[..self.length]
     }
 }
 
-/// The most preferred implementation in the directory that is less preferred than `below`.
-///
-/// The directory is read anew for each, so that no number of them needs memory.
-fn next(directory: &Fd, below: Option<Rank>) -> Option<Found> {
-    let mut best: Option<Found> = None;
-    directory.rewind().ok()?;
-    let mut look = |name: &[u8]| {
-        let Some(rank) = Rank::of(name) else { return };
-        let better = best.as_ref().is_none_or(|best| rank > best.rank);
-        if better && below.is_none_or(|below| rank < below) {
-            let mut kept = [0; LONGEST];
-            if let Some(room) = kept.get_mut(..name.len()) {
-                room.copy_from_slice(name);
-                best = Some(Found {
-                    rank,
-                    name: kept,
-                    length: name.len(),
-                });
+/// How many implementations are kept of one reading of the directory. Of more, the rest is read anew.
+const BATCH: usize = 32;
+
+/// The most preferred implementations in a directory, in order.
+struct Batch {
+    found: [Option<Found>; BATCH],
+    count: usize,
+}
+
+impl Batch {
+    /// Those that are less preferred than `below`. A directory that cannot be read has none.
+    fn read(directory: &Fd, below: Option<Rank>) -> Self {
+        let mut batch = Self {
+            found: [None; BATCH],
+            count: 0,
+        };
+        let mut look = |name: &[u8]| {
+            if let Some(rank) = Rank::of(name).filter(|rank| below.is_none_or(|b| *rank < b)) {
+                batch.keep(Found::new(rank, name));
             }
+        };
+        if below.is_none() || directory.rewind().is_ok() {
+            while directory.names(&mut look).unwrap_or(false) {}
         }
-    };
-    while directory.names(&mut look).ok()? {}
-    best
+        batch
+    }
+
+    /// Puts it at its place; what is behind the last place falls out.
+    fn keep(&mut self, new: Option<Found>) {
+        let better =
+            |there: &Option<Found>| there.is_some_and(|t| new.is_some_and(|n| t.rank > n.rank));
+        let at = self.found.iter().take_while(|there| better(there)).count();
+        if let Some(behind) = self.found.get_mut(at..).filter(|behind| !behind.is_empty()) {
+            behind.rotate_right(1);
+            behind[0] = new;
+            self.count = (self.count + 1).min(BATCH);
+        }
+    }
+
+    fn found(&self) -> impl Iterator<Item = &Found> {
+        self.found.iter().flatten()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_batch_is_in_order_and_keeps_the_best() {
+        let mut batch = Batch {
+            found: [None; BATCH],
+            count: 0,
+        };
+        // Every number up to 99 once, in an order that jumps about.
+        for minor in (0..99).map(|n| n * 37 % 99) {
+            let name = format!("python3.{minor}");
+            batch.keep(Found::new(
+                Rank::of(name.as_bytes()).unwrap(),
+                name.as_bytes(),
+            ));
+        }
+        let names: Vec<_> = batch
+            .found()
+            .map(|f| String::from_utf8_lossy(f.name()).into_owned())
+            .collect();
+        let best: Vec<_> = (99 - BATCH..99)
+            .rev()
+            .map(|minor| format!("python3.{minor}"))
+            .collect();
+        assert_eq!(names, best);
+    }
 }

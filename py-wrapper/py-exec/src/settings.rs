@@ -110,18 +110,13 @@ fn opened(path: &Path) -> Option<Fd> {
     };
     match opened {
         Ok(fd) if fd.stat().is_ok_and(|stat| stat.is_file()) => return Some(fd),
-        Ok(_) => unopened(path, Errno::INVAL),
+        Ok(_) => unopened(path, b"Not a regular file"),
         Err(Errno::NOENT | Errno::NOTDIR) => {}
-        Err(cause) => unopened(path, cause),
+        Err(cause) => unopened(path, say::cause(cause)),
     }
     None
 }
 
-fn unopened(path: &Path, cause: Errno) {
-    say::warn(&[
-        b"Unable to open ",
-        path.as_bytes(),
-        b": ",
-        say::cause(cause),
-    ]);
+fn unopened(path: &Path, why: &[u8]) {
+    say::warn(&[b"Unable to open ", path.as_bytes(), b": ", why]);
 }

@@ -200,6 +200,15 @@ impl Dir {
         renamed.map_err(|cause| Error::io("rename", self.at(to), cause))
     }
 
+    /// Exchanges two names of it; [`Errno::INVAL`] where the file system cannot.
+    ///
+    /// It is atomic as a rename over the second one would be, keeps what that was, and does not make ext4
+    /// write the new file out at once (`auto_da_alloc`), which costs more than all else that we do.
+    pub(crate) fn exchange(&self, one: &OsStr, other: &OsStr) -> Result<(), Errno> {
+        let flags = RenameFlags::EXCHANGE;
+        rustix::fs::renameat_with(&self.handle, one, &self.handle, other, flags)
+    }
+
     pub(crate) fn remove(&self, name: &OsStr) -> Result<()> {
         rustix::fs::unlinkat(&self.handle, name, AtFlags::empty())
             .map_err(|cause| Error::io("remove", self.at(name), cause))

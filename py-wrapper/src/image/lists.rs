@@ -11,6 +11,7 @@ use common::Result;
 use rustix::io::Errno;
 
 use super::dir::{Descent, Dir};
+use super::is_temporary;
 use crate::installed::{Form, List};
 
 /// The lists in an image, in the order of their paths.
@@ -45,11 +46,15 @@ fn in_site(site: &Dir, path: &Path, lists: &mut Vec<List>) -> Result<()> {
         else {
             continue;
         };
-        if info.names()?.iter().any(|name| name == form.file()) {
+        let names = info.names()?;
+        if names.iter().any(|name| name == form.file()) {
+            let content = info.read(OsStr::new(form.file()))?;
+            let stale = names.into_iter().filter(|name| is_temporary(name));
             lists.push(List {
-                content: info.read(OsStr::new(form.file()))?,
                 form,
                 directory,
+                content,
+                stale: stale.collect(),
             });
         }
     }

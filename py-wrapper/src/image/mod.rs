@@ -22,6 +22,11 @@ pub(crate) use lists::find as find_lists;
 /// How the names begin that we use for a moment; what a killed run left bears one.
 pub(crate) const TEMPORARY: &str = ".py-wrapper.";
 
+/// Whether a name is one that a killed run left.
+fn is_temporary(name: &OsStr) -> bool {
+    name.as_bytes().starts_with(TEMPORARY.as_bytes())
+}
+
 /// The bytes of a file that are read to tell what it is: first lines that are longer are nothing
 /// that a kernel or an installer makes.
 const HEAD: u64 = 4096;
@@ -29,7 +34,7 @@ const HEAD: u64 = 4096;
 /// What a bin directory holds under a name.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Entry {
-    /// The bin directory as the installed system sees it.
+    /// The bin directory as the installed system sees it; for temporary names also the scripts'.
     pub(crate) bindir: PathBuf,
     pub(crate) name: OsString,
     pub(crate) found: Found,
@@ -53,8 +58,6 @@ pub(crate) enum Found {
 pub(crate) struct Executable {
     /// Its first bytes.
     pub(crate) head: Vec<u8>,
-    /// Device and inode: equal for the names of one file.
-    pub(crate) inode: (u64, u64),
     /// What has its place in the script root already.
     pub(crate) rival: Option<Rival>,
 }
@@ -82,7 +85,15 @@ pub(crate) fn survey(
 ) -> Result<Survey, Vec<Error>> {
     let mut survey = Survey::default();
     let mut errors = Vec::new();
-    let scripts = taken_names(image, &layout.scripts(implementation)).map_err(|e| vec![e])?;
+    let script_dir = layout.scripts(implementation);
+    let scripts = taken_names(image, &script_dir).map_err(|e| vec![e])?;
+    for name in scripts.names.iter().filter(|name| is_temporary(name)) {
+        survey.entries.push(Entry {
+            bindir: script_dir.clone(),
+            name: name.clone(),
+            found: Found::Temporary,
+        });
+    }
     for bindir in &layout.bindirs {
         match image.descend(bindir) {
             Ok(Descent::Missing) => {}
@@ -136,7 +147,7 @@ fn not_a_directory(path: &Path) -> Error {
 }
 
 fn look(dir: &Dir, name: &OsStr, scripts: &Scripts) -> Result<Found> {
-    if name.as_bytes().starts_with(TEMPORARY.as_bytes()) {
+    if is_temporary(name) {
         return Ok(Found::Temporary);
     }
     let stat = dir.stat(name)?;
@@ -145,11 +156,7 @@ fn look(dir: &Dir, name: &OsStr, scripts: &Scripts) -> Result<Found> {
         FileType::RegularFile => {
             let head = dir.read_at_most(name, HEAD)?;
             let rival = rival(dir, name, &head, scripts)?;
-            Found::Executable(Executable {
-                head,
-                inode: (stat.st_dev, stat.st_ino),
-                rival,
-            })
+            Found::Executable(Executable { head, rival })
         }
         FileType::Symlink => Found::Link(dir.read_link(name)?),
         FileType::Directory => Found::Directory,

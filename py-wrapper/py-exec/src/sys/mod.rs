@@ -310,18 +310,22 @@ impl Start {
     pub fn variable(&self, name: &[u8]) -> Option<&'static [u8]> {
         let mut at = self.environment;
         loop {
-            // SAFETY: the array ends with a null, at which the loop stops.
-            let string = unsafe { *at };
-            if string.is_null() {
-                return None;
+            // SAFETY: the array ends with a null, at which the loop stops; each string lives as long as
+            // the process, and is read no further than its closing zero, which no name holds.
+            unsafe {
+                if (*at).is_null() {
+                    return None;
+                }
+                let string = (*at).cast::<u8>();
+                let wanted = name.iter().chain(b"=").enumerate();
+                if wanted
+                    .into_iter()
+                    .all(|(offset, &byte)| *string.add(offset) == byte)
+                {
+                    return Some(CStr::from_ptr(string.add(name.len() + 1).cast()).to_bytes());
+                }
+                at = at.add(1);
             }
-            // SAFETY: it is a string that lives as long as the process.
-            let string = unsafe { CStr::from_ptr(string) }.to_bytes();
-            if let Some(value) = string.strip_prefix(name).and_then(|v| v.strip_prefix(b"=")) {
-                return Some(value);
-            }
-            // SAFETY: this was not the null at the end.
-            at = unsafe { at.add(1) };
         }
     }
 

@@ -1,0 +1,96 @@
+//! What the program answers to a person.
+
+use std::path::Path;
+
+use test_support::{lay, manual};
+
+use crate::program::{ask, programs, tree};
+
+#[test]
+fn every_candidate_is_explained() {
+    for program in programs() {
+        let tree = tree(
+            &program,
+            &["python3.9", "python3.10", "python3.11", "pypy3"],
+        );
+        lay(
+            tree.path(),
+            "etc/python-exec/foo.conf 644 \"python3.12\\npython3.9\\n-python3.10\\n\"\n\
+             usr/lib/python-exec/python3.9/foo 755 \"#!/nowhere/x\\n\"",
+        );
+        let root = tree.path().canonicalize().unwrap();
+        let root = root.display();
+        let layout = format!("--layout=/none:{root}/etc");
+        let path = format!("{root}/usr/bin:/usr/bin");
+        let run = ask(&program, tree.path())
+            .args([&layout, "--explain", "foo"])
+            .env("PATH", path)
+            .env("EPYTHON", "python3.11")
+            .run()
+            .expect(0);
+        let scripts = format!("{root}/usr/lib/python-exec");
+        assert_eq!(
+            run.stdout,
+            format!(
+                "script root: {scripts}\n\
+                 python3.11 (EPYTHON): taken: {scripts}/python3.11/foo\n\
+                 configuration: {root}/etc/python-exec/foo.conf\n\
+                 python3.12 (configured): not taken: no {scripts}/python3.12/foo\n\
+                 python3.9 (configured): not taken: its interpreter is missing: #!/nowhere/x\n\
+                 python3.10: not taken: disabled by the configuration\n\
+                 pypy3 (there): not needed: {scripts}/pypy3/foo\n"
+            )
+        );
+        assert_eq!(run.stderr, "");
+    }
+}
+
+#[test]
+fn the_implementations_are_listed_in_order() {
+    for program in programs() {
+        let tree = tree(
+            &program,
+            &["pypy3", "python3.9", "python3.10", "python3.10t"],
+        );
+        let root = tree.path().join("usr/lib/python-exec");
+        let layout = format!("--layout={}", root.display());
+        let run = ask(&program, tree.path())
+            .args([&layout, "--list-implementations"])
+            .run()
+            .expect(0);
+        assert_eq!(run.stdout, "python3.10\npython3.10t\npython3.9\npypy3\n");
+    }
+}
+
+#[test]
+fn more_implementations_than_fit_are_all_listed() {
+    let names: Vec<_> = (0..100).map(|minor| format!("python3.{minor}")).collect();
+    let names: Vec<_> = names.iter().map(String::as_str).collect();
+    for program in programs() {
+        let tree = tree(&program, &names);
+        let layout = format!(
+            "--layout={}",
+            tree.path().join("usr/lib/python-exec").display()
+        );
+        let run = ask(&program, tree.path())
+            .args([&layout, "--list-implementations"])
+            .run()
+            .expect(0);
+        let listed: Vec<_> = run.stdout.lines().rev().collect();
+        assert_eq!(listed, names);
+    }
+}
+
+#[test]
+fn help_and_version_are_there_and_every_option_is_in_the_manual() {
+    for program in programs() {
+        let version = ask(&program, Path::new("/"))
+            .arg("--version")
+            .run()
+            .expect(0)
+            .stdout;
+        assert_eq!(version, format!("py-exec {}\n", env!("CARGO_PKG_VERSION")));
+        let page = concat!(env!("CARGO_MANIFEST_DIR"), "/../../man/py-exec.1");
+        manual::assert_options_match(program.to_str().unwrap(), Path::new(page));
+    }
+}

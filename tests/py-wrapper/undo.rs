@@ -1,0 +1,236 @@
+//! An image is wrapped whole or not at all, and what a script had it keeps.
+
+use std::ffi::OsStr;
+use std::fs::{self, FileTimes};
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::{MetadataExt, chown};
+use std::path::Path;
+use std::time::{Duration, SystemTime};
+
+use test_support::{Tool, lay, listing, scratch};
+
+fn tool(image: &Path) -> Tool {
+    Tool::new(env!("CARGO_BIN_EXE_py-wrapper"))
+        .args(["-q", "--impl", "python3.11"])
+        .arg(image)
+}
+
+/// Names, contents, inodes and all times but those of access.
+fn state(root: &Path) -> Vec<String> {
+    let mut state = vec![listing(root)];
+    let mut pending = vec![root.to_owned()];
+    while let Some(path) = pending.pop() {
+        let data = path.symlink_metadata().unwrap();
+        let shown = path.display();
+        state.push(format!(
+            "{shown} {} {}.{}",
+            data.ino(),
+            data.mtime(),
+            data.mtime_nsec()
+        ));
+        if data.is_dir() {
+            pending.extend(
+                fs::read_dir(&path)
+                    .unwrap()
+                    .map(|entry| entry.unwrap().path()),
+            );
+        }
+    }
+    state.sort();
+    state
+}
+
+/// Runs the tool while nothing may be written beyond `limit` blocks of 512 bytes.
+fn limited(image: &Path, limit: u32) -> Tool {
+    let program = env!("CARGO_BIN_EXE_py-wrapper");
+    // SIGXFSZ is ignored, so that the write itself fails.
+    let command =
+        format!("trap '' XFSZ; ulimit -f {limit}; exec {program} -q --impl python3.11 \"$0\"");
+    Tool::new("dash").args(["-c", &command]).arg(image)
+}
+
+#[test]
+fn a_write_that_fails_leaves_the_image_as_it_was() {
+    let image = scratch();
+    let big = "x".repeat(100_000);
+    lay(
+        image.path(),
+        &format!(
+            "usr/bin/a 755 \"#!/usr/bin/env python3\\n\"\n\
+             usr/bin/b 755 \"#!/usr/bin/env python3\\n{big}\"\n\
+             usr/lib/python3.11/site-packages/x.dist-info/RECORD 644 \"../../../bin/a,,\\n\""
+        ),
+    );
+    let before = state(image.path());
+    limited(image.path(), 100)
+        .run()
+        .expect(2)
+        .complains("write ");
+    assert_eq!(state(image.path()), before);
+    limited(image.path(), 1000).run().expect(0);
+}
+
+#[test]
+fn a_killed_run_is_finished_by_the_next_one() {
+    let image = scratch();
+    lay(
+        image.path(),
+        "usr/bin/a 755 \"#!/usr/bin/env python3\\n\"\n\
+         usr/bin/b 755 \"#!/usr/bin/python3.11\\n\"\n\
+         usr/bin/.py-wrapper.1.1 600 \"\"\n\
+         usr/lib/python-exec/python3.11/.py-wrapper.1.2 600 \"\"\n\
+         usr/lib/python-exec/python3.11/a 755 \"#!/usr/bin/python3.11\\n\"",
+    );
+    tool(image.path()).run().expect(0);
+    let left = listing(image.path());
+    assert!(!left.contains(".py-wrapper."), "{left}");
+    assert_eq!(left.matches("#!/bin/sh").count(), 2, "{left}");
+}
+
+#[test]
+fn mode_owner_times_and_attributes_stay() {
+    let image = scratch();
+    lay(
+        image.path(),
+        "usr/bin/foo 4751 \"#!/usr/bin/env python3\\n\"",
+    );
+    let script = image.path().join("usr/bin/foo");
+    let time = SystemTime::UNIX_EPOCH + Duration::new(1_234_567, 891_011_121);
+    let file = fs::File::options().write(true).open(&script).unwrap();
+    let root = rustix::process::geteuid().is_root();
+    if root {
+        chown(&script, Some(1234), Some(4321)).unwrap();
+        fs::set_permissions(
+            &script,
+            std::os::unix::fs::PermissionsExt::from_mode(0o4751),
+        )
+        .unwrap();
+    }
+    xattr::set(&script, "user.test", b"\0value").unwrap();
+    file.set_times(FileTimes::new().set_modified(time).set_accessed(time))
+        .unwrap();
+    tool(image.path())
+        .env_remove("SOURCE_DATE_EPOCH")
+        .run()
+        .expect(0);
+    let moved = image.path().join("usr/lib/python-exec/python3.11/foo");
+    let (moved_data, wrapper) = (
+        fs::metadata(&moved).unwrap(),
+        fs::metadata(&script).unwrap(),
+    );
+    assert_eq!(moved_data.mode() & 0o7777, 0o4751);
+    assert_eq!(wrapper.mode() & 0o7777, 0o751);
+    assert_eq!(moved_data.modified().unwrap(), time);
+    assert_eq!(wrapper.modified().unwrap(), time);
+    assert_eq!(
+        xattr::get(&moved, "user.test").unwrap().unwrap(),
+        b"\0value"
+    );
+    if root {
+        for data in [&moved_data, &wrapper] {
+            assert_eq!((data.uid(), data.gid()), (1234, 4321));
+        }
+    }
+}
+
+#[test]
+fn names_are_bytes() {
+    let image = scratch();
+    let bin = image.path().join("usr/bin");
+    fs::create_dir_all(&bin).unwrap();
+    for name in [&b"a\nb"[..], b"\xff", b"-x", b"a,\"b\"", b"sp ace", b"*"] {
+        let path = bin.join(OsStr::from_bytes(name));
+        fs::write(&path, "#!/usr/bin/python3\n").unwrap();
+        fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    }
+    tool(image.path()).run().expect(0);
+    let scripts = fs::read_dir(image.path().join("usr/lib/python-exec/python3.11")).unwrap();
+    assert_eq!(scripts.count(), 6);
+}
+
+#[test]
+fn what_is_not_there_is_nothing_to_do() {
+    let image = scratch();
+    let run = tool(image.path()).run().expect(0);
+    assert_eq!(run.stderr, "");
+    let run = Tool::new(env!("CARGO_BIN_EXE_py-wrapper"))
+        .args(["-v", "--impl", "python3.11"])
+        .arg(image.path())
+        .run()
+        .expect(0);
+    assert!(
+        run.stderr.contains("no bin directory has anything in it"),
+        "{}",
+        run.stderr
+    );
+    tool(&image.path().join("none"))
+        .run()
+        .expect(2)
+        .complains("none: no such file");
+}
+
+#[test]
+fn links_out_of_the_image_are_not_followed() {
+    let image = scratch();
+    let outside = scratch();
+    lay(outside.path(), "foo 755 \"#!/usr/bin/python3\\n\"");
+    let shown = outside.path().display();
+    lay(
+        image.path(),
+        &format!("usr/bin -> {shown}\nusr/sbin/bar -> {shown}/foo"),
+    );
+    let before = state(outside.path());
+    tool(image.path()).run().expect(0);
+    assert_eq!(state(outside.path()), before);
+    lay(
+        image.path(),
+        "usr/local/bin/x 755 \"#!/usr/bin/python3\\n\"",
+    );
+    lay(image.path(), &format!("usr/lib -> {shown}"));
+    tool(image.path())
+        .run()
+        .expect(1)
+        .complains("usr/lib: is not a directory");
+    assert_eq!(state(outside.path()), before);
+}
+
+#[test]
+fn a_signal_leaves_all_or_nothing_and_is_what_the_tool_dies_by() {
+    let image = scratch();
+    let lines = |line: &str| {
+        (0..100)
+            .map(|n| line.replace("NAME", &format!("s{n}")))
+            .collect::<String>()
+    };
+    let scripts = lines("usr/bin/NAME 755 \"#!/usr/bin/env python3\\n\"\n");
+    let record = lines("../../../bin/NAME,,\\n");
+    let list = "usr/lib/python3.11/site-packages/x.dist-info/RECORD";
+    lay(image.path(), &format!("{scripts}{list} 644 \"{record}\""));
+    let before = state(image.path());
+    let mut undone = 0;
+    // The further into the work the signal comes, the more there is to undo; at last it comes too late.
+    for step in 1..=100 {
+        let mut child = tool(image.path()).into_command().spawn().unwrap();
+        std::thread::sleep(Duration::from_millis(step * 2));
+        let id = rustix::process::Pid::from_child(&child);
+        rustix::process::kill_process(id, rustix::process::Signal::TERM).unwrap();
+        let status = child.wait().unwrap();
+        if status.success() {
+            break;
+        }
+        assert_eq!(
+            std::os::unix::process::ExitStatusExt::signal(&status),
+            Some(15)
+        );
+        let after = state(image.path());
+        if after != before {
+            // It came when all was done already.
+            let left = listing(image.path());
+            assert!(!left.contains(".py-wrapper."), "{left}");
+            assert_eq!(left.matches("# Made by py-wrapper").count(), 100);
+            break;
+        }
+        undone += 1;
+    }
+    assert!(undone > 3, "no signal came in the middle");
+}
