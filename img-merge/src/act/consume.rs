@@ -3,7 +3,8 @@
 //! It runs after the transaction is done. What was not planned is not removed: an image that someone
 //! still writes to keeps what came late, and that is an error.
 
-use std::path::Path;
+use std::collections::HashSet;
+use std::path::{Path, PathBuf};
 
 use common::Error;
 use rustix::io::Errno;
@@ -11,13 +12,15 @@ use rustix::io::Errno;
 use super::dirs::split;
 use crate::fs::{Caller, Dir, remove};
 use crate::image::Image;
-use crate::plan::{DirStep, Plan, as_os};
+use crate::plan::{DirStep, Plan, Step, as_os};
 
 /// Removes from the images all names of `plan`, and then the directories. Errors do not stop it.
 pub(crate) fn consume(images: &[Image], plans: &[Plan], caller: &Caller) -> Vec<Error> {
     let mut errors = Vec::new();
     let mut steps: Vec<&DirStep> = plans.iter().flat_map(|plan| &plan.dirs).collect();
     steps.sort_by(|a, b| b.path.cmp(&a.path));
+    // A subtree that DEST had after all was joined name by name; it is emptied as it was joined.
+    let joined: HashSet<&PathBuf> = steps.iter().map(|step| &step.path).collect();
     for step in &steps {
         for (image, attributes) in &step.images {
             let removed = images[*image].root.beneath(&step.path).and_then(|dir| {
@@ -27,7 +30,13 @@ pub(crate) fn consume(images: &[Image], plans: &[Plan], caller: &Caller) -> Vec<
                 Ok(dir)
             });
             match removed {
-                Ok(dir) => errors.extend(remove_names(&images[*image], &dir, step, *image)),
+                Ok(dir) => {
+                    let planned = |name: &&Step| {
+                        name.image == *image && !joined.contains(&step.path.join(as_os(&name.name)))
+                    };
+                    let names = step.names.iter().filter(planned);
+                    errors.extend(remove_names(&images[*image], &dir, &step.path, names));
+                }
                 Err(cause) => errors.push(failed(&images[*image], &step.path, cause)),
             }
         }
@@ -43,11 +52,16 @@ pub(crate) fn consume(images: &[Image], plans: &[Plan], caller: &Caller) -> Vec<
     errors
 }
 
-fn remove_names(image: &Image, dir: &Dir, step: &DirStep, of: usize) -> Vec<Error> {
+fn remove_names<'a>(
+    image: &Image,
+    dir: &Dir,
+    path: &Path,
+    names: impl Iterator<Item = &'a Step>,
+) -> Vec<Error> {
     let mut errors = Vec::new();
-    for name in step.names.iter().filter(|name| name.image == of) {
+    for name in names {
         if let Err(cause) = remove::tree(dir, &name.name) {
-            errors.push(failed(image, &step.path.join(as_os(&name.name)), cause));
+            errors.push(failed(image, &path.join(as_os(&name.name)), cause));
         }
     }
     errors
@@ -60,7 +74,10 @@ fn remove_directory(image: &Image, path: &Path) -> Result<(), Errno> {
         Dir::named(parent)?.remove_dir(&name)
     } else {
         let (parent, name) = split(path)?;
-        image.root.beneath(parent)?.remove_dir(&name)
+        image
+            .root
+            .beneath(parent)
+            .and_then(|parent| parent.remove_dir(&name))
     };
     match done {
         Err(Errno::NOENT) => Ok(()),

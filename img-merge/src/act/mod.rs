@@ -16,5 +16,6 @@ mod work;
 
 pub(crate) use carry_out::carry_out;
 pub(crate) use consume::consume;
+pub(crate) use dirs::same_time;
 pub(crate) use undo::undo;
 pub(crate) use work::Work;
