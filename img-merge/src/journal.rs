@@ -296,7 +296,9 @@ mod tests {
         };
         let records = [time("a"), Record::Done, time("b")];
         let mut bytes = Vec::new();
-        records.iter().for_each(|record| record.encode(&mut bytes));
+        for record in &records {
+            record.encode(&mut bytes);
+        }
         let read = Record::decode(&bytes);
         assert_eq!(read, records);
         assert_eq!(Record::that_count(&read), &records[2..]);

@@ -50,8 +50,10 @@ fn nothing_behind_a_swapped_in_link_is_touched() {
             while_swapping(&dest.join("usr/lib"), &aside, || {
                 for _ in 0..ROUNDS {
                     let image = root.path().join("image");
-                    let text: String = (0..6).map(|f| format!("usr/lib/f{f} 644 \"{f}\"\nusr/lib/sub/g{f} 644 \"{f}\"\nusr/lib/new{f}/x 644 \"x\"\n")).collect();
-                    lay(&image, &text);
+                    let lines = (0..6).map(|f| {
+                        format!("usr/lib/f{f} 644 \"{f}\"\nusr/lib/sub/g{f} 644 \"{f}\"\nusr/lib/new{f}/x 644 \"x\"")
+                    });
+                    lay(&image, &lines.collect::<Vec<_>>().join("\n"));
                     let word = format!("--method={method}");
                     let policy = format!("--on-conflict={policy}");
                     let outcome = merge(root.path(), &[&word, &policy, "image", "dest"]);

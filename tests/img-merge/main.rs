@@ -6,6 +6,7 @@ mod faults;
 mod hostile;
 mod many;
 mod methods;
+mod output;
 mod property;
 mod random_tree;
 mod snapshot;

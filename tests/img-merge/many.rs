@@ -18,15 +18,16 @@ fn rounds() -> u32 {
 /// Four images that share directories and one file each, with files of their own.
 fn lay_images(root: &Path) {
     for image in 0..4 {
-        let mut text = String::new();
+        let mut lines = Vec::new();
         for directory in 0..15 {
-            text += &format!("usr/lib/d{directory}/common 644 \"{directory}\"\n");
+            let below = format!("usr/lib/d{directory}");
+            lines.push(format!("{below}/common 644 \"{directory}\""));
             for file in 0..4 {
-                text += &format!("usr/lib/d{directory}/own{image}-{file} 644 \"{image}\"\n");
+                lines.push(format!("{below}/own{image}-{file} 644 \"{image}\""));
             }
-            text += &format!("usr/lib/d{directory}/pkg{image}/x 755 \"{image}\"\n");
+            lines.push(format!("{below}/pkg{image}/x 755 \"{image}\""));
         }
-        lay(&root.join(format!("image{image}")), &text);
+        lay(&root.join(format!("image{image}")), &lines.join("\n"));
     }
 }
 
@@ -97,13 +98,13 @@ fn four_merges_at_once_and_a_foreign_cp_lose_nothing() {
             cp.wait().expect("cp ends");
             end(start(root.path(), &["--method=link"], "image3"), &what);
         }
-        let mut merged = contents(&root.path().join("dest"));
-        for tree in [&mut merged, &mut expected] {
+        let mut joined = contents(&root.path().join("dest"));
+        for tree in [&mut joined, &mut expected] {
             for entry in tree.values_mut() {
                 entry.modified = (0, 0);
             }
         }
-        assert_same(&merged, &expected, &what);
+        assert_same(&joined, &expected, &what);
     }
 }
 
