@@ -13,6 +13,7 @@
 //! | **[`Record::Done`] is noted: the transaction is done** | what was replaced is in the staging still: the next run removes it |
 //! | `move`: the image's equal files and empty directories are removed | they are equal to what DEST has; the same merge again removes the rest. The image's times, which count there, are noted with [`Record::Done`] and put back |
 //! | the staging is removed, the journal last | nothing is left to do |
+//! | `move`: the image itself is removed, empty by now | nothing is left to do |
 //!
 //! So whatever the moment, the next run brings DEST to where it was but for complete new names, and the
 //! same merge then ends where it would have ended undisturbed. A killed process loses nothing that it

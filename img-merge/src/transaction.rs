@@ -155,6 +155,9 @@ impl Transactions<'_> {
         for plan in &plans {
             errors.extend(work.settle_roots(plan));
         }
+        if self.merge().method == Method::Move {
+            errors.extend(act::remove_roots(work.images));
+        }
         Ok((plans, errors))
     }
 

@@ -14,7 +14,8 @@ use crate::fs::{Caller, Dir, remove};
 use crate::image::Image;
 use crate::plan::{DirStep, Plan, Step, as_os};
 
-/// Removes from the images all names of `plan`, and then the directories. Errors do not stop it.
+/// Removes from the images all names of `plan`, and then the directories below their tops.
+/// Errors do not stop it.
 pub(crate) fn consume(images: &[Image], plans: &[Plan], caller: &Caller) -> Vec<Error> {
     let mut errors = Vec::new();
     let mut steps: Vec<&DirStep> = plans.iter().flat_map(|plan| &plan.dirs).collect();
@@ -41,7 +42,8 @@ pub(crate) fn consume(images: &[Image], plans: &[Plan], caller: &Caller) -> Vec<
             }
         }
     }
-    for step in steps.iter().filter(|step| !step.again) {
+    let is_below = |step: &&&DirStep| !step.again && !step.path.as_os_str().is_empty();
+    for step in steps.iter().filter(is_below) {
         for (image, _) in &step.images {
             let image = &images[*image];
             if let Err(cause) = remove_directory(image, &step.path) {
@@ -50,6 +52,21 @@ pub(crate) fn consume(images: &[Image], plans: &[Plan], caller: &Caller) -> Vec<
         }
     }
     errors
+}
+
+/// Removes the images themselves, empty by now: the very last thing, so that after a kill at any moment
+/// before there is an image to merge again.
+pub(crate) fn remove_roots(images: &[Image]) -> Vec<Error> {
+    let removed = images
+        .iter()
+        .map(|image| remove_root(image).map_err(|c| failed(image, Path::new(""), c)));
+    removed.filter_map(Result::err).collect()
+}
+
+fn remove_root(image: &Image) -> Result<(), Errno> {
+    let real = crate::destination::path_of(&image.root)?;
+    let (parent, name) = split(&real)?;
+    Dir::named(parent)?.remove_dir(&name)
 }
 
 fn remove_names<'a>(
@@ -68,17 +85,9 @@ fn remove_names<'a>(
 }
 
 fn remove_directory(image: &Image, path: &Path) -> Result<(), Errno> {
-    let done = if path.as_os_str().is_empty() {
-        let real = crate::destination::path_of(&image.root)?;
-        let (parent, name) = split(&real)?;
-        Dir::named(parent)?.remove_dir(&name)
-    } else {
-        let (parent, name) = split(path)?;
-        image
-            .root
-            .beneath(parent)
-            .and_then(|parent| parent.remove_dir(&name))
-    };
+    let (parent, name) = split(path)?;
+    let parent = image.root.beneath(parent);
+    let done = parent.and_then(|parent| parent.remove_dir(&name));
     match done {
         Err(Errno::NOENT) => Ok(()),
         done => done,
