@@ -18,7 +18,11 @@ struct State<T> {
     waiting: Vec<T>,
     busy: usize,
     stopped: bool,
+    worth_sharing: usize,
 }
+
+/// Pieces that wait before other threads are started: most merges are over before that.
+const WORTH_SHARING: usize = 4;
 
 impl<T: Send> Pool<T> {
     /// Does `first` and all that comes from it on `threads` threads, until nothing is left or the pool
@@ -29,9 +33,21 @@ impl<T: Send> Pool<T> {
                 waiting: first,
                 busy: 0,
                 stopped: false,
+                worth_sharing: if threads == 1 {
+                    usize::MAX
+                } else {
+                    WORTH_SHARING
+                },
             }),
             changed: Condvar::new(),
         };
+        while let Some(piece) = pool.take_alone() {
+            let _busy = Busy(&pool);
+            work(piece, &pool);
+        }
+        if threads == 1 || pool.lock().waiting.is_empty() {
+            return;
+        }
         thread::scope(|scope| {
             for _ in 1..threads {
                 scope.spawn(|| pool.help(&work));
@@ -58,6 +74,17 @@ impl<T: Send> Pool<T> {
             let _busy = Busy(self);
             work(piece, self);
         }
+    }
+
+    /// The next piece while there is too little to share.
+    fn take_alone(&self) -> Option<T> {
+        let mut state = self.lock();
+        if state.stopped || state.waiting.len() >= state.worth_sharing {
+            return None;
+        }
+        let piece = state.waiting.pop()?;
+        state.busy += 1;
+        Some(piece)
     }
 
     fn take(&self) -> Option<T> {

@@ -24,6 +24,9 @@ pub(crate) fn consume(images: &[Image], plans: &[Plan], caller: &Caller) -> Vec<
     let joined: HashSet<&PathBuf> = steps.iter().map(|step| &step.path).collect();
     for step in &steps {
         for (image, attributes) in &step.images {
+            if !step.names.iter().any(|name| name.image == *image) {
+                continue;
+            }
             let removed = images[*image].root.beneath(&step.path).and_then(|dir| {
                 if caller.is_shut_out_of_own(attributes) {
                     dir.set_mode(0o700)?;
