@@ -25,7 +25,7 @@
 use std::ffi::CStr;
 use std::os::fd::OwnedFd;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use rustix::fs::Timespec;
 use rustix::io::{Errno, Result, retry_on_intr, write};
@@ -220,17 +220,6 @@ pub(crate) fn read(staging: &Dir) -> Result<Vec<Record>> {
             read => bytes.extend_from_slice(&chunk[..read]),
         }
     }
-}
-
-/// A directory's path as records have it: as it is below DEST, absolute in an image.
-pub(crate) fn absolute(image: &Path, path: &Path) -> PathBuf {
-    let whole = if path.as_os_str().is_empty() {
-        image.to_owned()
-    } else {
-        image.join(path)
-    };
-    // An image that cannot be made absolute is not found again, and its times stay as they are.
-    std::path::absolute(&whole).unwrap_or(whole)
 }
 
 #[cfg(test)]

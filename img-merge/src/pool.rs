@@ -19,6 +19,8 @@ struct State<T> {
     busy: usize,
     stopped: bool,
     worth_sharing: usize,
+    /// Whether other threads are at it.
+    shared: bool,
 }
 
 /// Pieces that wait before other threads are started: most merges are over before that.
@@ -33,6 +35,7 @@ impl<T: Send> Pool<T> {
                 waiting: first,
                 busy: 0,
                 stopped: false,
+                shared: false,
                 worth_sharing: if threads == 1 {
                     usize::MAX
                 } else {
@@ -48,6 +51,7 @@ impl<T: Send> Pool<T> {
         if threads == 1 || pool.lock().waiting.is_empty() {
             return;
         }
+        pool.lock().shared = true;
         thread::scope(|scope| {
             for _ in 1..threads {
                 scope.spawn(|| pool.help(&work));
@@ -58,8 +62,11 @@ impl<T: Send> Pool<T> {
 
     /// Adds work, the last of which is done first.
     pub(crate) fn add(&self, more: impl IntoIterator<Item = T>) {
-        self.lock().waiting.extend(more);
-        self.changed.notify_all();
+        let mut state = self.lock();
+        state.waiting.extend(more);
+        if state.shared {
+            self.changed.notify_all();
+        }
     }
 
     /// Drops what waits; what is being done ends by itself.
@@ -120,7 +127,7 @@ impl<T: Send> Drop for Busy<'_, T> {
     fn drop(&mut self) {
         let mut state = self.0.lock();
         state.busy -= 1;
-        if state.busy == 0 {
+        if state.busy == 0 && state.shared {
             self.0.changed.notify_all();
         }
     }

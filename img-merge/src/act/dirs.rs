@@ -16,7 +16,7 @@ use super::work::{Done, Opened, Work, lock};
 use crate::failure::Failure;
 use crate::fs::xattrs::Bearer;
 use crate::fs::{Attributes, Dir, Xattrs};
-use crate::journal::{Journal, Record, Whose, absolute};
+use crate::journal::{Journal, Record, Whose};
 use crate::plan::{DirStep, Plan};
 use crate::settings::Method;
 
@@ -92,7 +92,7 @@ impl Work<'_> {
             for (image, source) in &step.images {
                 records.push(Record::Times {
                     of: Whose {
-                        path: absolute(&self.images[*image].path, &step.path),
+                        path: self.images[*image].below(&step.path),
                         identity: source.identity,
                     },
                     modified: source.modified,
@@ -142,7 +142,7 @@ impl Work<'_> {
         image: Option<usize>,
     ) -> Result<(), Errno> {
         let path = match image {
-            Some(image) => absolute(&self.images[image].path, path),
+            Some(image) => self.images[image].below(path),
             None => path.to_owned(),
         };
         let whose = Whose {
