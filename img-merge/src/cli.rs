@@ -175,5 +175,6 @@ impl Words {
 /// The CPUs we may use; more threads than this many only queue at the file system.
 fn cpus() -> usize {
     const MOST: usize = 8;
-    std::thread::available_parallelism().map_or(1, |count| count.get().min(MOST))
+    let ours = rustix::thread::sched_getaffinity(None);
+    ours.map_or(1, |cpus| (cpus.count() as usize).clamp(1, MOST))
 }

@@ -119,30 +119,31 @@ impl Destination {
         staging::sweep_empty(&parent).map_err(failed)?;
         let temporary = staging::new_name();
         parent.make_dir(&temporary, Mode::RWXU).map_err(failed)?;
-        let made = Self::dress(&parent, &temporary, model, caller)
-            .map_err(failed)
-            .and_then(|root| {
-                lock(&root, path, locking, FlockOperation::LockExclusive)?;
-                Ok(root)
-            });
-        let published = made.and_then(|root| {
+        let root = match Self::dress(&parent, &temporary, model, caller) {
+            Ok(root) => root,
+            // Another maker took it for one that was left, before we had its lock.
+            Err(Errno::NOENT) => return Ok(None),
+            Err(cause) => return Err(failed(cause)),
+        };
+        let locked = lock(&root, path, locking, FlockOperation::LockExclusive);
+        let published = locked.and_then(|()| {
             match publish::publish(&parent, &temporary, &parent, &name, true) {
-                Ok(()) => Ok(Some(root)),
-                Err(Errno::EXIST) => Ok(None),
+                Ok(()) => Ok(true),
+                Err(Errno::EXIST | Errno::NOENT) => Ok(false),
                 Err(cause) => Err(failed(cause)),
             }
         });
-        match published {
-            Ok(Some(root)) => Ok(Some(Self {
+        if let Ok(true) = published {
+            return Ok(Some(Self {
                 path: path.to_owned(),
                 attributes: root.stat().map_err(failed)?,
                 root,
                 state: State::Made,
-            })),
-            other => {
-                parent.remove_dir(&temporary).map_err(failed)?;
-                other.map(|_| None)
-            }
+            }));
+        }
+        match parent.remove_dir(&temporary) {
+            Ok(()) | Err(Errno::NOENT) => published.map(|_| None),
+            Err(cause) => Err(failed(cause)),
         }
     }
 
@@ -191,6 +192,18 @@ pub(crate) fn path_of(dir: &Dir) -> Result<PathBuf, Errno> {
     let link = format!("/proc/self/fd/{}", dir.as_fd().as_raw_fd());
     let path = rustix::fs::readlink(link, Vec::new())?;
     Ok(PathBuf::from(std::ffi::OsStr::from_bytes(path.to_bytes())))
+}
+
+/// Where DEST lies, or would lie, without links.
+pub(crate) fn real_path(path: &Path) -> Result<PathBuf, Errno> {
+    match Dir::named(path) {
+        Ok(dir) => path_of(&dir),
+        Err(Errno::NOENT) => {
+            let parent = path_of(&Dir::named(parent_of(path))?)?;
+            Ok(parent.join(path.file_name().unwrap_or_default()))
+        }
+        Err(cause) => Err(cause),
+    }
 }
 
 fn parent_of(path: &Path) -> &Path {

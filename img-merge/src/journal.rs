@@ -10,8 +10,10 @@
 //! | `move`: something leaves the image for its place by one rename | the next run finds it there, and the image without it |
 //! | a name is replaced: the new is exchanged with the old, which is in the staging then | noted before ([`Record::Replaced`]): the next run exchanges back and merges again |
 //! | a directory is opened for us (0555), or times change because names do | noted before ([`Record::Mode`], [`Record::Times`]): put back |
-//! | **the journal is removed: the transaction is done** | what was replaced is in the staging still: the next run removes it |
-//! | `move`: the image's equal files and empty directories are removed | they are equal to what DEST has; the same merge again removes the rest |
+//! | **[`Record::Done`] is noted: the transaction is done** | what was replaced is in the staging still: the next run removes it |
+//! | `move`: the image's equal files and empty directories are removed | they are equal to what DEST has; the same merge again removes the rest. The image's times, which count there, are noted with [`Record::Done`] and put back |
+//! | the staging is removed, the journal last | nothing is left to do |
+//! | `move`: the image itself is removed, empty by now | nothing is left to do |
 //!
 //! So whatever the moment, the next run brings DEST to where it was but for complete new names, and the
 //! same merge then ends where it would have ended undisturbed. A killed process loses nothing that it
@@ -23,7 +25,7 @@
 use std::ffi::CStr;
 use std::os::fd::OwnedFd;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use rustix::fs::Timespec;
 use rustix::io::{Errno, Result, retry_on_intr, write};
@@ -32,6 +34,9 @@ use crate::fs::{Dir, Identity};
 
 /// The journal's name in a staging.
 pub(crate) const NAME: &CStr = c"journal";
+
+/// The tag of a record and what follows it.
+const FIELDS: usize = 4;
 
 /// One thing that the next run has to put right.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -47,6 +52,8 @@ pub(crate) enum Record {
     Mode { of: Whose, mode: u32 },
     /// The directory's modification time is to be this one.
     Times { of: Whose, modified: Timespec },
+    /// The transaction is done: what was noted before counts no more.
+    Done,
 }
 
 /// A directory that a record speaks of.
@@ -75,6 +82,7 @@ impl Record {
                 field(staged.as_os_str().as_bytes());
                 field(format!("{} {}", identity(*old), identity(*new)).as_bytes());
             }
+            Self::Done => (0..FIELDS).for_each(|_| field(b"done")),
             Self::Mode { of, mode } => {
                 field(b"mode");
                 field(of.path.as_os_str().as_bytes());
@@ -88,6 +96,12 @@ impl Record {
                 field(format!("{} {}", modified.tv_sec, modified.tv_nsec).as_bytes());
             }
         }
+    }
+
+    /// What counts of the records of a journal: those after the last [`Record::Done`].
+    pub(crate) fn that_count(records: &[Self]) -> &[Self] {
+        let done = records.iter().rposition(|record| *record == Self::Done);
+        &records[done.map_or(0, |at| at + 1)..]
     }
 
     /// Reads records until the first that is not complete.
@@ -106,6 +120,7 @@ impl Record {
 
     fn from_fields(tag: &[u8], a: &[u8], b: &[u8], c: &[u8]) -> Option<Self> {
         match tag {
+            b"done" => Some(Self::Done),
             b"replaced" => {
                 let (second, _) = text(c)?.match_indices(' ').nth(1)?;
                 Some(Self::Replaced {
@@ -207,17 +222,6 @@ pub(crate) fn read(staging: &Dir) -> Result<Vec<Record>> {
     }
 }
 
-/// A directory's path as records have it: as it is below DEST, absolute in an image.
-pub(crate) fn absolute(image: &Path, path: &Path) -> PathBuf {
-    let whole = if path.as_os_str().is_empty() {
-        image.to_owned()
-    } else {
-        image.join(path)
-    };
-    // An image that cannot be made absolute is not found again, and its times stay as they are.
-    std::path::absolute(&whole).unwrap_or(whole)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -263,5 +267,31 @@ mod tests {
         assert_eq!(Record::decode(&bytes), records);
         bytes.pop();
         assert_eq!(Record::decode(&bytes), records[..2]);
+    }
+
+    #[test]
+    fn what_is_done_counts_no_more() {
+        let time = |name: &str| Record::Times {
+            of: Whose {
+                path: name.into(),
+                identity: Identity {
+                    device: 1,
+                    inode: 2,
+                },
+            },
+            modified: Timespec {
+                tv_sec: 0,
+                tv_nsec: 0,
+            },
+        };
+        let records = [time("a"), Record::Done, time("b")];
+        let mut bytes = Vec::new();
+        for record in &records {
+            record.encode(&mut bytes);
+        }
+        let read = Record::decode(&bytes);
+        assert_eq!(read, records);
+        assert_eq!(Record::that_count(&read), &records[2..]);
+        assert_eq!(Record::that_count(&records[..1]), &records[..1]);
     }
 }

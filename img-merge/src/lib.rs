@@ -10,6 +10,7 @@ mod failure;
 mod fs;
 mod image;
 mod journal;
+mod manifest;
 mod plan;
 mod pool;
 mod recovery;

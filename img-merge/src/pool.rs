@@ -18,7 +18,13 @@ struct State<T> {
     waiting: Vec<T>,
     busy: usize,
     stopped: bool,
+    worth_sharing: usize,
+    /// Whether other threads are at it.
+    shared: bool,
 }
+
+/// Pieces that wait before other threads are started: most merges are over before that.
+const WORTH_SHARING: usize = 4;
 
 impl<T: Send> Pool<T> {
     /// Does `first` and all that comes from it on `threads` threads, until nothing is left or the pool
@@ -29,9 +35,23 @@ impl<T: Send> Pool<T> {
                 waiting: first,
                 busy: 0,
                 stopped: false,
+                shared: false,
+                worth_sharing: if threads == 1 {
+                    usize::MAX
+                } else {
+                    WORTH_SHARING
+                },
             }),
             changed: Condvar::new(),
         };
+        while let Some(piece) = pool.take_alone() {
+            let _busy = Busy(&pool);
+            work(piece, &pool);
+        }
+        if threads == 1 || pool.lock().waiting.is_empty() {
+            return;
+        }
+        pool.lock().shared = true;
         thread::scope(|scope| {
             for _ in 1..threads {
                 scope.spawn(|| pool.help(&work));
@@ -42,8 +62,11 @@ impl<T: Send> Pool<T> {
 
     /// Adds work, the last of which is done first.
     pub(crate) fn add(&self, more: impl IntoIterator<Item = T>) {
-        self.lock().waiting.extend(more);
-        self.changed.notify_all();
+        let mut state = self.lock();
+        state.waiting.extend(more);
+        if state.shared {
+            self.changed.notify_all();
+        }
     }
 
     /// Drops what waits; what is being done ends by itself.
@@ -58,6 +81,17 @@ impl<T: Send> Pool<T> {
             let _busy = Busy(self);
             work(piece, self);
         }
+    }
+
+    /// The next piece while there is too little to share.
+    fn take_alone(&self) -> Option<T> {
+        let mut state = self.lock();
+        if state.stopped || state.waiting.len() >= state.worth_sharing {
+            return None;
+        }
+        let piece = state.waiting.pop()?;
+        state.busy += 1;
+        Some(piece)
     }
 
     fn take(&self) -> Option<T> {
@@ -93,7 +127,7 @@ impl<T: Send> Drop for Busy<'_, T> {
     fn drop(&mut self) {
         let mut state = self.0.lock();
         state.busy -= 1;
-        if state.busy == 0 {
+        if state.busy == 0 && state.shared {
             self.0.changed.notify_all();
         }
     }

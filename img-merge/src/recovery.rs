@@ -8,8 +8,9 @@ use common::{Error, Result};
 use rustix::io::Errno;
 
 use crate::act::replace;
+use crate::act::same_time;
 use crate::destination::Destination;
-use crate::fs::{Caller, Dir};
+use crate::fs::{Attributes, Caller, Dir};
 use crate::journal::{self, Record, Whose};
 use crate::staging;
 
@@ -18,12 +19,9 @@ pub(crate) fn recover(destination: &Destination, caller: &Caller) -> Result<()> 
     let root = &destination.root;
     let failed = |cause| Error::io("clean up", &destination.path, cause);
     for (name, dir) in staging::left_in(root, caller).map_err(failed)? {
-        for record in journal::read(&dir).map_err(failed)?.iter().rev() {
+        let records = journal::read(&dir).map_err(failed)?;
+        for record in Record::that_count(&records).iter().rev() {
             put_right(root, record).map_err(failed)?;
-        }
-        match dir.unlink(journal::NAME) {
-            Ok(()) | Err(Errno::NOENT) => {}
-            Err(cause) => return Err(failed(cause)),
         }
         staging::remove_left(root, &name).map_err(failed)?;
     }
@@ -62,8 +60,14 @@ pub(crate) fn put_right(root: &Dir, record: &Record) -> Result<(), Errno> {
                 Err(cause) => Err(cause),
             }
         }
-        Record::Mode { of, mode } => on_directory(root, of, |dir| dir.set_mode(*mode)),
-        Record::Times { of, modified } => on_directory(root, of, |dir| dir.set_modified(*modified)),
+        Record::Done => Ok(()),
+        Record::Mode { of, mode } => on_directory(root, of, |dir, _| dir.set_mode(*mode)),
+        Record::Times { of, modified } => on_directory(root, of, |dir, now| {
+            if same_time(now.modified, *modified) {
+                return Ok(());
+            }
+            dir.set_modified(*modified)
+        }),
     }
 }
 
@@ -71,7 +75,7 @@ pub(crate) fn put_right(root: &Dir, record: &Record) -> Result<(), Errno> {
 fn on_directory(
     root: &Dir,
     whose: &Whose,
-    act: impl FnOnce(&Dir) -> Result<(), Errno>,
+    act: impl FnOnce(&Dir, &Attributes) -> Result<(), Errno>,
 ) -> Result<(), Errno> {
     let dir = if whose.path.is_absolute() {
         Dir::named(&whose.path)
@@ -79,8 +83,14 @@ fn on_directory(
         root.beneath(&whose.path)
     };
     match dir {
-        Ok(dir) if dir.stat()?.identity == whose.identity => act(&dir),
-        _ => Ok(()),
+        Ok(dir) => {
+            let now = dir.stat()?;
+            if now.identity == whose.identity {
+                return act(&dir, &now);
+            }
+            Ok(())
+        }
+        Err(_) => Ok(()),
     }
 }
 

@@ -9,11 +9,13 @@ use common::{Error, Result, exit, show};
 
 use crate::TOOL;
 use crate::failure::Failure;
+use crate::fs::Dir;
+use crate::manifest::Manifest;
 use crate::plan::{Conflict, Counts};
 use crate::run::errors_of;
 use crate::settings::{Method, Settings};
 use crate::summary;
-use crate::tally::{Fallbacks, Tally, Told};
+use crate::tally::{Fallbacks, Tally, Told, What};
 use crate::transaction::Done;
 
 /// Everything that a run has to tell, as it goes.
@@ -21,6 +23,7 @@ use crate::transaction::Done;
 pub(crate) struct Report<'a> {
     settings: &'a Settings,
     json: Option<Lines>,
+    manifest: Option<Manifest>,
     sums: Sums,
     status: u8,
 }
@@ -33,6 +36,8 @@ pub(crate) struct Sums {
     pub(crate) fallbacks: Fallbacks,
     pub(crate) directories: u64,
     pub(crate) trees: u64,
+    /// Files in directories that were renamed whole; counted only where JSON is written.
+    pub(crate) inside: u64,
     pub(crate) replaced: u64,
     pub(crate) splits: u64,
     pub(crate) lost: Vec<(std::ffi::CString, i32, u64)>,
@@ -51,9 +56,16 @@ impl<'a> Report<'a> {
             .as_deref()
             .map(Lines::create)
             .transpose()?;
+        let manifest = settings
+            .output
+            .manifest
+            .as_deref()
+            .map(Manifest::create)
+            .transpose()?;
         Ok(Self {
             settings,
             json,
+            manifest,
             sums: Sums::default(),
             status: exit::DONE,
         })
@@ -70,6 +82,7 @@ impl<'a> Report<'a> {
         if self.settings.output.wants_paths() {
             for told in summary::paths(done) {
                 self.told(&done.images, &told);
+                self.count_inside(&told);
             }
         }
         for error in &done.errors {
@@ -133,6 +146,9 @@ impl<'a> Report<'a> {
     }
 
     fn told(&mut self, images: &[PathBuf], told: &Told) {
+        if let Some(manifest) = &mut self.manifest {
+            manifest.note(told);
+        }
         if self.settings.output.verbosity == Verbosity::Verbose {
             let path = show::path(&told.path);
             let image = show::path(&images[told.image]);
@@ -142,6 +158,18 @@ impl<'a> Report<'a> {
             ));
         }
         self.json(summary::told(&images[told.image], told));
+    }
+
+    /// A rename does not look into a directory: who asks for JSON asks for the files in it, too.
+    fn count_inside(&mut self, told: &Told) {
+        if self.json.is_none() || told.what != What::MovedTree {
+            return;
+        }
+        let path = self.settings.destination.join(&told.path);
+        match Dir::named(&path).and_then(|dir| files_in(&dir)) {
+            Ok(count) => self.sums.inside += count,
+            Err(cause) => self.say_error(&Error::io("count the files in", path, cause)),
+        }
     }
 
     fn json(&mut self, object: Object) {
@@ -159,6 +187,9 @@ impl<'a> Report<'a> {
     pub(crate) fn finish(mut self) -> u8 {
         let sums = std::mem::take(&mut self.sums);
         let destination = &self.settings.destination;
+        if let Some(Err(error)) = self.manifest.take().map(|m| m.write(destination)) {
+            self.say_error(&error);
+        }
         let object = sums.object(destination).with("status", self.status);
         self.json(object);
         if let Some(Err(error)) = self.json.take().map(Lines::finish) {
@@ -166,11 +197,29 @@ impl<'a> Report<'a> {
             error::report(TOOL, [&error]);
         }
         let quiet = self.settings.output.verbosity == Verbosity::Quiet;
-        if !quiet && !self.settings.merge.dry_run {
+        // Where nothing was merged the errors have said it all.
+        let done = !sums.images.is_empty() || sums.conflicts > 0 || self.status == exit::DONE;
+        if !quiet && done && !self.settings.merge.dry_run {
             eprint_line(&format!("{TOOL}: {}", sums.line(destination)));
         }
         self.status
     }
+}
+
+fn files_in(dir: &Dir) -> rustix::io::Result<u64> {
+    let mut files = 0;
+    for entry in dir.list()?.iter() {
+        let kind = match entry.kind {
+            Some(kind) => kind,
+            None => dir.kind_of(entry.name)?,
+        };
+        files += if kind.is_dir() {
+            files_in(&dir.child(entry.name)?)?
+        } else {
+            1
+        };
+    }
+    Ok(files)
 }
 
 impl Sums {
@@ -193,6 +242,5 @@ impl Sums {
         for plan in &done.plans {
             self.counts.add(&plan.counts);
         }
-        self.errors += done.errors.len() as u64;
     }
 }

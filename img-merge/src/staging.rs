@@ -55,11 +55,11 @@ impl Staging {
     fn make(holder: Dir) -> Result<Self> {
         let name = new_name();
         holder.make_dir(&name, Mode::RWXU)?;
-        let dir = holder.child(&name)?;
-        // What is made in here must inherit nothing from DEST.
-        forget_inherited_acl(&dir)?;
-        dir.set_mode(Mode::RWXU.as_raw_mode())?;
-        let attributes = dir.stat()?;
+        let made = Self::prepare(&holder, &name);
+        if made.is_err() {
+            holder.remove_dir(&name)?;
+        }
+        let (dir, attributes) = made?;
         Ok(Self {
             holder,
             name,
@@ -67,6 +67,15 @@ impl Staging {
             attributes,
             next: AtomicU64::new(0),
         })
+    }
+
+    fn prepare(holder: &Dir, name: &CStr) -> Result<(Dir, Attributes)> {
+        let dir = holder.child(name)?;
+        // What is made in here must inherit nothing from DEST.
+        forget_inherited_acl(&dir)?;
+        dir.set_mode(Mode::RWXU.as_raw_mode())?;
+        let attributes = dir.stat()?;
+        Ok((dir, attributes))
     }
 
     /// A name in it that is free.

@@ -161,6 +161,15 @@ impl Sums {
         let images = plural(self.images.len() as u64, "image");
         let (done, into) = (parts.join(", "), show::path(destination));
         let mut line = format!("merged {images} into {into}: {done}");
+        if self.errors + self.conflicts > 0 && !self.images.is_empty() {
+            let names: Vec<_> = self
+                .images
+                .iter()
+                .map(|i| show::path(i).to_string())
+                .collect();
+            line.push_str("; merged: ");
+            line.push_str(&names.join(" "));
+        }
         for (count, what) in [(self.conflicts, "conflict"), (self.errors, "error")] {
             if count > 0 {
                 line.push_str("; ");
@@ -180,7 +189,7 @@ impl Sums {
             .with("event", "summary")
             .with_path("destination", destination)
             .with("images", self.images.len())
-            .with("files", self.by.iter().sum::<u64>());
+            .with("files", self.by.iter().sum::<u64>() + self.inside);
         for (count, method) in self.by.iter().zip(METHODS) {
             object = object.with(method.done(), *count);
         }

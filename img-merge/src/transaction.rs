@@ -44,6 +44,7 @@ impl Transactions<'_> {
         if self.merge().dry_run {
             return self.show(&images);
         }
+        refuse_overlap(&images, &self.settings.destination)?;
         let (destination, hold) = Destination::open(
             &self.settings.destination,
             self.merge().locking,
@@ -63,8 +64,8 @@ impl Transactions<'_> {
     }
 
     fn show(&self, images: &[Image]) -> Result<Done, Failure> {
+        refuse_overlap(images, &self.settings.destination)?;
         let destination = Destination::look(&self.settings.destination, self.merge().locking)?;
-        refuse_overlap(images, &destination)?;
         let scan = self.scan(images, &destination);
         let plan = scan.everything()?;
         if plan.is_refused() {
@@ -96,7 +97,6 @@ impl Transactions<'_> {
     }
 
     fn locked(&self, images: &[Image], destination: &Destination) -> Result<Done, Failure> {
-        refuse_overlap(images, destination)?;
         if self.merge().locking == crate::settings::Locking::Ours {
             recovery::recover(destination, self.caller)?;
         }
@@ -144,12 +144,19 @@ impl Transactions<'_> {
                 return Err(self.give_up(work, failure));
             }
         }
-        let mut errors = work.clean_up();
+        if let Err(error) = work.commit(&plans) {
+            return Err(self.give_up(work, error.into()));
+        }
+        let mut errors = Vec::new();
+        if self.merge().method == Method::Move {
+            errors.extend(act::consume(work.images, &plans, self.caller));
+        }
+        errors.extend(work.clean_up());
         for plan in &plans {
             errors.extend(work.settle_roots(plan));
         }
         if self.merge().method == Method::Move {
-            errors.extend(act::consume(work.images, &plans, self.caller));
+            errors.extend(act::remove_roots(work.images));
         }
         Ok((plans, errors))
     }
@@ -207,7 +214,9 @@ fn open_images(paths: &[PathBuf]) -> Result<Vec<Image>, Failure> {
 }
 
 /// Refuses an image that is DEST, or one of them inside another, also where a symlink hides it.
-fn refuse_overlap(images: &[Image], destination: &Destination) -> Result<(), Failure> {
+///
+/// What a mount hides is found while the directories are read.
+fn refuse_overlap(images: &[Image], destination: &PathBuf) -> Result<(), Failure> {
     let failed = |path: &PathBuf, cause| Error::io("resolve", path, cause);
     let mut errors = Vec::new();
     let mut places = Vec::new();
@@ -215,13 +224,8 @@ fn refuse_overlap(images: &[Image], destination: &Destination) -> Result<(), Fai
         let real = crate::destination::path_of(&image.root).map_err(|c| failed(&image.path, c))?;
         places.push((&image.path, real));
     }
-    if destination.state != State::Missing {
-        let real = crate::destination::path_of(&destination.root);
-        places.push((
-            &destination.path,
-            real.map_err(|c| failed(&destination.path, c))?,
-        ));
-    }
+    let real = crate::destination::real_path(destination);
+    places.push((destination, real.map_err(|c| failed(destination, c))?));
     for (at, (path, real)) in places.iter().enumerate() {
         for (other, other_real) in &places[..at] {
             if real.starts_with(other_real) || other_real.starts_with(real) {

@@ -120,7 +120,7 @@ fn make(root: &Path, path: &Path, what: &What, laid: &[&Node]) -> bool {
             file.write_at(&[*content; 10], 300_000).expect("data");
         }
         What::Symlink(to) => {
-            symlink(["nowhere", "usr", "../a"][usize::from(*to)], path).expect("a link")
+            symlink(["nowhere", "usr", "../a"][usize::from(*to)], path).expect("a link");
         }
         What::Fifo => special(path, FileType::Fifo, 0),
         What::Socket => drop(UnixListener::bind(short(path)).expect("a socket")),

@@ -16,24 +16,28 @@ use super::work::{Done, Opened, Work, lock};
 use crate::failure::Failure;
 use crate::fs::xattrs::Bearer;
 use crate::fs::{Attributes, Dir, Xattrs};
-use crate::journal::{Journal, Record, Whose, absolute};
+use crate::journal::{Journal, Record, Whose};
 use crate::plan::{DirStep, Plan};
 use crate::settings::Method;
 
 impl Work<'_> {
     /// Notes in the journal what the next run would have to put right, and opens what is shut.
     pub(crate) fn prepare(&self, plan: &Plan) -> Result<(), Failure> {
-        if !plan.dirs.iter().any(touches) {
+        // What is moved loses names even where DEST gains none.
+        let moves = self.merge.method == Method::Move;
+        if !moves && !plan.dirs.iter().any(touches) {
             return Ok(());
         }
-        self.start_journal(plan)?;
         let mut records = Vec::new();
-        for step in plan.dirs.iter().filter(|step| touches(step)) {
+        // The top of a file system gets a staging, whatever else happens to it.
+        let changes = |step: &&DirStep| moves || touches(step) || is_top(step);
+        for step in plan.dirs.iter().filter(changes) {
             self.records_of(step, &mut records);
         }
+        lock(&self.before).extend(records.iter().cloned());
+        self.start_journal(plan)?;
         self.note(&records)
             .map_err(|cause| self.cannot_note(cause))?;
-        lock(&self.before).extend(records);
         for step in plan.dirs.iter().filter(|step| step.adds_names()) {
             self.open_shut(step)?;
         }
@@ -88,7 +92,7 @@ impl Work<'_> {
             for (image, source) in &step.images {
                 records.push(Record::Times {
                     of: Whose {
-                        path: absolute(&self.images[*image].path, &step.path),
+                        path: self.images[*image].below(&step.path),
                         identity: source.identity,
                     },
                     modified: source.modified,
@@ -138,7 +142,7 @@ impl Work<'_> {
         image: Option<usize>,
     ) -> Result<(), Errno> {
         let path = match image {
-            Some(image) => absolute(&self.images[image].path, path),
+            Some(image) => self.images[image].below(path),
             None => path.to_owned(),
         };
         let whose = Whose {
@@ -291,15 +295,37 @@ impl Work<'_> {
         Ok(())
     }
 
+    /// Notes that the transaction is done: from here on it is not undone any more.
+    pub(crate) fn commit(&self, plans: &[Plan]) -> Result<(), Error> {
+        if self.journal.get().is_none() {
+            return Ok(());
+        }
+        let mut records = vec![Record::Done];
+        let of_images =
+            |record: &&Record| matches!(record, Record::Times { of, .. } if of.path.is_absolute());
+        records.extend(lock(&self.before).iter().filter(of_images).cloned());
+        for step in plans
+            .iter()
+            .flat_map(|plan| &plan.dirs)
+            .filter(|step| is_top(step))
+        {
+            records.extend(step.found.map(|found| Record::Times {
+                of: Whose {
+                    path: step.place.clone(),
+                    identity: found.identity,
+                },
+                modified: step.modified,
+            }));
+        }
+        self.note(&records).map_err(|cause| self.cannot_note(cause))
+    }
+
     /// The tops of file systems held a staging: their times once more, now that it is gone.
     pub(crate) fn settle_roots(&self, plan: &Plan) -> Vec<Error> {
         if self.journal.get().is_none() {
             return Vec::new();
         }
-        let tops = plan
-            .dirs
-            .iter()
-            .filter(|step| step.place == *step.volume && !step.again);
+        let tops = plan.dirs.iter().filter(|step| is_top(step));
         tops.filter_map(|step| self.finish_times(step).err())
             .collect()
     }
@@ -348,6 +374,11 @@ pub(crate) fn set_metadata(
     }
     work.tally.lost(xattrs.replace(Bearer::Open(dir.as_fd()))?);
     dir.set_mode(mode)
+}
+
+/// Whether the directory is the top of a file system in DEST: its staging lies there.
+fn is_top(step: &DirStep) -> bool {
+    step.place == *step.volume && !step.again
 }
 
 pub(crate) fn same_time(a: Timespec, b: Timespec) -> bool {

@@ -15,6 +15,7 @@ mod visit;
 mod work;
 
 pub(crate) use carry_out::carry_out;
-pub(crate) use consume::consume;
+pub(crate) use consume::{consume, remove_roots};
+pub(crate) use dirs::same_time;
 pub(crate) use undo::undo;
 pub(crate) use work::Work;

@@ -4,7 +4,7 @@
 //! what others put into a directory of ours keeps that directory.
 
 use std::ffi::CStr;
-use std::path::Path;
+use std::path::PathBuf;
 
 use common::Error;
 use rustix::io::Errno;
@@ -14,7 +14,6 @@ use super::work::{Done, Work, lock};
 use super::{dirs, replace};
 use crate::destination::State;
 use crate::fs::{Dir, Kind, remove};
-use crate::journal;
 use crate::recovery;
 
 /// Undoes everything in the log. What could not be undone comes back.
@@ -41,7 +40,7 @@ pub(crate) fn undo(work: &Work<'_>) -> Vec<Error> {
     errors
 }
 
-fn path_of(done: &Done) -> std::path::PathBuf {
+fn path_of(done: &Done) -> PathBuf {
     match done {
         Done::Made { place } => place.clone(),
         Done::Placed { place, name, .. }
@@ -52,27 +51,13 @@ fn path_of(done: &Done) -> std::path::PathBuf {
 }
 
 impl Work<'_> {
-    /// Ends the transaction in DEST: the journal first, which is the point of no return, then the rest.
+    /// Removes what is temporary, the journal last.
     pub(crate) fn clean_up(&self) -> Vec<Error> {
-        let mut errors = Vec::new();
-        let failed = |path: &Path, cause| {
-            Error::io(
-                "remove the temporary directory in",
-                self.destination.path.join(path),
-                cause,
-            )
+        let failed = |(volume, cause): (PathBuf, Errno)| {
+            let whole = self.destination.path.join(volume);
+            Error::io("remove the temporary directory in", whole, cause)
         };
-        if self.journal.get().is_some() {
-            let staging = self.stagings.get(&self.destination.root, Path::new(""));
-            match staging.and_then(|staging| staging.dir.unlink(journal::NAME)) {
-                Ok(()) | Err(Errno::NOENT) => {}
-                Err(cause) => errors.push(failed(Path::new(""), cause)),
-            }
-        }
-        for (volume, cause) in self.stagings.remove() {
-            errors.push(failed(&volume, cause));
-        }
-        errors
+        self.stagings.remove().into_iter().map(failed).collect()
     }
 
     fn undo_one(&self, done: &Done) -> Result<(), Errno> {

@@ -329,10 +329,10 @@ impl<'a> Visit<'a> {
             },
             mode: found.mode,
         };
-        let image = &self.work.images[self.image_of(source)].path;
+        let image = &self.work.images[self.image_of(source)];
         let path = self.path.join(as_os(name));
         self.work.note(&[
-            record(crate::journal::absolute(image, &path)),
+            record(image.below(&path)),
             record(self.place.join(as_os(name))),
         ])?;
         dir.set_mode(found.mode | 0o700)?;

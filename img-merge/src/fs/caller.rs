@@ -1,6 +1,7 @@
 //! Who we are, and what the kernel lets us do because of it.
 
-use std::fs;
+use std::fs::File;
+use std::io::Read;
 
 use rustix::process;
 
@@ -28,8 +29,11 @@ const CAP_FOWNER: u32 = 3;
 
 impl Caller {
     pub(crate) fn ask() -> Result<Self> {
-        let status =
-            fs::read_to_string(STATUS).map_err(|cause| Error::io("read", STATUS, cause))?;
+        // The kernel does not tell the size of its file: with room from the start it is one read.
+        let mut status = String::with_capacity(8192);
+        File::open(STATUS)
+            .and_then(|mut file| file.read_to_string(&mut status))
+            .map_err(|cause| Error::io("read", STATUS, cause))?;
         let capabilities = effective(&status)
             .ok_or_else(|| Error::refused("read", STATUS, "has no CapEff line"))?;
         let has = |capability: u32| capabilities & (1 << capability) != 0;

@@ -1,0 +1,103 @@
+//! File systems of their own for a test: an image file, a loop device, a mount.
+
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use test_support::need_command;
+
+/// A file system that is mounted while this lives.
+#[derive(Debug)]
+pub(crate) struct Disk {
+    _home: tempfile::TempDir,
+    mount: PathBuf,
+}
+
+/// What to make.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Format {
+    /// Small, so that it fills up soon.
+    Ext4,
+    Xfs,
+    Btrfs,
+    Tmpfs,
+}
+
+impl Disk {
+    pub(crate) fn new(format: Format) -> Self {
+        assert!(
+            rustix::process::geteuid().is_root(),
+            "this test mounts file systems: run it as root, as CI does"
+        );
+        let home = test_support::scratch();
+        let mount = home.path().join("mount");
+        fs::create_dir(&mount).expect("a mount point");
+        let (megabytes, program) = match format {
+            Format::Ext4 => (16, "mkfs.ext4"),
+            Format::Xfs => (320, "mkfs.xfs"),
+            Format::Btrfs => (128, "mkfs.btrfs"),
+            Format::Tmpfs => {
+                run(Command::new("mount")
+                    .args(["-t", "tmpfs", "none"])
+                    .arg(&mount));
+                return Self { _home: home, mount };
+            }
+        };
+        need_command(program, "e2fsprogs xfsprogs btrfs-progs");
+        let file = home.path().join("disk");
+        File::create(&file)
+            .and_then(|f| f.set_len(megabytes << 20))
+            .expect("the disk's file");
+        run(Command::new(program).arg("-q").arg(&file));
+        run(Command::new("mount")
+            .args(["-o", "loop"])
+            .arg(&file)
+            .arg(&mount));
+        Self { _home: home, mount }
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.mount
+    }
+
+    /// Mounts it anew with other options: `ro`, `rw`.
+    pub(crate) fn remount(&self, options: &str) {
+        let options = format!("remount,{options}");
+        run(Command::new("mount")
+            .arg("-o")
+            .arg(options)
+            .arg(&self.mount));
+    }
+
+    /// Fills it up but for `left` bytes.
+    pub(crate) fn fill(&self, left: u64) {
+        let file = File::create(self.mount.join("ballast")).expect("the ballast");
+        let flags = rustix::fs::FallocateFlags::empty();
+        let mut size = 0;
+        for piece in [1 << 20, 1 << 16, 1 << 12] {
+            while rustix::fs::fallocate(&file, flags, size, piece).is_ok() {
+                size += piece;
+            }
+        }
+        file.set_len(size.saturating_sub(left)).expect("room");
+    }
+
+    pub(crate) fn unfill(&self) {
+        fs::remove_file(self.mount.join("ballast")).expect("the ballast");
+    }
+}
+
+impl Drop for Disk {
+    fn drop(&mut self) {
+        run(Command::new("umount").arg(&self.mount));
+    }
+}
+
+fn run(command: &mut Command) {
+    let output = command.output().expect("a program to make a file system");
+    assert!(
+        output.status.success(),
+        "{command:?} failed: this test needs loop devices and the right to mount\n{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+}

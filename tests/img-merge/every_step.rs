@@ -1,0 +1,228 @@
+//! Every single system call that changes something fails once, and is killed once.
+//!
+//! strace does both, so there is no chance in it: for the first call of a kind, the second, and so on until
+//! the merge has no more of them. What fails is undone; what is killed is put right by the next run.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use test_support::{Outcome, Tool, lay, need_command, scratch};
+
+use crate::snapshot::{Snapshot, assert_same, snapshot};
+
+/// The calls by which a merge changes something.
+const CALLS: [&str; 10] = [
+    "renameat2",
+    "linkat",
+    "unlinkat",
+    "mkdirat",
+    "write",
+    "utimensat",
+    "fchmod",
+    "fchown",
+    "symlinkat",
+    "copy_file_range",
+];
+
+const MERGES: [&[&str]; 4] = [
+    &["--method=link", "--on-conflict=replace"],
+    &[
+        "--method=copy",
+        "--on-conflict=replace",
+        "--dir-metadata=image",
+    ],
+    &["--method=move", "--on-conflict=replace"],
+    &["--method=move", "--on-conflict=keep"],
+];
+
+struct Scene {
+    home: tempfile::TempDir,
+    images: &'static [&'static str],
+}
+
+impl Scene {
+    fn new() -> Self {
+        let home = scratch();
+        let master = home.path().join("master");
+        lay(
+            &master.join("image"),
+            "usr/lib/new/a 644 \"a\"\nusr/lib/new/b == usr/lib/new/a\nusr/lib/new/sub/c 4755 \"c\"\nusr/lib/new/sub/ 2750\nusr/lib/d -> new\n\
+             usr/bin/x 755 \"new x\"\nusr/bin/y -> new\nusr/bin/z 644 \"z\"\nusr/bin/s 644 \"s\"\nusr/bin/s2 == usr/bin/s",
+        );
+        lay(
+            &master.join("image2"),
+            "usr/lib/new2/a 644 \"a\"\nopt/two/b 644 \"b\"",
+        );
+        lay(&master.join("image"), "opt/one/a 644 \"a\"");
+        lay(
+            &master.join("dest"),
+            "usr/bin/x 700 \"old x\"\nusr/bin/y -> old\nusr/lib/mine 644 \"m\"\nusr/bin/s 644 \"s\"\nusr/ 750",
+        );
+        Self {
+            home,
+            images: &["image", "image2"],
+        }
+    }
+
+    fn work(&self) -> PathBuf {
+        self.home.path().join("work")
+    }
+
+    fn reset(&self) {
+        if self.work().exists() {
+            fs::remove_dir_all(self.work()).expect("the old scene");
+        }
+        let copied = Command::new("cp")
+            .arg("-a")
+            .arg(self.home.path().join("master"))
+            .arg(self.work())
+            .status();
+        assert!(copied.expect("cp").success());
+    }
+
+    fn run(&self, words: &[&str]) -> Outcome {
+        let images = self
+            .images
+            .iter()
+            .filter(|image| self.work().join(image).exists());
+        Tool::new(env!("CARGO_BIN_EXE_img-merge"))
+            .args(words)
+            .args(["-j1"])
+            .args(images)
+            .arg("dest")
+            .in_directory(self.work())
+            .run()
+    }
+
+    /// With the call number `at` of the kind `call` hit by `what`; nothing if there is no such call.
+    fn hit(&self, words: &[&str], call: &str, at: u32, what: &str) -> Option<Outcome> {
+        let log = self.home.path().join("log");
+        let outcome = Tool::new("strace")
+            .args(["-f", "-qq", "-o"])
+            .arg(&log)
+            .arg(format!("--trace={call}"))
+            .arg(format!("--inject={call}:{what}:when={at}"))
+            .arg(env!("CARGO_BIN_EXE_img-merge"))
+            .args(words)
+            .args(["-j1"])
+            .args(self.images)
+            .arg("dest")
+            .in_directory(self.work())
+            .run();
+        let log = fs::read_to_string(log).expect("strace's log");
+        let hit = log.contains("(INJECTED)") || log.contains("SIGKILL");
+        hit.then_some(outcome)
+    }
+
+    /// Whether temporary names were left, which are removed here.
+    fn sweep(&self) -> bool {
+        let mut left = false;
+        for entry in fs::read_dir(self.work().join("dest")).expect("dest") {
+            let entry = entry.expect("an entry");
+            if entry
+                .file_name()
+                .to_string_lossy()
+                .starts_with(".img-merge-")
+            {
+                fs::remove_dir_all(entry.path()).expect("what was left");
+                left = true;
+            }
+        }
+        left
+    }
+
+    fn dest(&self) -> Snapshot {
+        self.sweep();
+        let mut tree = snapshot(&self.work().join("dest"));
+        // The time of the top alone is not promised after a kill.
+        if let Some(top) = tree.get_mut(Path::new("")) {
+            top.modified = (0, 0);
+        }
+        tree
+    }
+
+    fn images(&self) -> Vec<Option<Snapshot>> {
+        let image = |name: &&str| {
+            let path = self.work().join(name);
+            path.exists().then(|| snapshot(&path))
+        };
+        self.images.iter().map(image).collect()
+    }
+}
+
+#[test]
+fn a_call_that_fails_is_undone() {
+    need_command("strace", "strace");
+    let scene = Scene::new();
+    let mut hits = 0;
+    for words in MERGES {
+        scene.reset();
+        let (before, images) = (scene.dest(), scene.images());
+        scene.run(words).expect(0);
+        let expected = scene.dest();
+        for call in CALLS {
+            for at in 1.. {
+                scene.reset();
+                let Some(outcome) = scene.hit(words, call, at, "error=EIO") else {
+                    break;
+                };
+                hits += 1;
+                let what = format!("{words:?}, {call} {at}: {}", outcome.stderr);
+                // What could not be removed at the very end is said, and removed by the next run.
+                assert!(
+                    !scene.sweep() || outcome.stderr.contains("remove the temporary"),
+                    "{what}"
+                );
+                let after = scene.dest();
+                if after == expected {
+                    // It hit when the transaction was done, or something that can be done without.
+                    continue;
+                }
+                assert_eq!(outcome.status, Some(2), "{what}");
+                if outcome.stderr.contains("remove ") {
+                    // The transaction was done.
+                    assert_same(&after, &expected, &what);
+                    continue;
+                }
+                assert!(
+                    outcome.stderr.contains("input/output error")
+                        || outcome.stderr.contains("I/O error"),
+                    "{what}"
+                );
+                assert_same(&after, &before, &what);
+                assert!(scene.images() == images, "{what}: an image is not whole");
+            }
+        }
+    }
+    assert!(hits > 100, "{hits}");
+}
+
+#[test]
+fn after_a_kill_at_any_call_the_next_run_ends_where_an_undisturbed_one_would_have() {
+    need_command("strace", "strace");
+    let scene = Scene::new();
+    let mut hits = 0;
+    for words in MERGES {
+        scene.reset();
+        scene.run(words).expect(0);
+        let expected = scene.dest();
+        for call in CALLS {
+            for at in 1.. {
+                scene.reset();
+                let Some(outcome) = scene.hit(words, call, at, "signal=KILL") else {
+                    break;
+                };
+                hits += 1;
+                assert_eq!(outcome.status, None, "{}", outcome.stderr);
+                let what = format!("{words:?}, {call} {at}");
+                if scene.images().iter().any(Option::is_some) {
+                    let again = scene.run(words);
+                    assert_eq!(again.status, Some(0), "{what}: {}", again.stderr);
+                }
+                assert_same(&scene.dest(), &expected, &what);
+            }
+        }
+    }
+    assert!(hits > 100, "{hits}");
+}
