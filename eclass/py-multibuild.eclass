@@ -193,16 +193,16 @@ _py_multibuild_name_replaced() {
 		path=${place%/}/${path}
 		owner=$(_py_multibuild_owner "${path}")
 		[[ ${owner} && ${owner} != "${variant}" ]] &&
-			eqawarn "QA Notice: ${path} of ${variant} replaces that of ${owner}, which has other content"
+			eqawarn "QA Notice: ${path} of ${variant} replaces that of ${owner}, which is different"
 	done
 	while read -r path; do
 		printf '%s\t%s\n' "${variant}" "${place%/}/${path}"
-	done < <(_py_multibuild_reported '[a-z]*' "${1}") >> "${ledger}" || die
+	done < <(_py_multibuild_reported 'brought\|replaced' "${1}") >> "${ledger}" || die
 }
 
 # Prints the paths to which img-merge did what the pattern says, one a line, as JSON spells them.
 _py_multibuild_reported() {
-	sed -n -e '/[{,]"action":"'"${1}"'"[,}]/s/.*[{,]"path\(_b64\)\{0,1\}":"\(\([^"\\]\|\\.\)*\)".*/\2/p' "${2}"
+	sed -n -e '/[{,]"action":"\('"${1}"'\)"[,}]/s/.*[{,]"path\(_b64\)\{0,1\}":"\(\([^"\\]\|\\.\)*\)".*/\2/p' "${2}"
 }
 
 # Prints whose the path is by the caller's owners: a directory that was moved as a whole stands for all in it.
@@ -310,7 +310,7 @@ _py_multibuild_all_at_once() {
 		${MULTIBUILD_JOBS:+--max-impls="${MULTIBUILD_JOBS}"} \
 		--log-dir "${T}" --isolate-home \
 		--shell-env "${_pm_hand}/ebuild.sh" "${_pm_export[@]}" --export-to "${_pm_hand}/exports" \
-		-- _py_multibuild_job "$(_py_multibuild_public_words "${@}")"
+		-- _py_multibuild_job
 	_pm_status=${?}
 
 	_py_multibuild_die_as_a_job_did "$(_py_multibuild_public_words "${@}")"
@@ -404,7 +404,8 @@ _py_multibuild_write_shell() {
 		printf '_PY_MULTIBUILD_SOURCES=%q\n' "${_pm_sources}"
 		printf '_PY_MULTIBUILD_LAST=%q\n' "${MULTIBUILD_VARIANTS[-1]}"
 		echo "_PY_MULTIBUILD_CALL=(${*@Q})"
-		declare -p BUILD_DIR 2>/dev/null | grep -q '^declare -[^ ]*x' || echo 'declare +x BUILD_DIR'
+		printf '_PY_MULTIBUILD_PRIVATE=( MULTIBUILD_ID MULTIBUILD_VARIANT %s )\n' \
+			"$([[ ${BUILD_DIR@a} == *x* ]] || echo BUILD_DIR)"
 		declare -f _py_multibuild_job
 		declare -f _py_multibuild_become_job
 		echo _py_multibuild_become_job
@@ -421,7 +422,6 @@ _py_multibuild_become_job() {
 	fi
 	# shellcheck disable=SC2034
 	EBUILD_DEATH_HOOKS=_py_multibuild_keep_message
-	declare -g +x MULTIBUILD_ID MULTIBUILD_VARIANT
 	if [[ ${_PY_MULTIBUILD_SOURCES} && ${MULTIBUILD_VARIANT} != "${_PY_MULTIBUILD_LAST}" ]]; then
 		_py_multibuild_enter_copy
 	fi
@@ -447,11 +447,14 @@ _py_multibuild_enter_copy() {
 	cd "${_pm_to}${PWD#"${_pm_from}"}" || die
 }
 
-# The function that py-foreach runs: the caller's, between two looks at the variables.  Its one argument
-# says what it runs; Portage's call trace counts on the outermost frame having one.
+# The function that py-foreach runs: the caller's, between two looks at the variables.  It takes no
+# argument: Portage's call trace counts on one word below the frames that it shows, and bash has put
+# the name of this function there.
 _py_multibuild_job() {
 	local -A _pm_then
 	local _pm_status
+	# They came in the environment; what the function starts shall not see them there.
+	declare -g +x "${_PY_MULTIBUILD_PRIVATE[@]}"
 	_py_multibuild_take_stock
 	_py_multibuild_run "${_PY_MULTIBUILD_CALL[@]}"
 	_pm_status=${?}
@@ -488,9 +491,9 @@ _py_multibuild_list_changed() {
 
 # Prints the name, unless it comes back or is a note of Portage's own.
 _py_multibuild_print_watched() {
+	[[ ${1} == @(LAST_E_*|__*) ]] && return
 	# shellcheck disable=SC2086
-	has "${1}" "${_PY_MULTIBUILD_EXPORT[@]}" ${PY_MULTIBUILD_EXPORT} LAST_E_CMD LAST_E_LEN __EBEGIN_EEND_COUNT ||
-		echo "${1}"
+	has "${1}" "${_PY_MULTIBUILD_EXPORT[@]}" ${PY_MULTIBUILD_EXPORT} || echo "${1}"
 }
 
 # In the job: the copy's path means nothing later, so what comes back names the real one.

@@ -1,6 +1,6 @@
 # A stand-in for Gentoo's eclass of this name: builds a small package as setuptools does (it writes
 # into the source tree), keeps "wheels", wraps scripts, merges.
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2034
 
 if [[ -z ${_DISTUTILS_R1_ECLASS} ]]; then
 _DISTUTILS_R1_ECLASS=1

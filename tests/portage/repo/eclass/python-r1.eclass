@@ -1,5 +1,5 @@
 # A stand-in for Gentoo's eclass of this name: a function for each of PYTHON_TARGETS.
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2153
 
 if [[ -z ${_PYTHON_R1_ECLASS} ]]; then
 _PYTHON_R1_ECLASS=1
@@ -40,6 +40,8 @@ meet_the_others() {
 		[[ ${variants[i]} == "${MULTIBUILD_VARIANT}" ]] && break
 	done
 	next=${variants[(i + 1) % ${#variants[@]}]}
+	# The shells that open the pipes have words of their own.
+	# shellcheck disable=SC2016
 	if [[ ${i} -eq 0 ]]; then
 		timeout 60 sh -c 'echo > "$1"; read -r _ < "$2"' - "${T}/meet-${next}" "${T}/meet-${variants[i]}"
 	else

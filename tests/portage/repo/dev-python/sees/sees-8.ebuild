@@ -1,4 +1,4 @@
-# shellcheck shell=bash disable=SC2034
+# shellcheck shell=bash disable=SC2034,SC2153
 EAPI=8
 
 inherit py-multibuild python-r1
@@ -39,6 +39,7 @@ src_compile() {
 	shopt -s nullglob
 	cd below || die
 	prepare_to_meet
+	# shellcheck disable=SC2016
 	python_foreach_impl look "an argument" '$HOME *' ''
 	shopt -u nullglob
 	echo "back in ${PWD##*/}: ${BUILD_DIR}"
@@ -46,6 +47,7 @@ src_compile() {
 	inside
 }
 
+# shellcheck disable=SC2016
 look() {
 	meet_the_others
 	echo "${#} arguments: <${1}> <${2}> <${3}>"
@@ -54,7 +56,8 @@ look() {
 	echo "variant ${MULTIBUILD_VARIANT} id ${MULTIBUILD_ID} build ${BUILD_DIR} outside <$(sh -c 'echo $MULTIBUILD_ID$BUILD_DIR')>"
 	echo "in ${PWD##*/} of $(< "${S}/source"), own copy: $(alter_the_source)"
 	[[ ${TMPDIR} != "${T}" ]] && echo "a TMPDIR of its own" > "${TMPDIR}/file"
-	mkdir -p "${BUILD_DIR}" && cp "${TMPDIR}/file" "${BUILD_DIR}" || die
+	mkdir -p "${BUILD_DIR}" || die
+	cp "${TMPDIR}/file" "${BUILD_DIR}" || die
 	helper
 }
 
