@@ -44,6 +44,7 @@ impl Rig {
         let laid = Command::new(here().join("rig"))
             .args([&prefix, home.path()])
             .arg(Path::new(PROGRAM).parent().expect("a directory of tools"))
+            .env_remove("MAKEOPTS")
             .env("RIG_PYTHONS", pythons.join(" "))
             .envs(settings.iter().copied())
             .status()

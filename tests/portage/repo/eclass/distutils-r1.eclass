@@ -38,6 +38,10 @@ distutils-r1_run_phase() {
 distutils-r1_python_compile() {
 	local wheel root=${BUILD_DIR}/install
 	mkdir -p "${BUILD_DIR}" || die
+	if [[ -f setup.py || -f pyproject.toml ]]; then
+		_distutils-r1_build_with_pip "${root}"
+		return
+	fi
 	for wheel in "${!DISTUTILS_WHEELS[@]}"; do
 		if [[ ! ${DISTUTILS_EXT} && ${DISTUTILS_ALLOW_WHEEL_REUSE} ]]; then
 			einfo "  using ${wheel##*/work/}"
@@ -55,6 +59,16 @@ distutils-r1_python_compile() {
 	DISTUTILS_WHEELS[${wheel}]=${PWD}
 	DISTUTILS_WHEEL_PATH=${wheel}
 	_DISTUTILS_WHL_INSTALLED=1
+}
+
+# A real package, for the bench.
+_distutils-r1_build_with_pip() {
+	local -x DIST_EXTRA_CONFIG=${BUILD_DIR}/extra-setup.cfg
+	printf '[build]\nbuild_base = %s/build\n' "${BUILD_DIR}" > "${DIST_EXTRA_CONFIG}" || die
+	# PYTHON is a script; pip writes its name into scripts.
+	"${PYTHON}" -m pip install --no-deps --ignore-installed --no-compile --no-build-isolation --no-cache-dir \
+		--disable-pip-version-check --prefix="${EPREFIX}/usr" --root="${1}" . || die "pip failed"
+	mkdir -p "${1}${EPREFIX}/usr/bin" || die
 }
 
 # One generated source of a fixed name in the source tree, as Cython writes it.
@@ -86,7 +100,7 @@ _distutils-r1_install_wheel() {
 distutils-r1_python_install() {
 	local scripts=${EPREFIX}/usr/lib/python-exec/${EPYTHON} root=${BUILD_DIR}/install name
 	mkdir -p "${root}${scripts}" || die
-	mv "${root}${EPREFIX}"/usr/bin/* "${root}${scripts}" || die
+	find "${root}${EPREFIX}/usr/bin" -type f -exec mv -t "${root}${scripts}" {} + || die
 	rmdir "${root}${EPREFIX}/usr/bin" || die
 	ls "${root}${scripts}" > "${T}/.distutils-files-wrapped" || die
 	multibuild_merge_root "${root}" "${D}"
