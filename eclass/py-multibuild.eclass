@@ -241,16 +241,16 @@ _py_multibuild_tool_problem() {
 # Whether this call runs all variants at once.
 _py_multibuild_wants_all_at_once() {
 	[[ ${#MULTIBUILD_VARIANTS[@]} -gt 1 ]] || return 1
+	local word
+	for word in ${PY_MULTIBUILD_SERIAL}; do
+		has "${word}" "${EBUILD_PHASE}" "${@}" && return 1
+	done
 	[[ ${1} == _multibuild_create_source_copy ]] && return 0
 	[[ ${EBUILD_PHASE} == compile ]] || return 1
 	# The first wheel of a pure package serves all variants.
 	[[ ${_DISTUTILS_R1_ECLASS} && ! ${DISTUTILS_EXT} && ${DISTUTILS_ALLOW_WHEEL_REUSE} ]] && return 1
 	# Sources that are not a directory of their own cannot be copied for each variant.
 	_py_multibuild_shares_sources "${@}" && [[ ${S%/} != "${WORKDIR%/}"/* ]] && return 1
-	local word
-	for word in ${PY_MULTIBUILD_SERIAL}; do
-		has "${word}" "${EBUILD_PHASE}" "${@}" && return 1
-	done
 	return 0
 }
 
@@ -296,6 +296,8 @@ _py_multibuild_all_at_once() {
 	local _pm_hand _pm_status _pm_sources=
 	_pm_hand=$(mktemp -d "${T}/py-multibuild.XXXXXX") || die
 	if _py_multibuild_shares_sources "${@}"; then
+		# Before the work and not after it.
+		_py_multibuild_needs_tool img-merge
 		_pm_sources=${WORKDIR%/}/py-multibuild/${MULTIBUILD_ID:+${MULTIBUILD_ID}-}
 		_py_multibuild_copy_for_each
 	fi
@@ -352,7 +354,6 @@ _py_multibuild_copy_for_each() {
 
 # Adds to the source tree what the variants wrote into their copies; a later variant's file wins.
 _py_multibuild_gather_sources() {
-	_py_multibuild_needs_tool img-merge
 	local base top images=() i
 	base=$(_py_multibuild_base) top=$(_py_multibuild_top)
 	for (( i = ${#MULTIBUILD_VARIANTS[@]} - 2; i >= 0; i-- )); do

@@ -8,5 +8,6 @@ mod dying;
 mod gentoo;
 mod hook;
 mod image;
+mod interrupted;
 mod merging;
 mod rig;

@@ -106,17 +106,25 @@ impl Rig {
 
     /// Runs `ebuild` on `NAME-VERSION` of the tests' repository, `clean` and then `phase`.
     pub(crate) fn ebuild(&self, package: &str, phase: &str) -> Outcome {
+        self.ebuild_file(&self.file(package), phase)
+    }
+
+    /// The ebuild `NAME-VERSION` of the tests' repository.
+    pub(crate) fn file(&self, package: &str) -> PathBuf {
         let (name, _version) = package.rsplit_once('-').expect("name-version");
-        let file = self
-            .home()
-            .join("repo/dev-python")
-            .join(name)
-            .join(format!("{package}.ebuild"));
-        self.ebuild_file(&file, phase)
+        let category = self.home().join("repo/dev-python");
+        category.join(name).join(format!("{package}.ebuild"))
     }
 
     /// Runs `ebuild FILE clean PHASE`. Afterwards no process of the run is left.
     pub(crate) fn ebuild_file(&self, file: &Path, phase: &str) -> Outcome {
+        let outcome = self.command(file, phase).run();
+        assert_eq!(self.processes(), Vec::<String>::new(), "left running");
+        outcome
+    }
+
+    /// The command `ebuild FILE clean PHASE`, for a test that wants to hold the process itself.
+    pub(crate) fn command(&self, file: &Path, phase: &str) -> Tool {
         let mut tool = Tool::new(self.home().join("ebuild"));
         for name in CALLED_FROM_HERE {
             tool = tool.env_remove(name);
@@ -124,9 +132,7 @@ impl Rig {
         for (name, value) in &self.variables {
             tool = tool.env(name, value);
         }
-        let outcome = tool.arg(file).args(["clean", phase]).run();
-        assert_eq!(self.processes(), Vec::<String>::new(), "left running");
-        outcome
+        tool.arg(file).args(["clean", phase])
     }
 
     /// The build directory of `NAME-VERSION` in `dev-python`.
@@ -154,7 +160,7 @@ impl Rig {
     }
 
     /// Command lines of processes that were started with this rig's configuration.
-    fn processes(&self) -> Vec<String> {
+    pub(crate) fn processes(&self) -> Vec<String> {
         let mark = format!(
             "PORTAGE_CONFIGROOT={}",
             self.home().join("config").display()
