@@ -64,8 +64,15 @@ install: ## install the programs, man pages, completions and the shell side
 		|| exit; \
 	done
 
+dist: ## write dist/py-multibuild-VERSION.tar.xz, which builds without a network
+	packaging/dist dist
+
+check-packaging: ## build, install, try and remove the Gentoo and the Debian package
+	./setup packaging
+	packaging/check
+
 clean: ## remove what was built
 	$(CARGO) clean
 	rm -rf bench/work dist
 
-.PHONY: help build demo check bench install clean
+.PHONY: help build demo check bench install dist check-packaging clean

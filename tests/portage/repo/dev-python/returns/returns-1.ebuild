@@ -1,0 +1,24 @@
+# shellcheck shell=bash disable=SC2034,SC2153
+EAPI=8
+
+inherit py-multibuild python-r1
+
+DESCRIPTION="Fails without a word for the second and the last Python"
+HOMEPAGE="https://example.org/"
+LICENSE="MIT"
+SLOT="0"
+KEYWORDS="amd64"
+
+src_unpack() {
+	mkdir -p "${S}" || die
+}
+
+src_compile() {
+	python_foreach_impl python_compile
+	echo "the status is ${?}"
+}
+
+python_compile() {
+	[[ ${MULTIBUILD_VARIANT} == "${MULTIBUILD_VARIANTS[-1]}" ]] && return 5
+	[[ ${MULTIBUILD_VARIANT} != "${MULTIBUILD_VARIANTS[1]}" ]] || return 4
+}
