@@ -3,6 +3,8 @@
 PREFIX  = /usr/local
 DESTDIR =
 CARGO   = cargo
+# A package's build without a network: CARGOFLAGS=--frozen.
+CARGOFLAGS = --locked
 # `make demo PACKAGE=lxml==6.0.2` builds a package from PyPI instead of the sample.
 PACKAGE =
 
@@ -24,8 +26,13 @@ help: ## list what can be made
 
 build: ## build the programs into target/release
 	./setup build
-	$(CARGO) build --release --locked --workspace --bins
-	$(CARGO) build --profile dispatcher --locked -p py-exec --features bare
+	$(MAKE) programs
+
+# py-exec starts before every script: the one that is installed is built without libc and unwinding, where
+# that can be done.
+programs:
+	$(CARGO) build $(CARGOFLAGS) --release --workspace --bins
+	$(CARGO) build $(CARGOFLAGS) --profile dispatcher --package py-exec --features bare
 
 demo: build ## build, wrap and merge a package for every Python here; PACKAGE=NAME==VERSION from PyPI
 	./setup demo '$(PACKAGE)'
@@ -75,4 +82,4 @@ clean: ## remove what was built
 	$(CARGO) clean
 	rm -rf bench/work dist
 
-.PHONY: help build demo check bench install dist check-packaging clean
+.PHONY: help build programs demo check bench install dist check-packaging clean

@@ -28,11 +28,11 @@ src_compile() {
 	local -x PY_EXEC_SYSCONFDIR="${EPREFIX}/etc"
 	# Within what Portage gives: no network, and its own jobserver where there is one.
 	local -x CARGO_HOME="${T}/cargo"
-	cargo build --release --frozen --workspace --bins || die
+	emake programs CARGOFLAGS=--frozen
 }
 
 src_install() {
-	emake DESTDIR="${D}" PREFIX="${EPREFIX}/usr" install
+	emake DESTDIR="${D}" PREFIX="${EPREFIX}/usr" SYSCONFDIR="${EPREFIX}/etc" install
 	einstalldocs
 }
 

@@ -1,0 +1,83 @@
+//! The workbench of these tests: where the programs are, and a pipe on it.
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use tempfile::TempDir;
+use test_support::{Outcome, Tool, scratch, sibling};
+
+/// A directory for one test with the three programs first on PATH.
+pub(crate) struct Bench {
+    directory: TempDir,
+}
+
+/// The directory that holds the programs under test.
+pub(crate) fn programs() -> PathBuf {
+    let foreach = env!("CARGO_BIN_EXE_py-foreach");
+    for name in ["img-merge", "py-wrapper", "py-exec"] {
+        let _found: OsString = sibling(foreach, name);
+    }
+    Path::new(foreach).parent().expect("a directory").to_owned()
+}
+
+impl Bench {
+    pub(crate) fn new() -> Self {
+        let bench = Self {
+            directory: scratch(),
+        };
+        std::fs::create_dir(bench.path("tmp")).expect("a place for temporary files");
+        bench
+    }
+
+    /// A path on the workbench.
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.directory.path().join(name)
+    }
+
+    /// A shell that runs `script` here, with the programs on PATH and a TMPDIR of its own.
+    pub(crate) fn shell(&self, script: &str) -> Tool {
+        let path = std::env::var_os("PATH").unwrap_or_default();
+        let mut with_programs = programs().into_os_string();
+        with_programs.push(":");
+        with_programs.push(path);
+        let mut tool = Tool::new("bash")
+            .args(["-c", script])
+            .in_directory(self.directory.path())
+            .env("PATH", with_programs)
+            .env("TMPDIR", self.path("tmp"));
+        for name in [
+            "T",
+            "BUILD_DIR",
+            "PYTHON_TARGETS",
+            "MAKEFLAGS",
+            "MAKEOPTS",
+            "EPYTHON",
+        ] {
+            tool = tool.env_remove(name);
+        }
+        tool
+    }
+
+    /// Runs `script` to its end.
+    pub(crate) fn run(&self, script: &str) -> Outcome {
+        self.shell(script).run()
+    }
+
+    /// What is left in TMPDIR, where nothing should be.
+    pub(crate) fn left_over(&self) -> Vec<PathBuf> {
+        std::fs::read_dir(self.path("tmp"))
+            .expect("the temporary directory")
+            .map(|entry| entry.expect("an entry").path())
+            .collect()
+    }
+
+    /// Puts the sample package at `source`.
+    pub(crate) fn sample(&self) -> PathBuf {
+        let from = Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples/greetings");
+        let to = self.path("source");
+        let copied = Command::new("cp").arg("-R").arg(from).arg(&to).status();
+        assert!(copied.expect("cp runs").success());
+        to
+    }
+}

@@ -1,0 +1,100 @@
+//! Ctrl-C in the middle of a build: nothing of the pipe is left.
+
+use std::fs;
+use std::io::Read;
+use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use test_support::pythons;
+
+use crate::bench::Bench;
+
+/// The variable by which a process of this pipe is known, whatever became its parent.
+const MARK: &str = "PY_MULTIBUILD_TEST_PIPE";
+
+#[test]
+fn interrupting_the_pipe_leaves_no_process_and_no_temporary_file() {
+    let Some(pythons) = pythons::newest("interrupting the pipe", 2) else {
+        return;
+    };
+    let paths: Vec<_> = pythons
+        .iter()
+        .map(|p| p.path.to_str().expect("UTF-8"))
+        .collect();
+    let bench = Bench::new();
+    bench.run("mkfifo started").expect(0);
+    // The first is done at once, so that the tools behind it work too; the second says that it runs, and
+    // has a child in a session of its own.
+    let script = format!(
+        "py-foreach -j2 -i '{}' --images images -- bash -c '\
+             mkdir -p \"$DESTDIR/usr/share\"; echo x > \"$DESTDIR/usr/share/x\"\n\
+             [ $EPYTHON = {} ] && exit\n\
+             setsid sleep 1000 & echo > started; sleep 1000; wait' \
+         | py-wrapper --images-from=- | img-merge --method=move --images-from=- dest",
+        paths.join(" "),
+        pythons[0].epython
+    );
+    let mark = format!("{}", std::process::id());
+    let mut command = bench.shell(&script).into_command();
+    command.env(MARK, &mark).process_group(0);
+    let mut pipe = command
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the pipe starts");
+    let mut started = String::new();
+    fs::File::open(bench.path("started"))
+        .and_then(|mut fifo| fifo.read_to_string(&mut started))
+        .expect("the second job says that it runs");
+    assert!(!marked(&mark).is_empty(), "the mark is seen");
+
+    // What a terminal does on Ctrl-C: INT for the whole foreground group.
+    let group = format!("-{}", pipe.id());
+    let sent = Command::new("kill")
+        .args(["-s", "INT", "--", &group])
+        .status();
+    assert!(sent.expect("kill runs").success());
+    let ended = pipe.wait().expect("the pipe ends");
+    let mut said = String::new();
+    pipe.stderr
+        .take()
+        .expect("a pipe")
+        .read_to_string(&mut said)
+        .expect("readable");
+    assert_eq!(ended.signal(), Some(2), "the shell dies by INT: {said}");
+
+    // The tools that were not waited for by the shell end a moment after it.
+    let deadline = Instant::now() + Duration::from_secs(20);
+    while !marked(&mark).is_empty() && Instant::now() < deadline {
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    assert_eq!(marked(&mark), [] as [String; 0], "{said}");
+    assert_eq!(bench.left_over(), [] as [&std::path::Path; 0], "{said}");
+}
+
+/// The processes that carry the mark.
+fn marked(mark: &str) -> Vec<String> {
+    let wanted = format!("{MARK}={mark}").into_bytes();
+    let processes = fs::read_dir("/proc").expect("proc");
+    let carries = |directory: &std::path::Path| {
+        let environment = fs::read(directory.join("environ")).unwrap_or_default();
+        environment
+            .split(|b| *b == 0)
+            .any(|variable| variable == wanted)
+    };
+    processes
+        .flatten()
+        .map(|entry| entry.path())
+        .filter(|directory| carries(directory))
+        .map(|directory| {
+            let words = fs::read(directory.join("cmdline")).unwrap_or_default();
+            format!(
+                "{}: {}",
+                directory.display(),
+                String::from_utf8_lossy(&words)
+            )
+        })
+        .collect()
+}
