@@ -28,7 +28,7 @@ const REFUSED: &[(&str, i32, &str)] = &[
     ("img-merge gone dest", 2, "gone"),
     ("img-merge image file", 2, "file"),
     ("img-merge image image", 2, "image"),
-    ("img-merge image", 2, "required"),
+    ("img-merge image", 2, "no image"),
     ("img-merge --images-from=- image dest", 2, "image"),
     ("py-wrapper --impl python3.12 gone", 2, "gone"),
     ("py-wrapper --impl python3 image", 2, "python3"),
