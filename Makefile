@@ -46,6 +46,11 @@ check: ## run every test and lint
 	shellcheck $(SCRIPTS)
 	tests/run
 
+prove: ## the long proofs of img-merge: 200 runs at once, 200 kills, 200 random trees
+	./setup check
+	IMG_MERGE_RUNS=200 IMG_MERGE_KILLS=200 IMG_MERGE_CASES=200 \
+		$(CARGO) test --locked --package img-merge
+
 bench: build ## compare with the tools people use today; prints ratios
 	./setup bench
 	bench/all
@@ -82,4 +87,4 @@ clean: ## remove what was built
 	$(CARGO) clean
 	rm -rf bench/work dist
 
-.PHONY: help build programs demo check bench install dist check-packaging clean
+.PHONY: help build programs demo check prove bench install dist check-packaging clean
