@@ -4,6 +4,7 @@ mod disk;
 mod every_step;
 mod faults;
 mod hostile;
+mod images;
 mod many;
 mod methods;
 mod output;

@@ -93,6 +93,8 @@ pub(crate) struct Step {
     /// As readdir told it: an image's link group is known by it.
     pub(crate) inode: u64,
     pub(crate) act: Act,
+    /// Whether an image before it has the name too, and something else there.
+    pub(crate) outdoes: bool,
 }
 
 /// What is to be done for a name of an image.
@@ -122,6 +124,10 @@ pub(crate) struct Anchor {
     /// The directory in DEST.
     pub(crate) place: PathBuf,
     pub(crate) name: CString,
+    /// The file system of DEST that it is on.
+    pub(crate) volume: Arc<PathBuf>,
+    /// What DEST holds there: the name may stand for another by the time it is linked.
+    pub(crate) held: Identity,
 }
 
 impl Plan {
