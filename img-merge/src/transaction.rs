@@ -110,12 +110,14 @@ impl Transactions<'_> {
         let who = (self.caller, self.interrupts);
         let work = Work::new(images, destination, self.merge(), who, &tally);
         match act::carry_out(&work, &scan, plan) {
-            Ok(plans) => self.finish(&work, plans).map(|(plans, errors)| Done {
-                images: images.iter().map(|image| image.path.clone()).collect(),
-                tally,
-                plans,
-                errors,
-            }),
+            Ok(plans) => self
+                .finish(&work, plans, &scan.trusted)
+                .map(|(plans, errors)| Done {
+                    images: images.iter().map(|image| image.path.clone()).collect(),
+                    tally,
+                    plans,
+                    errors,
+                }),
             Err(failure) => Err(self.give_up(&work, failure)),
         }
     }
@@ -137,6 +139,7 @@ impl Transactions<'_> {
         &self,
         work: &Work<'_>,
         plans: Vec<Plan>,
+        trusted: &plan::Trusted,
     ) -> Result<(Vec<Plan>, Vec<Error>), Failure> {
         if self.merge().sync {
             if let Err(cause) = rustix::fs::syncfs(&work.destination.root) {
@@ -149,7 +152,7 @@ impl Transactions<'_> {
         }
         let mut errors = Vec::new();
         if self.merge().method == Method::Move {
-            errors.extend(act::consume(work.images, &plans, self.caller));
+            errors.extend(act::consume(work, &plans, trusted));
         }
         errors.extend(work.clean_up());
         for plan in &plans {

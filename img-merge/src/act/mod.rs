@@ -10,6 +10,7 @@ pub(crate) mod metadata;
 mod place;
 pub(crate) mod publish;
 pub(crate) mod replace;
+mod subtract;
 mod undo;
 mod visit;
 mod work;

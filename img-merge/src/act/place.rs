@@ -193,7 +193,10 @@ impl Work<'_> {
         let root = &self.destination.root;
         let staging = self.stagings.get(root, &held.volume)?;
         let name = staging.fresh();
-        match root.beneath(&held.place)?.link(&held.name, &staging.dir, &name) {
+        match root
+            .beneath(&held.place)?
+            .link(&held.name, &staging.dir, &name)
+        {
             Ok(()) if staging.dir.stat_name(&name)?.identity == held.identity => {
                 Ok(Group::Staged {
                     volume: held.volume.clone(),

@@ -91,7 +91,7 @@ impl Trusted {
     const XFS: i64 = 0x5846_5342;
     const BTRFS: i64 = 0x9123_683E;
 
-    fn ask(&self, dir: &Dir, device: Dev) -> Result<bool, Errno> {
+    pub(crate) fn ask(&self, dir: &Dir, device: Dev) -> Result<bool, Errno> {
         let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some((_, trusted)) = known.iter().find(|(seen, _)| *seen == device) {
             return Ok(*trusted);
@@ -206,8 +206,17 @@ impl Scan<'_> {
 
     /// An image that turns up inside DEST, or the reverse, by whatever way.
     fn refuse_nesting(&self, task: &Task, sides: &[Side]) -> Result<(), Error> {
-        for side in sides {
+        for (at, side) in sides.iter().enumerate() {
             let here = side.attributes.identity;
+            // One directory that a mount shows on two sides would be merged with itself.
+            if sides[..at]
+                .iter()
+                .any(|other| other.attributes.identity == here)
+            {
+                let path = self.path_of(side, &task.path);
+                let why = "it is the same directory on two sides";
+                return Err(Error::refused("merge", path, why));
+            }
             let nested = match side.image {
                 Some(_) => here == self.destination.attributes.identity,
                 None => self
