@@ -13,8 +13,9 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use rustix::fs::{FlockOperation, Mode, flock};
+use rustix::fs::{FlockOperation, Mode, fchown, flock};
 use rustix::io::{Errno, Result};
+use rustix::process::{getegid, geteuid};
 
 use crate::fs::xattrs::forget_inherited_acl;
 use crate::fs::{Attributes, Caller, Dir, remove};
@@ -73,6 +74,14 @@ impl Staging {
         let dir = holder.child(name)?;
         // What is made in here must inherit nothing from DEST.
         forget_inherited_acl(&dir)?;
+        // Nor is its group DEST's, as it is below a set-gid directory and on some mounts: what is
+        // made in here is as the staging is. Who gets a file system's fixed owner instead is told
+        // when that is asked for.
+        let (uid, gid) = (geteuid(), getegid());
+        match fchown(&dir, Some(uid), Some(gid)) {
+            Ok(()) | Err(Errno::PERM | Errno::INVAL | Errno::OPNOTSUPP | Errno::NOSYS) => {}
+            Err(cause) => return Err(cause),
+        }
         dir.set_mode(Mode::RWXU.as_raw_mode())?;
         let attributes = dir.stat()?;
         Ok((dir, attributes))
