@@ -240,7 +240,7 @@ impl Sums {
             self.lost.push((name, cause, count));
         }
         for plan in &done.plans {
-            self.counts.add(&plan.counts);
+            self.counts.add(&plan.counts());
         }
     }
 }

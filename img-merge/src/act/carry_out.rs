@@ -11,10 +11,10 @@ use std::sync::Arc;
 use common::Error;
 use rustix::io::Errno;
 
-use super::build::{Pair, Task};
+use super::build::{Task, Top};
 use super::work::{Work, lock};
 use crate::failure::Failure;
-use crate::plan::{DirStep, Plan, Scan};
+use crate::plan::{DirStep, Plan, Scan, as_os};
 use crate::settings::Method;
 use crate::staging::Staging;
 
@@ -39,9 +39,9 @@ const ROUNDS: usize = 100;
 pub(crate) fn carry_out(
     work: &Work<'_>,
     scan: &Scan<'_>,
-    plan: Plan,
+    mut plan: Plan,
 ) -> Result<Vec<Plan>, Failure> {
-    work.all_names(&plan)?;
+    work.all_names(&mut plan)?;
     let mut plans = vec![plan];
     for _ in 0..ROUNDS {
         let late = std::mem::take(&mut *lock(&work.late));
@@ -53,11 +53,11 @@ pub(crate) fn carry_out(
             work.check()?;
             return Ok(plans);
         }
-        let again = scan.again(late)?;
+        let mut again = scan.again(late)?;
         if again.is_refused() {
             return Err(Failure::Conflicts(again.conflicts));
         }
-        work.all_names(&again)?;
+        work.all_names(&mut again)?;
         plans.push(again);
     }
     let path = &work.destination.path;
@@ -82,10 +82,14 @@ fn trees(plan: &Plan) -> Vec<Tree> {
 }
 
 impl Work<'_> {
-    fn all_names(&self, plan: &Plan) -> Result<(), Failure> {
+    /// Does all of the plan but what somebody else was faster to do, which is taken out of it.
+    fn all_names(&self, plan: &mut Plan) -> Result<(), Failure> {
         self.groups.hold(&plan.anchors);
         self.prepare(plan)?;
-        self.make_dirs(plan)?;
+        for late in self.make_dirs(plan)? {
+            plan.forget(&late);
+        }
+        let plan = &*plan;
         let built = match self.merge.method {
             Method::Move => Built::new(),
             _ => self.build_trees(plan, &trees(plan))?,
@@ -101,35 +105,21 @@ impl Work<'_> {
     fn build_trees(&self, plan: &Plan, trees: &[Tree]) -> Result<Built, Failure> {
         let mut built = Built::new();
         let mut tasks = Vec::new();
-        let mut around: Option<(usize, Arc<Pair>)> = None;
         for tree in trees {
             let dir = &plan.dirs[tree.dir];
             let step = &dir.names[tree.name];
             let staging = self.staging_of(dir)?;
-            let same = around.take_if(|(at, pair)| {
-                (*at, pair.image, pair.why) == (tree.dir, step.image, tree.why)
-            });
-            let pair = match same {
-                Some((_, pair)) => pair,
-                None => Arc::new(Pair {
-                    image: step.image,
-                    path: dir.path.clone(),
-                    source: self.open_source(step.image, &dir.path)?,
-                    copy: staging.dir.clone(),
-                    volume: dir.volume.clone(),
-                    why: tree.why,
-                }),
-            };
-            around = Some((tree.dir, pair.clone()));
-            let top = staging.fresh();
-            built.insert((tree.dir, tree.name), (staging, top.clone()));
-            tasks.push(Task {
-                around: pair,
-                name: step.name.clone(),
-                top: Some(top),
-            });
+            let staged = staging.fresh();
+            built.insert((tree.dir, tree.name), (staging.clone(), staged.clone()));
+            tasks.push(Task::Top(Top {
+                image: step.image,
+                path: dir.path.join(as_os(&step.name)),
+                staging,
+                staged,
+                volume: dir.volume.clone(),
+                why: tree.why,
+            }));
         }
-        drop(around);
         tasks.reverse();
         self.build(tasks);
         self.check()?;

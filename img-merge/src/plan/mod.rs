@@ -13,7 +13,7 @@ mod resolve;
 mod scan;
 
 use std::ffi::CString;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use rustix::fs::Timespec;
@@ -34,7 +34,6 @@ pub(crate) struct Plan {
     pub(crate) conflicts: Vec<Conflict>,
     /// Names that DEST holds of link groups in the images.
     pub(crate) anchors: Vec<Anchor>,
-    pub(crate) counts: Counts,
 }
 
 /// How many names need nothing.
@@ -80,6 +79,7 @@ pub(crate) struct DirStep {
     /// The modification time that it gets.
     pub(crate) modified: Timespec,
     pub(crate) names: Vec<Step>,
+    pub(crate) counts: Counts,
     /// Whether a step before this one sees to the directory itself.
     pub(crate) again: bool,
 }
@@ -136,6 +136,23 @@ impl Plan {
         self.conflicts
             .sort_by(|a, b| (a.image, &a.path).cmp(&(b.image, &b.path)));
         self.anchors.sort_by(|a, b| a.path.cmp(&b.path));
+    }
+
+    /// Takes out what was planned for `path` and everything below it.
+    pub(crate) fn forget(&mut self, path: &Path) {
+        self.dirs.retain(|step| !step.path.starts_with(path));
+        self.conflicts
+            .retain(|conflict| !conflict.path.starts_with(path));
+        self.anchors.retain(|anchor| !anchor.path.starts_with(path));
+    }
+
+    /// How many names need nothing.
+    pub(crate) fn counts(&self) -> Counts {
+        let mut sums = Counts::default();
+        for step in &self.dirs {
+            sums.add(&step.counts);
+        }
+        sums
     }
 
     /// Whether the conflicts forbid to carry it out.

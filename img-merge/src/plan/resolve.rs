@@ -62,16 +62,14 @@ impl<'a> Name<'a> {
             }
             self.join(name, &has)?;
         }
-        let mut found = self.scan.lock();
-        found.plan.counts.add(&self.counts);
-        found.plan.anchors.append(&mut self.anchors);
+        self.scan.lock().plan.anchors.append(&mut self.anchors);
         Ok(())
     }
 
-    pub(crate) fn done(mut self) -> (Vec<Step>, Vec<Task>) {
+    pub(crate) fn done(mut self) -> (Vec<Step>, super::Counts, Vec<Task>) {
         // The pool takes the last first.
         self.further.reverse();
-        (self.steps, self.further)
+        (self.steps, self.counts, self.further)
     }
 
     fn has(&self, side: &'a Side, entry: Entry<'_>) -> Result<Has<'a>, Error> {

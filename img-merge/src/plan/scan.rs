@@ -14,7 +14,7 @@ use rustix::io::Errno;
 
 use super::resolve::Name;
 use super::{Conflict, DirStep, Plan};
-use crate::destination::Destination;
+use crate::destination::{Destination, State};
 use crate::failure::Failure;
 use crate::fs::{Attributes, Caller, Dir, Listing};
 use crate::image::Image;
@@ -109,7 +109,7 @@ impl Scan<'_> {
         self.plan(vec![Task {
             path: PathBuf::new(),
             place: PathBuf::new(),
-            in_destination: true,
+            in_destination: self.destination.state != State::Missing,
             images: (0..self.images.len()).collect(),
             around: None,
             volume: Arc::default(),
@@ -167,8 +167,9 @@ impl Scan<'_> {
         let lists = self.list(&task, &sides)?;
         let mut name = Name::new(self, &task, &sides);
         name.join_all(&lists)?;
-        let (steps, further) = name.done();
-        let step = self.dir_step(&task, &sides, steps)?;
+        let (steps, counts, further) = name.done();
+        let mut step = self.dir_step(&task, &sides, steps)?;
+        step.counts = counts;
         self.lock().plan.dirs.push(step);
         Ok(further)
     }
@@ -238,7 +239,8 @@ impl Scan<'_> {
 
     /// The names of all sides, without those that are our own.
     fn list(&self, task: &Task, sides: &[Side]) -> Result<Vec<Listing>, Error> {
-        let is_volume_root = *task.volume == task.place && task.in_destination;
+        let is_root = task.place.as_os_str().is_empty();
+        let is_volume_root = is_root || *task.volume == task.place && task.in_destination;
         let mut lists = Vec::with_capacity(sides.len());
         for side in sides {
             let mut list = Listing::default();
@@ -297,6 +299,7 @@ impl Scan<'_> {
             metadata_from: metadata.from,
             modified: metadata.modified,
             names,
+            counts: super::Counts::default(),
             again: task.only.is_some(),
         })
     }
