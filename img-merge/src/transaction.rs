@@ -41,9 +41,6 @@ impl Transactions<'_> {
     /// Merges `paths` as one transaction.
     pub(crate) fn run(&self, paths: &[PathBuf]) -> Result<Done, Failure> {
         let images = open_images(paths)?;
-        if self.merge().dry_run {
-            return self.show(&images);
-        }
         refuse_overlap(&images, &self.settings.destination)?;
         let (destination, hold) = Destination::open(
             &self.settings.destination,
@@ -63,7 +60,9 @@ impl Transactions<'_> {
         done
     }
 
-    fn show(&self, images: &[Image]) -> Result<Done, Failure> {
+    /// Prints what merging `paths` would do after `before`, and changes nothing.
+    pub(crate) fn show(&self, before: &[PathBuf], paths: &[PathBuf]) -> Result<Done, Failure> {
+        let images = &open_images(&[before, paths].concat())?;
         refuse_overlap(images, &self.settings.destination)?;
         let destination = Destination::look(&self.settings.destination, self.merge().locking)?;
         let scan = self.scan(images, &destination);
@@ -71,11 +70,11 @@ impl Transactions<'_> {
         if plan.is_refused() {
             return Err(Failure::Conflicts(plan.conflicts));
         }
-        plan::print(&plan, images, &destination)?;
+        plan::print(&plan, images, before.len(), &destination)?;
         Ok(Done {
-            images: images.iter().map(|image| image.path.clone()).collect(),
+            images: paths.to_vec(),
             tally: Tally::new(false),
-            plans: vec![plan],
+            plans: vec![plan.without_first(before.len())],
             errors: Vec::new(),
         })
     }

@@ -53,3 +53,63 @@ fn a_dry_run_for_a_missing_destination_does_not_look_at_its_parent() {
     merge(root.path(), &["--dry-run", "i", "new"]).expect(1);
     assert_eq!(listing(&root.path().join("usr")), "f 644 \"other\"\n");
 }
+
+#[test]
+fn a_dry_run_of_a_stream_knows_the_records_before() {
+    let root = scratch();
+    for (image, text) in [
+        ("a", "usr/lib/f 644 \"one\"\nusr/lib/s 644 \"s\""),
+        (
+            "b",
+            "usr/lib/g 644 \"g\"\nusr/lib/s 644 \"s\"\nopt/b 644 \"b\"",
+        ),
+        ("c", "usr/lib/f 644 \"two\""),
+        ("d", "usr/lib/h 644 \"h\""),
+    ] {
+        lay(&root.path().join(image), text);
+    }
+    let mut records = String::new();
+    for (minor, image) in [(11, "a"), (12, "b"), (13, "c"), (14, "d")] {
+        let path = root.path().join(image);
+        records.push_str(&format!("python3.{minor}\t{}\n", path.display()));
+    }
+    records.push_str("end\t0\n");
+    let stream = |words: &[&str]| {
+        let outcome = Tool::new(env!("CARGO_BIN_EXE_img-merge"))
+            .args(words)
+            .args(["--images-from=-", "dest"])
+            .in_directory(root.path())
+            .stdin(records.clone())
+            .run();
+        let here = format!("{}/", root.path().display());
+        (
+            outcome.status,
+            outcome.stdout.replace(&here, ""),
+            outcome.stderr,
+        )
+    };
+    let first =
+        "make\tdest\nbring\tusr/\ta\nbring\topt/\tb\nbring\tusr/lib/g\tb\nsame\tusr/lib/s\tb\n";
+    let (status, plan, said) = stream(&["--dry-run"]);
+    assert_eq!((status, &*plan), (Some(1), first), "{said}");
+    assert!(
+        said.contains("merge usr/lib/f: conflict (content)"),
+        "{said}"
+    );
+    let (status, plan, said) = stream(&["--dry-run", "--on-conflict=replace", "--json=out"]);
+    let rest = "replace\tusr/lib/f\tc\nbring\tusr/lib/h\td\n";
+    assert_eq!(
+        (status, plan),
+        (Some(0), format!("{first}{rest}")),
+        "{said}"
+    );
+    let json = fs::read_to_string(root.path().join("out")).unwrap();
+    let summary: serde_json::Value = serde_json::from_str(json.lines().last().unwrap()).unwrap();
+    assert_eq!(
+        (&summary["images"], &summary["same"]),
+        (&4.into(), &1.into())
+    );
+    assert!(!root.path().join("dest").exists());
+    // A real run agrees.
+    assert_eq!(stream(&["-q"]).0, Some(1));
+}

@@ -146,6 +146,28 @@ impl Plan {
         self.anchors.retain(|anchor| !anchor.path.starts_with(path));
     }
 
+    /// What it says of the images but the first `count`.
+    pub(crate) fn without_first(mut self, count: usize) -> Self {
+        if count == 0 {
+            return self;
+        }
+        for step in &mut self.dirs {
+            step.images.retain(|(image, _)| *image >= count);
+            step.images
+                .iter_mut()
+                .for_each(|(image, _)| *image -= count);
+            step.names.retain(|name| name.image >= count);
+            step.counts = Counts::default();
+            for name in &mut step.names {
+                name.image -= count;
+                step.counts.count(name.act);
+            }
+        }
+        self.conflicts.retain(|conflict| conflict.image >= count);
+        self.conflicts.iter_mut().for_each(|c| c.image -= count);
+        self
+    }
+
     /// How many names need nothing.
     pub(crate) fn counts(&self) -> Counts {
         let mut sums = Counts::default();
