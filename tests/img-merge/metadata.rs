@@ -7,6 +7,7 @@ use std::process::Command;
 
 use test_support::{Outcome, Tool, lay, need_command, scratch};
 
+use crate::disk::{Disk, Format};
 use crate::snapshot::{assert_same, snapshot};
 
 fn merge(root: &Path, words: &[&str]) -> Outcome {
@@ -64,4 +65,71 @@ fn a_destination_that_is_made_inherits_no_acl() {
         &snapshot(&root.path().join("i")),
         "made",
     );
+}
+
+#[test]
+fn what_could_not_be_set_is_no_conflict_later() {
+    need_command("setcap", "libcap2-bin");
+    let root = scratch();
+    lay(root.path(), "i/usr/f 755 \"f\"");
+    fs::set_permissions(root.path(), fs::Permissions::from_mode(0o777)).unwrap();
+    let done = Command::new("setcap")
+        .args(["cap_net_raw+p", "i/usr/f"])
+        .current_dir(root.path())
+        .status();
+    assert!(done.unwrap().success());
+    let as_user = || {
+        Tool::new("setpriv")
+            .args(["--reuid=1000", "--regid=1000", "--clear-groups"])
+            .arg(env!("CARGO_BIN_EXE_img-merge"))
+            .args(["--method=copy", "i", "d"])
+            .in_directory(root.path())
+            .run()
+    };
+    let said = as_user().expect(0).stderr;
+    assert!(
+        said.contains("security.capability could not be set on 1"),
+        "{said}"
+    );
+    let said = as_user().expect(0).stderr;
+    assert!(said.contains("nothing changed"), "{said}");
+    // Who may set it sees the difference.
+    let root_said = merge(root.path(), &["--method=copy", "i", "d"])
+        .expect(1)
+        .stderr;
+    assert!(root_said.contains("conflict"), "{root_said}");
+}
+
+#[test]
+fn what_the_file_system_does_not_take_is_no_conflict_later() {
+    need_command("setfacl", "acl");
+    need_command("setfattr", "attr");
+    let disk = Disk::new(Format::Ramfs);
+    let root = scratch();
+    lay(root.path(), "i/usr/f 644 \"f\"");
+    for words in [
+        &["setfacl", "-m", "u:12345:r", "i/usr/f"][..],
+        &["setfattr", "-n", "user.x", "-v", "1", "i/usr"],
+    ] {
+        let done = Command::new(words[0])
+            .args(&words[1..])
+            .current_dir(root.path())
+            .status();
+        assert!(done.unwrap().success());
+    }
+    let dest = disk.path().join("d");
+    let words = ["--method=copy", "--dir-metadata=strict", "i"];
+    let again = || {
+        merge(
+            root.path(),
+            &[&words[..], &[&dest.to_string_lossy()]].concat(),
+        )
+    };
+    let said = again().expect(0).stderr;
+    for name in ["system.posix_acl_access", "user.x"] {
+        let lost = format!("{name} could not be set on 1");
+        assert!(said.contains(&lost), "{said}");
+    }
+    let said = again().expect(0).stderr;
+    assert!(said.contains("nothing changed"), "{said}");
 }
