@@ -53,3 +53,22 @@ fn a_file_that_another_put_where_a_directory_is_made_is_a_conflict() {
         "mine 644 \"m\"\nusr 644 \"file\"\n"
     );
 }
+
+#[test]
+fn many_names_that_come_late_are_looked_at_once() {
+    let root = scratch();
+    for path in ["i/usr", "d/usr"] {
+        fs::create_dir_all(root.path().join(path)).unwrap();
+    }
+    for file in 0..400 {
+        fs::write(root.path().join(format!("i/usr/{file}")), "x").unwrap();
+    }
+    let paused = pause_at(root.path(), "mkdirat", 1, &["-j1", "i", "d"]);
+    for file in 0..400 {
+        fs::write(root.path().join(format!("d/usr/{file}")), "x").unwrap();
+    }
+    let (status, said, listings) = paused.resume_and_count();
+    assert_eq!(status, Some(0), "{said}");
+    assert!(said.contains("400 names the same"), "{said}");
+    assert!(listings < 20, "{listings} calls to list directories");
+}

@@ -30,7 +30,7 @@ pub(crate) fn pause_at(root: &Path, call: &str, nth: u32, words: &[&str]) -> Pau
     let strace = Command::new("strace")
         .args(["-f", "-o"])
         .arg(&pipe)
-        .arg(format!("--trace={call}"))
+        .arg(format!("--trace={call},getdents64"))
         .arg(format!("--inject={call}:signal=STOP:when={nth}"))
         .arg(env!("CARGO_BIN_EXE_img-merge"))
         .args(words)
@@ -58,12 +58,17 @@ pub(crate) fn pause_at(root: &Path, call: &str, nth: u32, words: &[&str]) -> Pau
 impl Paused {
     /// Lets it go on to its end: its status and what it said.
     pub(crate) fn resume(self) -> (Option<i32>, String) {
+        let (status, said, _) = self.resume_and_count();
+        (status, said)
+    }
+
+    /// The same, and how many directories were listed meanwhile, in system calls.
+    pub(crate) fn resume_and_count(self) -> (Option<i32>, String, usize) {
         kill_process(self.merge, Signal::CONT).expect("the merge");
-        // strace must not wait for a reader.
-        let rest = self.log.lines();
-        rest.for_each(|line| drop(line.expect("the log")));
+        let lines = self.log.lines().map(|line| line.expect("the log"));
+        let listings = lines.filter(|line| line.contains("getdents64")).count();
         let output = self.strace.wait_with_output().expect("strace");
         let said = String::from_utf8_lossy(&output.stderr).into_owned();
-        (output.status.code(), said)
+        (output.status.code(), said, listings)
     }
 }

@@ -12,7 +12,7 @@ use common::Error;
 use rustix::io::Errno;
 
 use super::build::{Task, Top};
-use super::work::{Work, lock};
+use super::work::Work;
 use crate::failure::Failure;
 use crate::plan::{DirStep, Plan, Scan, as_os};
 use crate::settings::Method;
@@ -44,7 +44,7 @@ pub(crate) fn carry_out(
     work.all_names(&mut plan)?;
     let mut plans = vec![plan];
     for _ in 0..ROUNDS {
-        let late = std::mem::take(&mut *lock(&work.late));
+        let late = work.take_late();
         if late.is_empty() {
             for plan in &plans {
                 work.finish_dirs(plan)?;

@@ -198,7 +198,7 @@ impl Work<'_> {
         let failed = |cause| Error::io("make", self.destination.path.join(&step.place), cause);
         let (path, name) = split(&step.path).map_err(failed)?;
         let (place, _) = split(&step.place).map_err(failed)?;
-        lock(&self.late).push(Names {
+        self.put_aside(Names {
             path: path.to_owned(),
             place: place.to_owned(),
             volume: step.volume.clone(),

@@ -145,7 +145,7 @@ impl<'a> Visit<'a> {
     }
 
     fn put_aside(&self, step: &Step) {
-        lock(&self.work.late).push(Names {
+        self.work.put_aside(Names {
             path: self.step.path.clone(),
             place: self.step.place.clone(),
             volume: self.step.volume.clone(),

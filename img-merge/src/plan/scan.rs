@@ -244,21 +244,17 @@ impl Scan<'_> {
         let mut lists = Vec::with_capacity(sides.len());
         for side in sides {
             let mut list = Listing::default();
-            let listed = side.dir.for_each::<Errno>(|name, inode, kind| {
-                if task
-                    .only
-                    .as_ref()
-                    .is_some_and(|only| !only.iter().any(|n| n.as_c_str() == name))
-                {
-                    return Ok(());
-                }
-                if is_volume_root && staging::is_ours(name) {
-                    self.refuse_our_name(task, side, name);
-                } else {
-                    list.push(name, inode, kind);
-                }
-                Ok(())
-            });
+            let listed = match &task.only {
+                Some(only) => list_only(side, only, &mut list),
+                None => side.dir.for_each::<Errno>(|name, inode, kind| {
+                    if is_volume_root && staging::is_ours(name) {
+                        self.refuse_our_name(task, side, name);
+                    } else {
+                        list.push(name, inode, kind);
+                    }
+                    Ok(())
+                }),
+            };
             listed.map_err(|cause| Error::io("read", self.path_of(side, &task.path), cause))?;
             list.sort();
             lists.push(list);
@@ -320,6 +316,18 @@ impl Scan<'_> {
             None => &self.destination.path,
         }
     }
+}
+
+/// Those of `names` that the side has. The rest of a directory may be large, and is not looked at.
+fn list_only(side: &Side, names: &[CString], list: &mut Listing) -> Result<(), Errno> {
+    for name in names {
+        match side.dir.stat_name(name) {
+            Ok(it) => list.push(name, it.identity.inode, Some(it.kind)),
+            Err(Errno::NOENT) => {}
+            Err(cause) => return Err(cause),
+        }
+    }
+    Ok(())
 }
 
 /// Notes which file system of DEST the directory is on.
