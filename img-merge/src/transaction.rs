@@ -70,6 +70,7 @@ impl Transactions<'_> {
         if plan.is_refused() {
             return Err(Failure::Conflicts(plan.conflicts));
         }
+        self.probe(images, &plan)?;
         plan::print(&plan, images, before.len(), &destination)?;
         Ok(Done {
             images: paths.to_vec(),
@@ -104,6 +105,7 @@ impl Transactions<'_> {
         if plan.is_refused() {
             return Err(Failure::Conflicts(plan.conflicts));
         }
+        self.probe(images, &plan)?;
         self.sweep(destination, &plan)?;
         let tally = Tally::new(self.settings.output.wants_paths());
         let who = (self.caller, self.interrupts);
@@ -118,6 +120,19 @@ impl Transactions<'_> {
                     errors,
                 }),
             Err(failure) => Err(self.give_up(&work, failure)),
+        }
+    }
+
+    /// What is moved is consumed, or nothing is begun.
+    fn probe(&self, images: &[Image], plan: &Plan) -> Result<(), Failure> {
+        if self.merge().method != Method::Move {
+            return Ok(());
+        }
+        let errors = act::probe(images, plan, self.caller);
+        if errors.is_empty() {
+            Ok(())
+        } else {
+            Err(Failure::Failed(errors))
         }
     }
 

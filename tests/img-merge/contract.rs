@@ -1,7 +1,7 @@
 //! What the tool promises about odd destinations, dry runs and its summary.
 
 use std::fs;
-use std::os::unix::fs::symlink;
+use std::os::unix::fs::{PermissionsExt, lchown, symlink};
 use std::path::Path;
 
 use test_support::{Outcome, Tool, lay, listing, scratch};
@@ -68,12 +68,11 @@ fn a_dry_run_of_a_stream_knows_the_records_before() {
     ] {
         lay(&root.path().join(image), text);
     }
-    let mut records = String::new();
-    for (minor, image) in [(11, "a"), (12, "b"), (13, "c"), (14, "d")] {
-        let path = root.path().join(image);
-        records.push_str(&format!("python3.{minor}\t{}\n", path.display()));
-    }
-    records.push_str("end\t0\n");
+    let record = |(minor, image): (u8, &str)| {
+        format!("python3.{minor}\t{}\n", root.path().join(image).display())
+    };
+    let records = [(11, "a"), (12, "b"), (13, "c"), (14, "d")].map(record);
+    let records = records.concat() + "end\t0\n";
     let stream = |words: &[&str]| {
         let outcome = Tool::new(env!("CARGO_BIN_EXE_img-merge"))
             .args(words)
@@ -112,4 +111,118 @@ fn a_dry_run_of_a_stream_knows_the_records_before() {
     assert!(!root.path().join("dest").exists());
     // A real run agrees.
     assert_eq!(stream(&["-q"]).0, Some(1));
+}
+
+/// The tool as a user who owns what the test gives him.
+fn as_user(root: &Path, words: &[&str]) -> Outcome {
+    Tool::new("setpriv")
+        .args(["--reuid=1000", "--regid=1000", "--clear-groups"])
+        .arg(env!("CARGO_BIN_EXE_img-merge"))
+        .args(words)
+        .in_directory(root)
+        .run()
+}
+
+fn give(path: &Path, user: u32, mode: u32) {
+    lchown(path, Some(user), Some(user)).expect("this test gives files away: run it as root");
+    fs::set_permissions(path, fs::Permissions::from_mode(mode)).expect("a mode");
+}
+
+#[test]
+fn an_image_that_cannot_be_consumed_is_refused_before_anything_is_done() {
+    // Of the image's parent, the image, its directory and the file in it: owner and mode.
+    let ours = (1000, 0o755);
+    for (what, [parent, image, dir, file], refused) in [
+        ("all ours", [ours, ours, ours, ours], None),
+        (
+            "one of root's",
+            [ours, ours, (0, 0o755), ours],
+            Some("p/i/usr: permission denied"),
+        ),
+        (
+            "a sticky one",
+            [ours, ours, (0, 0o1777), (0, 0o644)],
+            Some("p/i/usr: operation not permitted"),
+        ),
+        (
+            "a sticky one with ours",
+            [ours, ours, (0, 0o1777), (1000, 0o644)],
+            None,
+        ),
+        (
+            "its parent is not ours",
+            [(0, 0o755), ours, ours, ours],
+            Some("p/i: permission denied"),
+        ),
+        (
+            "its parent is sticky",
+            [(0, 0o1777), (0, 0o777), ours, ours],
+            Some("p/i: operation not permitted"),
+        ),
+        ("ours, and shut", [ours, ours, (1000, 0o555), ours], None),
+    ] {
+        let root = scratch();
+        lay(
+            root.path(),
+            "p/i/usr/same 644 \"s\"\np/i/new/a 644 \"a\"\nd/usr/same 644 \"s\"",
+        );
+        give(root.path(), 1000, 0o755);
+        for path in ["p/i/new", "d", "d/usr"] {
+            give(&root.path().join(path), 1000, 0o755);
+        }
+        for path in ["p/i/new/a", "d/usr/same"] {
+            give(
+                &root.path().join(path),
+                if path.starts_with('d') { file.0 } else { 1000 },
+                0o644,
+            );
+        }
+        give(&root.path().join("p/i/usr/same"), file.0, 0o644);
+        give(&root.path().join("p/i/usr"), dir.0, dir.1);
+        give(&root.path().join("p/i"), image.0, image.1);
+        give(&root.path().join("p"), parent.0, parent.1);
+        let before = listing(root.path());
+        let outcome = as_user(root.path(), &["--method=move", "p/i", "d"]);
+        match refused {
+            Some(cause) => {
+                outcome.expect(2).complains(&format!("consume {cause}"));
+                assert_eq!(listing(root.path()), before, "{what}");
+            }
+            None => {
+                outcome.expect(0);
+                assert!(!root.path().join("p/i").exists(), "{what}");
+            }
+        }
+    }
+}
+
+#[test]
+fn metadata_that_was_taken_is_said() {
+    let root = scratch();
+    lay(
+        root.path(),
+        "i/usr/f 644 \"f\"\ni/usr/ 750\nd/usr/f 644 \"f\"\nd/usr/ 755",
+    );
+    let words = ["--dir-metadata=image", "i", "d"];
+    let said = merge(root.path(), &words).expect(0).stderr;
+    assert!(
+        said.contains(": 1 directory given new metadata, 1 name the same"),
+        "{said}"
+    );
+    let said = merge(root.path(), &words).expect(0).stderr;
+    assert!(said.contains("nothing changed"), "{said}");
+}
+
+#[test]
+fn the_roots_have_a_name_in_messages() {
+    let root = scratch();
+    lay(root.path(), "i/f 644 \"f\"\ni/ 750\nd/ 755");
+    merge(root.path(), &["-q", "--dir-metadata=strict", "i", "d"])
+        .expect(1)
+        .complains("merge .: conflict (mode): i has a directory");
+    give(root.path(), 1000, 0o755);
+    give(&root.path().join("i"), 1000, 0o755);
+    // A directory of root's, where nothing can be made.
+    let said = as_user(root.path(), &["i", "d"]).expect(2).stderr;
+    assert!(said.contains(" d: permission denied"), "{said}");
 }
