@@ -95,6 +95,11 @@ impl Destination {
         })
     }
 
+    /// What messages call a place below it.
+    pub(crate) fn at(&self, place: &Path) -> PathBuf {
+        below(&self.path, place)
+    }
+
     /// Nothing if another run took DEST away while we waited for its lock.
     fn still_there(path: &Path, root: Dir) -> Result<Option<Self>> {
         let failed = |cause| Error::io("open destination", path, cause);
@@ -180,6 +185,15 @@ impl Destination {
         // Whatever changed meanwhile, the path we go on with is one without links.
         self.root.beneath(place)?;
         Ok(place.to_owned())
+    }
+}
+
+/// A path below a root, or the root itself: joining nothing would add a slash.
+pub(crate) fn below(root: &Path, path: &Path) -> PathBuf {
+    if path.as_os_str().is_empty() {
+        root.to_owned()
+    } else {
+        root.join(path)
     }
 }
 

@@ -47,6 +47,8 @@ pub(crate) enum What {
 pub(crate) struct Tally {
     brought: [AtomicU64; 4],
     pub(crate) directories: AtomicU64,
+    /// Directories that exist and got an image's metadata.
+    pub(crate) dressed: AtomicU64,
     pub(crate) trees: AtomicU64,
     pub(crate) replaced: AtomicU64,
     pub(crate) splits: AtomicU64,
@@ -97,6 +99,10 @@ impl Tally {
     pub(crate) fn directory(&self, told: impl FnOnce() -> Told) {
         self.directories.fetch_add(1, Ordering::Relaxed);
         self.tell(told);
+    }
+
+    pub(crate) fn dressed(&self) {
+        self.dressed.fetch_add(1, Ordering::Relaxed);
     }
 
     pub(crate) fn tree(&self) {

@@ -113,7 +113,7 @@ impl Work<'_> {
                 Ok(further) => pool.add(further),
                 Err(At { verb, name, cause }) => {
                     let path = name.map_or_else(|| path.clone(), |name| path.join(as_os(&name)));
-                    let whole = self.images[task.image()].path.join(&path);
+                    let whole = self.images[task.image()].at(&path);
                     self.fail(&path, Error::io(verb, whole, cause));
                 }
             }

@@ -129,7 +129,7 @@ impl Work<'_> {
     pub(crate) fn staging_of(&self, dir: &DirStep) -> Result<Arc<Staging>, Error> {
         let staging = self.stagings.get(&self.destination.root, &dir.volume);
         staging.map_err(|cause| {
-            let whole = self.destination.path.join(dir.volume.as_path());
+            let whole = self.destination.at(dir.volume.as_path());
             Error::io("make a temporary directory in", whole, cause)
         })
     }

@@ -167,11 +167,7 @@ fn remove_directory(image: &Image, path: &Path) -> Result<(), Errno> {
 }
 
 fn failed(image: &Image, path: &Path, cause: Errno) -> Error {
-    let whole = if path.as_os_str().is_empty() {
-        image.path.clone()
-    } else {
-        image.path.join(path)
-    };
+    let whole = image.at(path);
     match cause {
         Errno::STALE | Errno::NOTEMPTY => Error::refused(
             "remove",

@@ -110,11 +110,7 @@ impl Work<'_> {
             let dir = self.destination.root.beneath(&step.place);
             dir.and_then(|dir| self.open(&dir, found, &step.place, None))
                 .map_err(|cause| {
-                    Error::io(
-                        "open for writing",
-                        self.destination.path.join(&step.place),
-                        cause,
-                    )
+                    Error::io("open for writing", self.destination.at(&step.place), cause)
                 })?;
         }
         if self.merge.method != Method::Move {
@@ -125,7 +121,7 @@ impl Work<'_> {
                 let dir = self.open_source(*image, &step.path)?;
                 self.open(&dir, *source, &step.path, Some(*image))
                     .map_err(|cause| {
-                        let whole = self.images[*image].path.join(&step.path);
+                        let whole = self.images[*image].at(&step.path);
                         Error::io("open for writing", whole, cause)
                     })?;
             }
@@ -186,7 +182,7 @@ impl Work<'_> {
                     late.push(step.path.clone());
                 }
                 Err(cause) => {
-                    let whole = self.destination.path.join(&step.place);
+                    let whole = self.destination.at(&step.place);
                     return Err(Error::io("make", whole, cause).into());
                 }
             }
@@ -195,7 +191,7 @@ impl Work<'_> {
     }
 
     fn put_directory_aside(&self, step: &DirStep) -> Result<(), Error> {
-        let failed = |cause| Error::io("make", self.destination.path.join(&step.place), cause);
+        let failed = |cause| Error::io("make", self.destination.at(&step.place), cause);
         let (path, name) = split(&step.path).map_err(failed)?;
         let (place, _) = split(&step.place).map_err(failed)?;
         self.put_aside(Names {
@@ -268,13 +264,8 @@ impl Work<'_> {
 
     fn finish_dir(&self, step: &DirStep) -> Result<(), Error> {
         let dir = self.open_place(step)?;
-        let failed = |cause| {
-            Error::io(
-                "set attributes of",
-                self.destination.path.join(&step.place),
-                cause,
-            )
-        };
+        let failed =
+            |cause| Error::io("set attributes of", self.destination.at(&step.place), cause);
         if let (Some(image), Some(found)) = (step.metadata_from, step.found) {
             self.take_metadata(&dir, &found, image, step)
                 .map_err(failed)?;
@@ -284,13 +275,8 @@ impl Work<'_> {
 
     fn finish_times(&self, step: &DirStep) -> Result<(), Error> {
         let dir = self.open_place(step)?;
-        self.set_times(&dir, step).map_err(|cause| {
-            Error::io(
-                "set times of",
-                self.destination.path.join(&step.place),
-                cause,
-            )
-        })
+        self.set_times(&dir, step)
+            .map_err(|cause| Error::io("set times of", self.destination.at(&step.place), cause))
     }
 
     fn set_times(&self, dir: &Dir, step: &DirStep) -> Result<(), Errno> {
@@ -317,6 +303,7 @@ impl Work<'_> {
         lock(&self.dressed).push((step.place.clone(), *found, old));
         let xattrs = Xattrs::read(Bearer::Open(source.as_fd()))?;
         set_metadata(self, dir, attributes, &xattrs)?;
+        self.tally.dressed();
         lock(&self.opened).retain(|opened| opened.whose.identity != found.identity);
         Ok(())
     }

@@ -26,7 +26,7 @@ pub(crate) fn undo(work: &Work<'_>) -> Vec<Error> {
         if let Err(cause) = work.undo_one(done) {
             errors.push(Error::io(
                 "undo the merge of",
-                work.destination.path.join(at),
+                work.destination.at(&at),
                 cause,
             ));
         }
@@ -55,7 +55,7 @@ impl Work<'_> {
     /// Removes what is temporary, the journal last.
     pub(crate) fn clean_up(&self) -> Vec<Error> {
         let failed = |(volume, cause): (PathBuf, Errno)| {
-            let whole = self.destination.path.join(volume);
+            let whole = self.destination.at(&volume);
             Error::io("remove the temporary directory in", whole, cause)
         };
         self.stagings.remove().into_iter().map(failed).collect()
@@ -180,13 +180,11 @@ impl Work<'_> {
         for (place, attributes, xattrs) in std::mem::take(&mut *lock(&self.dressed)).iter().rev() {
             let dir = self.destination.root.beneath(place);
             let undone = dir.and_then(|dir| dirs::set_metadata(self, &dir, attributes, xattrs));
-            errors.extend(undone.err().map(|cause| {
-                Error::io(
-                    "set attributes of",
-                    self.destination.path.join(place),
-                    cause,
-                )
-            }));
+            errors.extend(
+                undone
+                    .err()
+                    .map(|cause| Error::io("set attributes of", self.destination.at(place), cause)),
+            );
         }
         errors
     }

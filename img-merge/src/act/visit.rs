@@ -140,7 +140,7 @@ impl<'a> Visit<'a> {
         };
         outcome.map_err(|cause| {
             let below = self.step.place.join(as_os(&step.name));
-            Error::io(verb, self.work.destination.path.join(below), cause)
+            Error::io(verb, self.work.destination.at(&below), cause)
         })
     }
 

@@ -185,7 +185,7 @@ impl<'a> Work<'a> {
 
     /// Opens the directory of a step in DEST, and makes sure that it is the one that was planned with.
     pub(crate) fn open_place(&self, step: &DirStep) -> Result<Dir, Error> {
-        let whole = || self.destination.path.join(&step.place);
+        let whole = || self.destination.at(&step.place);
         let dir = self.destination.root.beneath(&step.place);
         let dir = dir.map_err(|cause| Error::io("open", whole(), cause))?;
         let here = dir
@@ -209,7 +209,7 @@ impl<'a> Work<'a> {
     pub(crate) fn open_source(&self, image: usize, path: &Path) -> Result<Dir, Error> {
         let image = &self.images[image];
         let dir = image.root.beneath(path);
-        dir.map_err(|cause| Error::io("open", image.path.join(path), cause))
+        dir.map_err(|cause| Error::io("open", image.at(path), cause))
     }
 }
 

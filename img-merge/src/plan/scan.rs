@@ -14,7 +14,7 @@ use rustix::io::Errno;
 
 use super::resolve::Name;
 use super::{Conflict, DirStep, Plan};
-use crate::destination::{Destination, State};
+use crate::destination::{Destination, State, below};
 use crate::failure::Failure;
 use crate::fs::{Attributes, Caller, Dir, Listing};
 use crate::image::Image;
@@ -179,15 +179,11 @@ impl Scan<'_> {
         if task.in_destination {
             let root = &self.destination.root;
             let side = self.side(None, root.beneath(&task.place));
-            sides.push(
-                side.map_err(|c| Error::io("read", self.destination.path.join(&task.place), c))?,
-            );
+            sides.push(side.map_err(|c| Error::io("read", self.destination.at(&task.place), c))?);
         }
         for &image in &task.images {
             let side = self.side(Some(image), self.images[image].root.beneath(&task.path));
-            sides.push(
-                side.map_err(|c| Error::io("read", self.images[image].path.join(&task.path), c))?,
-            );
+            sides.push(side.map_err(|c| Error::io("read", self.images[image].at(&task.path), c))?);
         }
         self.refuse_nesting(task, &sides)?;
         Ok(sides)
@@ -226,7 +222,7 @@ impl Scan<'_> {
                     .any(|image| image.attributes.identity == here),
             };
             if nested {
-                let path = self.destination.path.join(&task.place);
+                let path = self.destination.at(&task.place);
                 return Err(Error::refused(
                     "merge",
                     path,
@@ -266,7 +262,7 @@ impl Scan<'_> {
     fn refuse_our_name(&self, task: &Task, side: &Side, name: &CStr) {
         if let Some(image) = side.image {
             let path = task.path.join(as_os(name));
-            let whole = self.images[image].path.join(&path);
+            let whole = self.images[image].at(&path);
             let error = Error::refused("merge", whole, "img-merge keeps such names for itself");
             self.lock().refusals.push((path, error));
         }
@@ -306,7 +302,7 @@ impl Scan<'_> {
 
     /// Where `path` lies on a side.
     pub(crate) fn path_of(&self, side: &Side, path: &Path) -> PathBuf {
-        self.root_of(side.image).join(path)
+        below(self.root_of(side.image), path)
     }
 
     /// The root of an image, or of DEST.
