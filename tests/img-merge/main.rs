@@ -5,6 +5,7 @@ mod disk;
 mod every_step;
 mod faults;
 mod foreign;
+mod groups;
 mod hostile;
 mod images;
 mod limits;

@@ -95,6 +95,9 @@ impl Work<'_> {
             _ => self.build_trees(plan, &trees(plan))?,
         };
         let not_moved = self.visit(plan, &built)?;
+        if self.merge.method == Method::Move {
+            self.count_splits(plan, &not_moved)?;
+        }
         if not_moved.is_empty() {
             return Ok(());
         }

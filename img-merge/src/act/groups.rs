@@ -7,7 +7,7 @@
 
 use std::collections::HashMap;
 use std::ffi::CString;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -29,7 +29,7 @@ pub(crate) enum Group {
     New,
     /// A name in the staging of a volume.
     Staged { volume: Arc<PathBuf>, name: CString },
-    /// DEST's own equal file, as long as its name stands for it.
+    /// An equal file of DEST or of an image before, as long as its name stands for it.
     Held(Held),
     /// It cannot be linked any more: each name is on its own.
     Split,
@@ -38,6 +38,8 @@ pub(crate) enum Group {
 /// A name in DEST, and what it stood for when it was compared.
 #[derive(Debug, Clone)]
 pub(crate) struct Held {
+    /// The image that brings it, and its directory there; nothing where DEST has it.
+    pub(crate) from: Option<(usize, PathBuf)>,
     pub(crate) place: PathBuf,
     pub(crate) name: CString,
     pub(crate) volume: Arc<PathBuf>,
@@ -48,7 +50,9 @@ impl Groups {
     pub(crate) fn hold(&self, anchors: &[Anchor]) {
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         for anchor in anchors {
+            let around = || anchor.path.parent().unwrap_or(Path::new("")).to_owned();
             let held = Group::Held(Held {
+                from: anchor.image.map(|image| (image, around())),
                 place: anchor.place.clone(),
                 name: anchor.name.clone(),
                 volume: anchor.volume.clone(),

@@ -11,6 +11,7 @@ mod place;
 mod probe;
 pub(crate) mod publish;
 pub(crate) mod replace;
+mod splits;
 mod subtract;
 mod undo;
 mod visit;

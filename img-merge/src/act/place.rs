@@ -188,15 +188,28 @@ impl Work<'_> {
         }
     }
 
-    /// Gives DEST's file a second name in the staging, unless its name stands for another by now.
+    /// Gives the file that is held a second name in the staging, unless its name stands for another by
+    /// now.
     fn take_hold(&self, held: &Held) -> Result<Group> {
+        if held.from.is_some() && self.first_rung() != Method::Link {
+            // What DEST gets is a copy that is not made yet.
+            return Ok(self.split());
+        }
         let root = &self.destination.root;
         let staging = self.stagings.get(root, &held.volume)?;
         let name = staging.fresh();
-        match root
-            .beneath(&held.place)?
-            .link(&held.name, &staging.dir, &name)
-        {
+        let in_image = |(image, path): &(usize, PathBuf)| {
+            let dir = self.images[*image].root.beneath(path)?;
+            dir.link(&held.name, &staging.dir, &name)
+        };
+        let linked = match held.from.as_ref().map(in_image) {
+            // DEST has it, or it was renamed there by now.
+            None | Some(Err(Errno::NOENT)) => root
+                .beneath(&held.place)
+                .and_then(|dir| dir.link(&held.name, &staging.dir, &name)),
+            Some(done) => done,
+        };
+        match linked {
             Ok(()) if staging.dir.stat_name(&name)?.identity == held.identity => {
                 Ok(Group::Staged {
                     volume: held.volume.clone(),

@@ -114,11 +114,15 @@ pub(crate) enum Act {
     Outdone,
 }
 
-/// A name in DEST that is equal to a member of a link group in an image.
+/// A name in DEST, or in an image before, that is equal to a member of a link group in an image.
 #[derive(Debug)]
 pub(crate) struct Anchor {
     /// The member's inode in the image.
     pub(crate) member: Identity,
+    /// How many names the member has.
+    pub(crate) links: u32,
+    /// The image that brings the equal; nothing where DEST has it.
+    pub(crate) image: Option<usize>,
     /// The member's path in the image.
     pub(crate) path: PathBuf,
     /// The directory in DEST.

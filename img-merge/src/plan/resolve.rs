@@ -230,9 +230,11 @@ impl<'a> Name<'a> {
         };
         let class = compare::difference(self.scan.caller, brought, held)
             .map_err(|cause| self.failed(has.side, name, cause))?;
-        if class.is_none() && new.links > 1 && holder.side.image.is_none() {
+        if class.is_none() && new.links > 1 {
             self.anchors.push(Anchor {
                 member: new.identity,
+                links: new.links,
+                image: holder.side.image,
                 path: self.task.path.join(as_os(name)),
                 place: self.task.place.clone(),
                 name: name.to_owned(),
