@@ -226,3 +226,43 @@ fn the_roots_have_a_name_in_messages() {
     let said = as_user(root.path(), &["i", "d"]).expect(2).stderr;
     assert!(said.contains(" d: permission denied"), "{said}");
 }
+
+#[test]
+fn two_directories_of_an_image_that_lead_to_one_place_are_joined_in_the_plan() {
+    let lay_scene = |image: &str| {
+        let root = scratch();
+        lay(root.path(), image);
+        lay(root.path(), "d/lib/ 755\nd/lib64 -> lib");
+        root
+    };
+    let pass = "--keep-directory-symlink";
+    let root = lay_scene(
+        "i/lib/f 644 \"one\"\ni/lib64/f 644 \"two\"\ni/lib/s 644 \"s\"\ni/lib64/s 644 \"s\"\n\
+         i/lib/new/a 644 \"a\"\ni/lib64/new/b 644 \"b\"",
+    );
+    let before = listing(root.path());
+    for words in [&["--dry-run", pass, "i", "d"][..], &[pass, "i", "d"]] {
+        let said = merge(root.path(), words).expect(1).stderr;
+        assert!(said.contains("merge lib64/f: conflict (content)"), "{said}");
+        assert_eq!(listing(root.path()), before);
+    }
+    for (policy, won) in [("keep", "one"), ("replace", "two")] {
+        for method in ["link", "copy", "move"] {
+            let root = lay_scene(
+                "i/lib/f 644 \"one\"\ni/lib64/f 644 \"two\"\ni/lib/s 644 \"s\"\ni/lib64/s 644 \"s\"\n\
+                 i/lib/new/a 644 \"a\"\ni/lib64/new/b 644 \"b\"",
+            );
+            let policy = format!("--on-conflict={policy}");
+            let method = format!("--method={method}");
+            merge(root.path(), &[pass, &policy, &method, "i", "d"]).expect(0);
+            assert_eq!(
+                listing(&root.path().join("d")),
+                format!(
+                    "lib/ 755\nlib/f 644 \"{won}\"\nlib/new/ 755\nlib/new/a 644 \"a\"\nlib/new/b 644 \"b\"\nlib/s 644 \"s\"\nlib64 -> lib\n"
+                ),
+                "{policy} {method}"
+            );
+            assert_eq!(root.path().join("i").exists(), method != "--method=move");
+        }
+    }
+}

@@ -11,6 +11,7 @@ mod merge_names;
 mod print;
 mod resolve;
 mod scan;
+mod shared;
 
 use std::ffi::CString;
 use std::path::{Path, PathBuf};

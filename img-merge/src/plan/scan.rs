@@ -19,7 +19,7 @@ use crate::failure::Failure;
 use crate::fs::{Attributes, Caller, Dir, Listing};
 use crate::image::Image;
 use crate::pool::Pool;
-use crate::settings::Merge;
+use crate::settings::{DirectorySymlinks, Merge};
 use crate::staging;
 
 /// What a plan is made from.
@@ -153,6 +153,10 @@ impl Scan<'_> {
             return Err(Failure::Refused(in_order(found.refusals)));
         }
         found.plan.sort();
+        if self.merge.directory_symlinks == DirectorySymlinks::Pass {
+            self.settle_shared(&mut found.plan)?;
+            found.plan.sort();
+        }
         Ok(found.plan)
     }
 
