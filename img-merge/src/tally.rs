@@ -127,6 +127,13 @@ impl Tally {
         }
     }
 
+    /// The files that were brought and the directories that were made or renamed, so far.
+    pub(crate) fn so_far(&self) -> (u64, u64) {
+        let count = |number: &AtomicU64| number.load(Ordering::Relaxed);
+        let files = self.brought.iter().map(count).sum();
+        (files, count(&self.directories) + count(&self.trees))
+    }
+
     pub(crate) fn by(&self, method: Method) -> u64 {
         self.brought[method as usize].load(Ordering::Relaxed)
     }

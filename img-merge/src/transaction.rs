@@ -11,6 +11,7 @@ use crate::failure::Failure;
 use crate::fs::Caller;
 use crate::image::Image;
 use crate::plan::{self, Plan, Scan};
+use crate::progress;
 use crate::recovery;
 use crate::settings::{Merge, Method, Rollback, Settings};
 use crate::tally::Tally;
@@ -110,7 +111,8 @@ impl Transactions<'_> {
         let tally = Tally::new(self.settings.output.wants_paths());
         let who = (self.caller, self.interrupts);
         let work = Work::new(images, destination, self.merge(), who, &tally);
-        match act::carry_out(&work, &scan, plan) {
+        let verbosity = self.settings.output.verbosity;
+        match progress::shown(&tally, verbosity, || act::carry_out(&work, &scan, plan)) {
             Ok(plans) => self
                 .finish(&work, plans, &scan.trusted)
                 .map(|(plans, errors)| Done {
