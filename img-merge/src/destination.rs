@@ -4,7 +4,7 @@
 //! DEST that is missing is made beside its place, locked there, and renamed, so that it appears with
 //! its final owner and mode and is ours from the first moment.
 
-use std::ffi::CString;
+use std::ffi::{CStr, CString};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
@@ -14,8 +14,8 @@ use rustix::fs::{FlockOperation, Mode, flock};
 use rustix::io::Errno;
 
 use crate::act::{metadata, publish};
-use crate::fs::xattrs::Bearer;
-use crate::fs::{Attributes, Caller, Dir, Xattrs};
+use crate::fs::xattrs::{Bearer, forget_inherited_acl};
+use crate::fs::{Attributes, Caller, Dir, Kind, Xattrs};
 use crate::image::Image;
 use crate::settings::Locking;
 use crate::staging;
@@ -78,7 +78,10 @@ impl Destination {
         let failed = |cause| Error::io("open destination", path, cause);
         let (root, state) = match Dir::named(path) {
             Ok(root) => (root, State::Found),
-            Err(Errno::NOENT) => (Dir::named(parent_of(path)).map_err(failed)?, State::Missing),
+            Err(Errno::NOENT) => {
+                let (parent, _) = place_to_make(path)?;
+                (parent, State::Missing)
+            }
             Err(cause) => return Err(failed(cause)),
         };
         if state == State::Found {
@@ -90,6 +93,11 @@ impl Destination {
             root,
             state,
         })
+    }
+
+    /// What messages call a place below it.
+    pub(crate) fn at(&self, place: &Path) -> PathBuf {
+        below(&self.path, place)
     }
 
     /// Nothing if another run took DEST away while we waited for its lock.
@@ -113,9 +121,7 @@ impl Destination {
     /// Nothing if another process made it first.
     fn make(path: &Path, locking: Locking, model: &Image, caller: &Caller) -> Result<Option<Self>> {
         let failed = |cause| Error::io("make destination", path, cause);
-        let name = path.file_name().ok_or_else(|| failed(Errno::NOENT))?;
-        let name = CString::new(name.as_bytes()).map_err(|_| failed(Errno::INVAL))?;
-        let parent = Dir::named(parent_of(path)).map_err(failed)?;
+        let (parent, name) = place_to_make(path)?;
         staging::sweep_empty(&parent).map_err(failed)?;
         let temporary = staging::new_name();
         parent.make_dir(&temporary, Mode::RWXU).map_err(failed)?;
@@ -147,13 +153,9 @@ impl Destination {
         }
     }
 
-    fn dress(
-        parent: &Dir,
-        temporary: &std::ffi::CStr,
-        model: &Image,
-        caller: &Caller,
-    ) -> Result<Dir, Errno> {
+    fn dress(parent: &Dir, temporary: &CStr, model: &Image, caller: &Caller) -> Result<Dir, Errno> {
         let root = parent.child(temporary)?;
+        forget_inherited_acl(&root)?;
         let xattrs = Xattrs::read(Bearer::Open(model.root.as_fd()))?;
         metadata::directory(caller, &root, &model.attributes, &xattrs)?;
         // A later run takes these for times that DEST had, should we be killed.
@@ -186,6 +188,15 @@ impl Destination {
     }
 }
 
+/// A path below a root, or the root itself: joining nothing would add a slash.
+pub(crate) fn below(root: &Path, path: &Path) -> PathBuf {
+    if path.as_os_str().is_empty() {
+        root.to_owned()
+    } else {
+        root.join(path)
+    }
+}
+
 /// Where an open directory lies, without links.
 pub(crate) fn path_of(dir: &Dir) -> Result<PathBuf, Errno> {
     use std::os::fd::AsRawFd;
@@ -203,6 +214,24 @@ pub(crate) fn real_path(path: &Path) -> Result<PathBuf, Errno> {
             Ok(parent.join(path.file_name().unwrap_or_default()))
         }
         Err(cause) => Err(cause),
+    }
+}
+
+/// The directory and the name that a DEST gets which is missing, and not a link to nothing.
+fn place_to_make(path: &Path) -> Result<(Dir, CString)> {
+    let failed = |cause| Error::io("make destination", path, cause);
+    let name = path.file_name().ok_or_else(|| failed(Errno::NOENT))?;
+    let name = CString::new(name.as_bytes()).map_err(|_| failed(Errno::INVAL))?;
+    let parent = Dir::named(parent_of(path)).map_err(failed)?;
+    match parent.stat_name(&name) {
+        Ok(there) if there.kind == Kind::Symlink => Err(Error::refused(
+            "open destination",
+            path,
+            "it is a symbolic link that leads nowhere",
+        )),
+        // What appeared this very moment is looked at again.
+        Ok(_) | Err(Errno::NOENT) => Ok((parent, name)),
+        Err(cause) => Err(failed(cause)),
     }
 }
 

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use common::{Error, Result};
 
+use crate::destination::below;
 use crate::fs::{Attributes, Dir};
 
 /// One image of a transaction.
@@ -25,6 +26,11 @@ impl Image {
         } else {
             self.absolute.join(path)
         }
+    }
+
+    /// What messages call a path in it.
+    pub(crate) fn at(&self, path: &Path) -> PathBuf {
+        below(&self.path, path)
     }
 
     pub(crate) fn open(path: &Path) -> Result<Self> {

@@ -13,6 +13,7 @@ mod journal;
 mod manifest;
 mod plan;
 mod pool;
+mod progress;
 mod recovery;
 mod report;
 mod run;

@@ -54,7 +54,11 @@ impl<T: Send> Pool<T> {
         pool.lock().shared = true;
         thread::scope(|scope| {
             for _ in 1..threads {
-                scope.spawn(|| pool.help(&work));
+                let helper = thread::Builder::new();
+                // Where the system gives no more threads, those that there are do the work.
+                if helper.spawn_scoped(scope, || pool.help(&work)).is_err() {
+                    break;
+                }
             }
             pool.help(&work);
         });

@@ -30,7 +30,7 @@ pub(crate) fn recover(destination: &Destination, caller: &Caller) -> Result<()> 
 
 /// Removes the stagings at the top of another file system in DEST, whose journal was in the first.
 pub(crate) fn sweep(destination: &Destination, volume: &Path, caller: &Caller) -> Result<()> {
-    let failed = |cause| Error::io("clean up", destination.path.join(volume), cause);
+    let failed = |cause| Error::io("clean up", destination.at(volume), cause);
     let volume = destination.root.beneath(volume).map_err(failed)?;
     for (name, _) in staging::left_in(&volume, caller).map_err(failed)? {
         staging::remove_left(&volume, &name).map_err(failed)?;

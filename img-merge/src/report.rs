@@ -35,6 +35,7 @@ pub(crate) struct Sums {
     pub(crate) by: [u64; 4],
     pub(crate) fallbacks: Fallbacks,
     pub(crate) directories: u64,
+    pub(crate) dressed: u64,
     pub(crate) trees: u64,
     /// Files in directories that were renamed whole; counted only where JSON is written.
     pub(crate) inside: u64,
@@ -233,6 +234,7 @@ impl Sums {
             *self.fallbacks.entry(key).or_default() += count;
         }
         self.directories += tally.directories.load(Relaxed);
+        self.dressed += tally.dressed.load(Relaxed);
         self.trees += tally.trees.load(Relaxed);
         self.replaced += tally.replaced.load(Relaxed);
         self.splits += tally.splits.load(Relaxed);
@@ -240,7 +242,7 @@ impl Sums {
             self.lost.push((name, cause, count));
         }
         for plan in &done.plans {
-            self.counts.add(&plan.counts);
+            self.counts.add(&plan.counts());
         }
     }
 }

@@ -35,7 +35,7 @@ pub(crate) fn run(settings: &Settings) -> u8 {
     };
     match &settings.source {
         Source::Arguments(images) => {
-            merge(&transactions, &mut report, images);
+            merge(&transactions, &mut report, &[], images);
         }
         Source::Stream {
             from,
@@ -56,8 +56,20 @@ fn raise_descriptor_limit() {
 }
 
 /// One transaction; tells whether it was done.
-fn merge(transactions: &Transactions<'_>, report: &mut Report<'_>, images: &[PathBuf]) -> bool {
-    match transactions.run(images) {
+///
+/// A dry run is told what was merged before, for in DEST it cannot see that.
+fn merge(
+    transactions: &Transactions<'_>,
+    report: &mut Report<'_>,
+    before: &[PathBuf],
+    images: &[PathBuf],
+) -> bool {
+    let done = if transactions.settings.merge.dry_run {
+        transactions.show(before, images)
+    } else {
+        transactions.run(images)
+    };
+    match done {
         Ok(done) => {
             report.done(&done);
             true
@@ -90,15 +102,17 @@ fn stream(
         from.as_os_str().to_owned()
     };
     let mut reader = Reader::new(input, name, end);
-    let mut waiting = Vec::new();
+    let (mut before, mut waiting) = (Vec::new(), Vec::new());
     for record in reader.by_ref() {
         match record {
             Ok(record) if cut == Cut::All => waiting.push(record.image),
             // The first refusal stops the stream: whoever writes it finds the pipe closed.
             Ok(record) => {
-                if !merge(transactions, report, &[record.image]) {
+                let image = [record.image];
+                if !merge(transactions, report, &before, &image) {
                     return;
                 }
+                before.extend(image);
             }
             Err(error) => return report.error(error),
         }
@@ -115,7 +129,7 @@ fn stream(
         }
     }
     if !waiting.is_empty() {
-        merge(transactions, report, &waiting);
+        merge(transactions, report, &[], &waiting);
     }
 }
 

@@ -142,6 +142,7 @@ impl Sums {
         }
         push(&mut parts, self.trees, "whole directory", "moved");
         push(&mut parts, self.directories, "directory", "made");
+        push(&mut parts, self.dressed, "directory", "given new metadata");
         push(&mut parts, self.replaced, "conflict", "replaced");
         push(&mut parts, self.counts.there, "name", "already there");
         push(&mut parts, self.counts.same, "name", "the same");
@@ -155,12 +156,14 @@ impl Sums {
             let (name, why) = (show::name(as_os(name)), cause_of(*cause));
             parts.push(format!("{name} could not be set on {count} ({why})"));
         }
-        if !self.changed() {
+        // After an error more may be changed than was meant: the error says it.
+        if !self.changed() && self.errors == 0 {
             parts.insert(0, "nothing changed".to_owned());
         }
         let images = plural(self.images.len() as u64, "image");
         let (done, into) = (parts.join(", "), show::path(destination));
-        let mut line = format!("merged {images} into {into}: {done}");
+        let colon = if done.is_empty() { "" } else { ": " };
+        let mut line = format!("merged {images} into {into}{colon}{done}");
         if self.errors + self.conflicts > 0 && !self.images.is_empty() {
             let names: Vec<_> = self
                 .images
@@ -181,7 +184,7 @@ impl Sums {
 
     /// Whether DEST is another than before; the times of directories aside.
     fn changed(&self) -> bool {
-        self.by.iter().sum::<u64>() + self.trees + self.directories > 0
+        self.by.iter().sum::<u64>() + self.trees + self.directories + self.dressed > 0
     }
 
     pub(crate) fn object(&self, destination: &Path) -> Object {

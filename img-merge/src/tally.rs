@@ -47,6 +47,8 @@ pub(crate) enum What {
 pub(crate) struct Tally {
     brought: [AtomicU64; 4],
     pub(crate) directories: AtomicU64,
+    /// Directories that exist and got an image's metadata.
+    pub(crate) dressed: AtomicU64,
     pub(crate) trees: AtomicU64,
     pub(crate) replaced: AtomicU64,
     pub(crate) splits: AtomicU64,
@@ -99,6 +101,10 @@ impl Tally {
         self.tell(told);
     }
 
+    pub(crate) fn dressed(&self) {
+        self.dressed.fetch_add(1, Ordering::Relaxed);
+    }
+
     pub(crate) fn tree(&self) {
         self.trees.fetch_add(1, Ordering::Relaxed);
     }
@@ -119,6 +125,13 @@ impl Tally {
                 .entry((name, cause.raw_os_error()))
                 .or_default() += 1;
         }
+    }
+
+    /// The files that were brought and the directories that were made or renamed, so far.
+    pub(crate) fn so_far(&self) -> (u64, u64) {
+        let count = |number: &AtomicU64| number.load(Ordering::Relaxed);
+        let files = self.brought.iter().map(count).sum();
+        (files, count(&self.directories) + count(&self.trees))
     }
 
     pub(crate) fn by(&self, method: Method) -> u64 {

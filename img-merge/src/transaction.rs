@@ -11,6 +11,7 @@ use crate::failure::Failure;
 use crate::fs::Caller;
 use crate::image::Image;
 use crate::plan::{self, Plan, Scan};
+use crate::progress;
 use crate::recovery;
 use crate::settings::{Merge, Method, Rollback, Settings};
 use crate::tally::Tally;
@@ -41,9 +42,6 @@ impl Transactions<'_> {
     /// Merges `paths` as one transaction.
     pub(crate) fn run(&self, paths: &[PathBuf]) -> Result<Done, Failure> {
         let images = open_images(paths)?;
-        if self.merge().dry_run {
-            return self.show(&images);
-        }
         refuse_overlap(&images, &self.settings.destination)?;
         let (destination, hold) = Destination::open(
             &self.settings.destination,
@@ -63,7 +61,9 @@ impl Transactions<'_> {
         done
     }
 
-    fn show(&self, images: &[Image]) -> Result<Done, Failure> {
+    /// Prints what merging `paths` would do after `before`, and changes nothing.
+    pub(crate) fn show(&self, before: &[PathBuf], paths: &[PathBuf]) -> Result<Done, Failure> {
+        let images = &open_images(&[before, paths].concat())?;
         refuse_overlap(images, &self.settings.destination)?;
         let destination = Destination::look(&self.settings.destination, self.merge().locking)?;
         let scan = self.scan(images, &destination);
@@ -71,11 +71,12 @@ impl Transactions<'_> {
         if plan.is_refused() {
             return Err(Failure::Conflicts(plan.conflicts));
         }
-        plan::print(&plan, images, &destination)?;
+        self.probe(images, &plan)?;
+        plan::print(&plan, images, before.len(), &destination)?;
         Ok(Done {
-            images: images.iter().map(|image| image.path.clone()).collect(),
+            images: paths.to_vec(),
             tally: Tally::new(false),
-            plans: vec![plan],
+            plans: vec![plan.without_first(before.len())],
             errors: Vec::new(),
         })
     }
@@ -105,18 +106,35 @@ impl Transactions<'_> {
         if plan.is_refused() {
             return Err(Failure::Conflicts(plan.conflicts));
         }
+        self.probe(images, &plan)?;
         self.sweep(destination, &plan)?;
         let tally = Tally::new(self.settings.output.wants_paths());
         let who = (self.caller, self.interrupts);
         let work = Work::new(images, destination, self.merge(), who, &tally);
-        match act::carry_out(&work, &scan, plan) {
-            Ok(plans) => self.finish(&work, plans).map(|(plans, errors)| Done {
-                images: images.iter().map(|image| image.path.clone()).collect(),
-                tally,
-                plans,
-                errors,
-            }),
+        let verbosity = self.settings.output.verbosity;
+        match progress::shown(&tally, verbosity, || act::carry_out(&work, &scan, plan)) {
+            Ok(plans) => self
+                .finish(&work, plans, &scan.trusted)
+                .map(|(plans, errors)| Done {
+                    images: images.iter().map(|image| image.path.clone()).collect(),
+                    tally,
+                    plans,
+                    errors,
+                }),
             Err(failure) => Err(self.give_up(&work, failure)),
+        }
+    }
+
+    /// What is moved is consumed, or nothing is begun.
+    fn probe(&self, images: &[Image], plan: &Plan) -> Result<(), Failure> {
+        if self.merge().method != Method::Move {
+            return Ok(());
+        }
+        let errors = act::probe(images, plan, self.caller);
+        if errors.is_empty() {
+            Ok(())
+        } else {
+            Err(Failure::Failed(errors))
         }
     }
 
@@ -137,6 +155,7 @@ impl Transactions<'_> {
         &self,
         work: &Work<'_>,
         plans: Vec<Plan>,
+        trusted: &plan::Trusted,
     ) -> Result<(Vec<Plan>, Vec<Error>), Failure> {
         if self.merge().sync {
             if let Err(cause) = rustix::fs::syncfs(&work.destination.root) {
@@ -149,7 +168,7 @@ impl Transactions<'_> {
         }
         let mut errors = Vec::new();
         if self.merge().method == Method::Move {
-            errors.extend(act::consume(work.images, &plans, self.caller));
+            errors.extend(act::consume(work, &plans, trusted));
         }
         errors.extend(work.clean_up());
         for plan in &plans {

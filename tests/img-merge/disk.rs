@@ -21,6 +21,8 @@ pub(crate) enum Format {
     Xfs,
     Btrfs,
     Tmpfs,
+    /// Knows no extended attributes.
+    Ramfs,
 }
 
 impl Disk {
@@ -36,10 +38,12 @@ impl Disk {
             Format::Ext4 => (16, "mkfs.ext4"),
             Format::Xfs => (320, "mkfs.xfs"),
             Format::Btrfs => (128, "mkfs.btrfs"),
-            Format::Tmpfs => {
-                run(Command::new("mount")
-                    .args(["-t", "tmpfs", "none"])
-                    .arg(&mount));
+            Format::Tmpfs | Format::Ramfs => {
+                let kind = match format {
+                    Format::Tmpfs => "tmpfs",
+                    _ => "ramfs",
+                };
+                run(Command::new("mount").args(["-t", kind, "none"]).arg(&mount));
                 return Self { _home: home, mount };
             }
         };

@@ -296,3 +296,48 @@ fn what_is_synced_and_unlocked_is_merged_all_the_same() {
         listing(&root.path().join("image"))
     );
 }
+
+/// Runs `command` with a terminal of its own and gives all that it showed.
+fn on_a_terminal(root: &Path, command: &str, no_color: &str) -> String {
+    need_command("script", "bsdutils");
+    let run = Tool::new("script")
+        .args(["-qefc", command, "/dev/null"])
+        .in_directory(root)
+        .env("TERM", "xterm")
+        .env("NO_COLOR", no_color)
+        .run()
+        .expect(0);
+    run.stdout
+}
+
+#[test]
+fn a_long_merge_shows_on_a_terminal_how_far_it_is() {
+    need_command("strace", "strace");
+    let root = scratch();
+    let files = |n: u32| format!("f{n} 644 \"x\"\n");
+    lay(
+        &root.path().join("image"),
+        &(0..60).map(files).collect::<String>(),
+    );
+    // Each link takes 40 ms, so that the whole takes more than the second after which the line comes.
+    let slow = "strace -f -qq -o /dev/null -e trace=linkat -e inject=linkat:delay_exit=40000";
+    let tool = env!("CARGO_BIN_EXE_img-merge");
+    let merge = |dest: &str| format!("{slow} {tool} image {dest}");
+
+    let shown = on_a_terminal(root.path(), &merge("a"), "");
+    let lines: Vec<&str> = shown.split("\r\x1b[K").collect();
+    assert!(
+        lines.len() > 2 && lines[1].contains(" files, "),
+        "{shown:?}"
+    );
+    let last = lines.last().expect("a last line");
+    assert!(last.starts_with("img-merge: merged "), "{shown:?}");
+
+    let shown = on_a_terminal(root.path(), &merge("b"), "1");
+    assert!(
+        !shown.contains('\x1b') && shown.starts_with("img-merge: merged "),
+        "{shown:?}"
+    );
+    let quick = on_a_terminal(root.path(), &format!("{tool} image c"), "");
+    assert!(quick.starts_with("img-merge: merged "), "{quick:?}");
+}

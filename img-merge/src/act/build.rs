@@ -19,6 +19,7 @@ use crate::fs::{Attributes, Dir, Identity, Kind, Xattrs};
 use crate::plan::as_os;
 use crate::pool::Pool;
 use crate::settings::Method;
+use crate::staging::Staging;
 use crate::tally::{Told, What};
 use std::os::fd::AsFd;
 
@@ -29,7 +30,7 @@ pub(crate) struct Pair {
     /// Below the image.
     pub(crate) path: PathBuf,
     pub(crate) source: Dir,
-    pub(crate) copy: Arc<Dir>,
+    pub(crate) copy: Dir,
     pub(crate) volume: Arc<PathBuf>,
     /// Why it is not renamed, under `--method=move`.
     pub(crate) why: Option<Errno>,
@@ -37,11 +38,42 @@ pub(crate) struct Pair {
 
 /// A directory that is to be built.
 #[derive(Debug)]
-pub(crate) struct Task {
-    pub(crate) around: Arc<Pair>,
-    pub(crate) name: CString,
-    /// The top of a subtree, made under this name in the staging; else it has been made.
-    pub(crate) top: Option<CString>,
+pub(crate) enum Task {
+    /// A subtree. Its source is opened when its turn comes: many may wait.
+    Top(Top),
+    /// A directory that has been made with the names of the one around it.
+    Below { around: Arc<Pair>, name: CString },
+}
+
+/// The top of a subtree.
+#[derive(Debug)]
+pub(crate) struct Top {
+    pub(crate) image: usize,
+    /// Below the image.
+    pub(crate) path: PathBuf,
+    pub(crate) staging: Arc<Staging>,
+    /// The name that it gets in the staging.
+    pub(crate) staged: CString,
+    pub(crate) volume: Arc<PathBuf>,
+    /// Why it is not renamed, under `--method=move`.
+    pub(crate) why: Option<Errno>,
+}
+
+impl Task {
+    fn image(&self) -> usize {
+        match self {
+            Self::Top(top) => top.image,
+            Self::Below { around, .. } => around.image,
+        }
+    }
+
+    /// Below the image.
+    fn path(&self) -> PathBuf {
+        match self {
+            Self::Top(top) => top.path.clone(),
+            Self::Below { around, name } => around.path.join(as_os(name)),
+        }
+    }
 }
 
 /// A step that failed, with the name it failed at.
@@ -76,51 +108,57 @@ impl Work<'_> {
             if self.is_stopped() {
                 return pool.stop();
             }
-            let path = task.around.path.join(as_os(&task.name));
-            match self.build_directory(&task, path.clone()) {
+            let path = task.path();
+            match self.build_directory(&task) {
                 Ok(further) => pool.add(further),
                 Err(At { verb, name, cause }) => {
                     let path = name.map_or_else(|| path.clone(), |name| path.join(as_os(&name)));
-                    let whole = self.images[task.around.image].path.join(&path);
+                    let whole = self.images[task.image()].at(&path);
                     self.fail(&path, Error::io(verb, whole, cause));
                 }
             }
         });
     }
 
-    fn build_directory(&self, task: &Task, path: PathBuf) -> Result<Vec<Task>, At> {
-        let around = &task.around;
-        let source = around.source.child(&task.name).map_err(at("read", None))?;
+    fn build_directory(&self, task: &Task) -> Result<Vec<Task>, At> {
+        let source = match task {
+            Task::Top(top) => self.images[top.image].root.beneath(&top.path),
+            Task::Below { around, name } => around.source.child(name),
+        };
+        let source = source.map_err(at("read", None))?;
         let attributes = source.stat().map_err(at("read", None))?;
         if attributes.identity == self.destination.attributes.identity {
             // DEST lies in the image, by a way that its path did not show.
             return Err(At::from(Errno::LOOP));
         }
-        if let Some(top) = &task.top {
-            around
-                .copy
-                .make_dir(top, Mode::RWXU)
-                .map_err(at("make", None))?;
-        }
-        let name = task.top.as_ref().unwrap_or(&task.name);
-        let copy = around.copy.child(name).map_err(at("make", None))?;
+        let copy = match task {
+            Task::Top(top) => {
+                let made = top.staging.dir.make_dir(&top.staged, Mode::RWXU);
+                made.and_then(|()| top.staging.dir.child(&top.staged))
+            }
+            Task::Below { around, name } => around.copy.child(name),
+        };
+        let copy = copy.map_err(at("make", None))?;
+        let (volume, why) = match task {
+            Task::Top(top) => (&top.volume, top.why),
+            Task::Below { around, .. } => (&around.volume, around.why),
+        };
         let pair = Arc::new(Pair {
-            image: around.image,
-            path,
+            image: task.image(),
+            path: task.path(),
             source,
-            copy: Arc::new(copy),
-            volume: around.volume.clone(),
-            why: around.why,
+            copy,
+            volume: volume.clone(),
+            why,
         });
         let directories = self.fill(&pair, &attributes)?;
-        self.dress(&pair, &attributes, task.top.is_some())
+        self.dress(&pair, &attributes, matches!(task, Task::Top(_)))
             .map_err(at("make", None))?;
         self.tally
             .directory(|| pair.told(PathBuf::new(), Kind::Directory, What::MadeDirectory));
-        let further = |name| Task {
+        let further = |name| Task::Below {
             around: pair.clone(),
             name,
-            top: None,
         };
         Ok(directories.into_iter().map(further).collect())
     }
@@ -197,7 +235,7 @@ impl Work<'_> {
             // A directory can be renamed to another parent only by who may write to it.
             pair.copy.set_mode(source.mode | 0o700)?;
         }
-        rustix::fs::futimens(&*pair.copy, &source.times())
+        rustix::fs::futimens(&pair.copy, &source.times())
     }
 
     fn private_owner(&self, volume: &std::path::Path) -> Result<Attributes, Errno> {

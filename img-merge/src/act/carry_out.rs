@@ -11,10 +11,10 @@ use std::sync::Arc;
 use common::Error;
 use rustix::io::Errno;
 
-use super::build::{Pair, Task};
-use super::work::{Work, lock};
+use super::build::{Task, Top};
+use super::work::Work;
 use crate::failure::Failure;
-use crate::plan::{DirStep, Plan, Scan};
+use crate::plan::{DirStep, Plan, Scan, as_os};
 use crate::settings::Method;
 use crate::staging::Staging;
 
@@ -39,12 +39,12 @@ const ROUNDS: usize = 100;
 pub(crate) fn carry_out(
     work: &Work<'_>,
     scan: &Scan<'_>,
-    plan: Plan,
+    mut plan: Plan,
 ) -> Result<Vec<Plan>, Failure> {
-    work.all_names(&plan)?;
+    work.all_names(&mut plan)?;
     let mut plans = vec![plan];
     for _ in 0..ROUNDS {
-        let late = std::mem::take(&mut *lock(&work.late));
+        let late = work.take_late();
         if late.is_empty() {
             for plan in &plans {
                 work.finish_dirs(plan)?;
@@ -53,11 +53,11 @@ pub(crate) fn carry_out(
             work.check()?;
             return Ok(plans);
         }
-        let again = scan.again(late)?;
+        let mut again = scan.again(late)?;
         if again.is_refused() {
             return Err(Failure::Conflicts(again.conflicts));
         }
-        work.all_names(&again)?;
+        work.all_names(&mut again)?;
         plans.push(again);
     }
     let path = &work.destination.path;
@@ -82,15 +82,22 @@ fn trees(plan: &Plan) -> Vec<Tree> {
 }
 
 impl Work<'_> {
-    fn all_names(&self, plan: &Plan) -> Result<(), Failure> {
+    /// Does all of the plan but what somebody else was faster to do, which is taken out of it.
+    fn all_names(&self, plan: &mut Plan) -> Result<(), Failure> {
         self.groups.hold(&plan.anchors);
         self.prepare(plan)?;
-        self.make_dirs(plan)?;
+        for late in self.make_dirs(plan)? {
+            plan.forget(&late);
+        }
+        let plan = &*plan;
         let built = match self.merge.method {
             Method::Move => Built::new(),
             _ => self.build_trees(plan, &trees(plan))?,
         };
         let not_moved = self.visit(plan, &built)?;
+        if self.merge.method == Method::Move {
+            self.count_splits(plan, &not_moved)?;
+        }
         if not_moved.is_empty() {
             return Ok(());
         }
@@ -101,35 +108,21 @@ impl Work<'_> {
     fn build_trees(&self, plan: &Plan, trees: &[Tree]) -> Result<Built, Failure> {
         let mut built = Built::new();
         let mut tasks = Vec::new();
-        let mut around: Option<(usize, Arc<Pair>)> = None;
         for tree in trees {
             let dir = &plan.dirs[tree.dir];
             let step = &dir.names[tree.name];
             let staging = self.staging_of(dir)?;
-            let same = around.take_if(|(at, pair)| {
-                (*at, pair.image, pair.why) == (tree.dir, step.image, tree.why)
-            });
-            let pair = match same {
-                Some((_, pair)) => pair,
-                None => Arc::new(Pair {
-                    image: step.image,
-                    path: dir.path.clone(),
-                    source: self.open_source(step.image, &dir.path)?,
-                    copy: staging.dir.clone(),
-                    volume: dir.volume.clone(),
-                    why: tree.why,
-                }),
-            };
-            around = Some((tree.dir, pair.clone()));
-            let top = staging.fresh();
-            built.insert((tree.dir, tree.name), (staging, top.clone()));
-            tasks.push(Task {
-                around: pair,
-                name: step.name.clone(),
-                top: Some(top),
-            });
+            let staged = staging.fresh();
+            built.insert((tree.dir, tree.name), (staging.clone(), staged.clone()));
+            tasks.push(Task::Top(Top {
+                image: step.image,
+                path: dir.path.join(as_os(&step.name)),
+                staging,
+                staged,
+                volume: dir.volume.clone(),
+                why: tree.why,
+            }));
         }
-        drop(around);
         tasks.reverse();
         self.build(tasks);
         self.check()?;
@@ -139,7 +132,7 @@ impl Work<'_> {
     pub(crate) fn staging_of(&self, dir: &DirStep) -> Result<Arc<Staging>, Error> {
         let staging = self.stagings.get(&self.destination.root, &dir.volume);
         staging.map_err(|cause| {
-            let whole = self.destination.path.join(dir.volume.as_path());
+            let whole = self.destination.at(dir.volume.as_path());
             Error::io("make a temporary directory in", whole, cause)
         })
     }

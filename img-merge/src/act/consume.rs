@@ -1,7 +1,10 @@
 //! Removes what is left of an image that was moved: its equal files, its losers, its directories.
 //!
 //! It runs after the transaction is done. What was not planned is not removed: an image that someone
-//! still writes to keeps what came late, and that is an error.
+//! still writes to keeps what came late, and that is an error. Neither is what is mounted in an image.
+//!
+//! The images go in declared order, each whole before the next. So after a kill those that are left end
+//! with the one that has the last word, and the same merge over them ends as the whole one would.
 
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
@@ -10,51 +13,132 @@ use common::Error;
 use rustix::io::Errno;
 
 use super::dirs::split;
-use crate::fs::{Caller, Dir, remove};
+use super::subtract::{shut_again, subtract};
+use super::work::Work;
+use crate::fs::{Attributes, Dir, remove};
 use crate::image::Image;
-use crate::plan::{DirStep, Plan, Step, as_os};
+use crate::plan::{Act, DirStep, Plan, Step, Trusted, as_os};
 
-/// Removes from the images all names of `plan`, and then the directories below their tops.
+/// What is being removed.
+struct Consumption<'a> {
+    work: &'a Work<'a>,
+    trusted: &'a Trusted,
+    /// The innermost first.
+    steps: Vec<&'a DirStep>,
+    /// The directories that were joined name by name, also those that DEST had after all.
+    joined: HashSet<&'a PathBuf>,
+    errors: Vec<Error>,
+}
+
+/// Removes from the images all names of `plans`, and then the directories below their tops.
 /// Errors do not stop it.
-pub(crate) fn consume(images: &[Image], plans: &[Plan], caller: &Caller) -> Vec<Error> {
-    let mut errors = Vec::new();
+pub(crate) fn consume(work: &Work<'_>, plans: &[Plan], trusted: &Trusted) -> Vec<Error> {
     let mut steps: Vec<&DirStep> = plans.iter().flat_map(|plan| &plan.dirs).collect();
     steps.sort_by(|a, b| b.path.cmp(&a.path));
-    // A subtree that DEST had after all was joined name by name; it is emptied as it was joined.
-    let joined: HashSet<&PathBuf> = steps.iter().map(|step| &step.path).collect();
-    for step in &steps {
-        for (image, attributes) in &step.images {
-            if !step.names.iter().any(|name| name.image == *image) {
-                continue;
-            }
-            let removed = images[*image].root.beneath(&step.path).and_then(|dir| {
-                if caller.is_shut_out_of_own(attributes) {
-                    dir.set_mode(0o700)?;
+    let mut consumption = Consumption {
+        work,
+        trusted,
+        joined: steps.iter().map(|step| &step.path).collect(),
+        steps,
+        errors: Vec::new(),
+    };
+    for image in 0..work.images.len() {
+        consumption.image(image);
+    }
+    consumption.errors
+}
+
+impl Consumption<'_> {
+    fn image(&mut self, image: usize) {
+        let steps = std::mem::take(&mut self.steps);
+        let of = |step: &&&DirStep| step.images.iter().any(|(of, _)| *of == image);
+        for step in steps.iter().filter(of) {
+            self.names(image, step);
+        }
+        let is_below = |step: &&&DirStep| !step.again && !step.path.as_os_str().is_empty();
+        for step in steps.iter().filter(of).filter(is_below) {
+            let removed = remove_directory(&self.work.images[image], &step.path);
+            self.note(image, &step.path, removed);
+        }
+        self.steps = steps;
+    }
+
+    fn names(&mut self, image: usize, step: &DirStep) {
+        let planned = |name: &&Step| {
+            name.image == image && !self.joined.contains(&step.path.join(as_os(&name.name)))
+        };
+        let names: Vec<&Step> = step.names.iter().filter(planned).collect();
+        if names.is_empty() {
+            return;
+        }
+        match self.open(image, step) {
+            Ok((dir, inodes_are_true)) => {
+                for name in names {
+                    let removed = self.name(step, &dir, name, inodes_are_true);
+                    self.note(image, &step.path.join(as_os(&name.name)), removed);
                 }
-                Ok(dir)
-            });
-            match removed {
-                Ok(dir) => {
-                    let planned = |name: &&Step| {
-                        name.image == *image && !joined.contains(&step.path.join(as_os(&name.name)))
-                    };
-                    let names = step.names.iter().filter(planned);
-                    errors.extend(remove_names(&images[*image], &dir, &step.path, names));
-                }
-                Err(cause) => errors.push(failed(&images[*image], &step.path, cause)),
             }
+            Err(cause) => self.note(image, &step.path, Err(cause)),
         }
     }
-    let is_below = |step: &&&DirStep| !step.again && !step.path.as_os_str().is_empty();
-    for step in steps.iter().filter(is_below) {
-        for (image, _) in &step.images {
-            let image = &images[*image];
-            if let Err(cause) = remove_directory(image, &step.path) {
-                errors.push(failed(image, &step.path, cause));
-            }
+
+    /// The directory of the image, and whether names in it are known by their inodes.
+    fn open(&self, image: usize, step: &DirStep) -> Result<(Dir, bool), Errno> {
+        let image = &self.work.images[image];
+        let dir = image.root.beneath(&step.path)?;
+        let here = dir.stat()?;
+        if here.mount != image.attributes.mount {
+            return Err(Errno::BUSY);
+        }
+        if self.work.caller.is_shut_out_of_own(&here) {
+            dir.set_mode(here.mode | 0o700)?;
+        }
+        let inodes_are_true = self.trusted.ask(&dir, here.identity.device)?;
+        Ok((dir, inodes_are_true))
+    }
+
+    /// Removes one name, if it is still what was planned with.
+    fn name(&self, step: &DirStep, dir: &Dir, name: &Step, known: bool) -> Result<(), Errno> {
+        let is_planned = |here: &Attributes| {
+            here.kind == name.kind && (!known || here.identity.inode == name.inode)
+        };
+        let here = match dir.stat_name(&name.name) {
+            Ok(here) if is_planned(&here) => here,
+            Ok(_) => return Err(Errno::STALE),
+            // It went to DEST with its name.
+            Err(Errno::NOENT) => return Ok(()),
+            Err(cause) => return Err(cause),
+        };
+        if !name.kind.is_dir() {
+            dir.unlink(&name.name)
+        } else if name.act == Act::Place {
+            self.built_tree(step, dir, name, here.mode)
+        } else {
+            remove::tree(dir, &name.name)
         }
     }
-    errors
+
+    /// A subtree that was copied: only what DEST has too.
+    fn built_tree(&self, step: &DirStep, dir: &Dir, name: &Step, mode: u32) -> Result<(), Errno> {
+        let place = self.work.destination.root.beneath(&step.place)?;
+        let tree = remove::child_for_us(dir, &name.name)?;
+        if tree.stat()?.mount != dir.stat()?.mount {
+            return Err(Errno::BUSY);
+        }
+        if subtract(&tree, &place.child(&name.name)?)? {
+            dir.remove_dir(&name.name)
+        } else {
+            shut_again(&tree, mode)?;
+            Err(Errno::NOTEMPTY)
+        }
+    }
+
+    fn note(&mut self, image: usize, path: &Path, removed: Result<(), Errno>) {
+        if let Err(cause) = removed {
+            self.errors
+                .push(failed(&self.work.images[image], path, cause));
+        }
+    }
 }
 
 /// Removes the images themselves, empty by now: the very last thing, so that after a kill at any moment
@@ -72,21 +156,6 @@ fn remove_root(image: &Image) -> Result<(), Errno> {
     Dir::named(parent)?.remove_dir(&name)
 }
 
-fn remove_names<'a>(
-    image: &Image,
-    dir: &Dir,
-    path: &Path,
-    names: impl Iterator<Item = &'a Step>,
-) -> Vec<Error> {
-    let mut errors = Vec::new();
-    for name in names {
-        if let Err(cause) = remove::tree(dir, &name.name) {
-            errors.push(failed(image, &path.join(as_os(&name.name)), cause));
-        }
-    }
-    errors
-}
-
 fn remove_directory(image: &Image, path: &Path) -> Result<(), Errno> {
     let (parent, name) = split(path)?;
     let parent = image.root.beneath(parent);
@@ -98,10 +167,14 @@ fn remove_directory(image: &Image, path: &Path) -> Result<(), Errno> {
 }
 
 fn failed(image: &Image, path: &Path, cause: Errno) -> Error {
-    let whole = if path.as_os_str().is_empty() {
-        image.path.clone()
-    } else {
-        image.path.join(path)
-    };
-    Error::io("remove", whole, cause)
+    let whole = image.at(path);
+    match cause {
+        Errno::STALE | Errno::NOTEMPTY => Error::refused(
+            "remove",
+            whole,
+            "it was changed after the merge was planned",
+        ),
+        Errno::BUSY => Error::refused("remove", whole, "something is mounted there"),
+        cause => Error::io("remove", whole, cause),
+    }
 }

@@ -4,7 +4,7 @@
 use std::ffi::CString;
 use std::os::fd::AsFd;
 use std::os::unix::ffi::OsStrExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use common::Error;
 use rustix::fs::{Gid, Mode, Timespec, Uid, fchown};
@@ -17,7 +17,7 @@ use crate::failure::Failure;
 use crate::fs::xattrs::Bearer;
 use crate::fs::{Attributes, Dir, Xattrs};
 use crate::journal::{Journal, Record, Whose};
-use crate::plan::{DirStep, Plan};
+use crate::plan::{DirStep, Names, Plan};
 use crate::settings::Method;
 
 impl Work<'_> {
@@ -110,11 +110,7 @@ impl Work<'_> {
             let dir = self.destination.root.beneath(&step.place);
             dir.and_then(|dir| self.open(&dir, found, &step.place, None))
                 .map_err(|cause| {
-                    Error::io(
-                        "open for writing",
-                        self.destination.path.join(&step.place),
-                        cause,
-                    )
+                    Error::io("open for writing", self.destination.at(&step.place), cause)
                 })?;
         }
         if self.merge.method != Method::Move {
@@ -125,7 +121,7 @@ impl Work<'_> {
                 let dir = self.open_source(*image, &step.path)?;
                 self.open(&dir, *source, &step.path, Some(*image))
                     .map_err(|cause| {
-                        let whole = self.images[*image].path.join(&step.path);
+                        let whole = self.images[*image].at(&step.path);
                         Error::io("open for writing", whole, cause)
                     })?;
             }
@@ -168,13 +164,43 @@ impl Work<'_> {
     }
 
     /// Makes the directories that several images have and DEST has not.
-    pub(crate) fn make_dirs(&self, plan: &Plan) -> Result<(), Failure> {
+    ///
+    /// The paths come back where DEST has something after all; their names are put aside to be planned
+    /// anew with all that is below them.
+    pub(crate) fn make_dirs(&self, plan: &Plan) -> Result<Vec<PathBuf>, Failure> {
+        let mut late: Vec<PathBuf> = Vec::new();
         for step in plan.dirs.iter().filter(|step| step.found.is_none()) {
+            // The plan is sorted: what is below a path comes right after it.
+            if late.last().is_some_and(|path| step.path.starts_with(path)) {
+                continue;
+            }
             self.check()?;
-            let whole = self.destination.path.join(&step.place);
-            self.make_dir(step)
-                .map_err(|cause| Error::io("make", whole, cause))?;
+            match self.make_dir(step) {
+                Ok(()) => {}
+                Err(Errno::EXIST) => {
+                    self.put_directory_aside(step)?;
+                    late.push(step.path.clone());
+                }
+                Err(cause) => {
+                    let whole = self.destination.at(&step.place);
+                    return Err(Error::io("make", whole, cause).into());
+                }
+            }
         }
+        Ok(late)
+    }
+
+    fn put_directory_aside(&self, step: &DirStep) -> Result<(), Error> {
+        let failed = |cause| Error::io("make", self.destination.at(&step.place), cause);
+        let (path, name) = split(&step.path).map_err(failed)?;
+        let (place, _) = split(&step.place).map_err(failed)?;
+        self.put_aside(Names {
+            path: path.to_owned(),
+            place: place.to_owned(),
+            volume: step.volume.clone(),
+            images: step.images.iter().map(|(image, _)| *image).collect(),
+            all: vec![name],
+        });
         Ok(())
     }
 
@@ -190,12 +216,7 @@ impl Work<'_> {
         let made = staging.dir.child(&temporary)?;
         let attributes = source.stat()?;
         let xattrs = Xattrs::read(Bearer::Open(source.as_fd()))?;
-        self.tally.lost(metadata::directory(
-            self.caller,
-            &made,
-            &attributes,
-            &xattrs,
-        )?);
+        let lost = metadata::directory(self.caller, &made, &attributes, &xattrs)?;
         let identity = made.stat()?.identity;
         let (parent, name) = split(&step.place)?;
         let parent = root.beneath(parent)?;
@@ -216,6 +237,7 @@ impl Work<'_> {
         }])?;
         publish(&staging.dir, &temporary, &parent, &name, true)?;
         lock(&self.made).insert(step.place.clone(), identity);
+        self.tally.lost(lost);
         self.tally.directory(|| crate::tally::Told {
             path: step.path.clone(),
             image: model,
@@ -242,13 +264,8 @@ impl Work<'_> {
 
     fn finish_dir(&self, step: &DirStep) -> Result<(), Error> {
         let dir = self.open_place(step)?;
-        let failed = |cause| {
-            Error::io(
-                "set attributes of",
-                self.destination.path.join(&step.place),
-                cause,
-            )
-        };
+        let failed =
+            |cause| Error::io("set attributes of", self.destination.at(&step.place), cause);
         if let (Some(image), Some(found)) = (step.metadata_from, step.found) {
             self.take_metadata(&dir, &found, image, step)
                 .map_err(failed)?;
@@ -258,13 +275,8 @@ impl Work<'_> {
 
     fn finish_times(&self, step: &DirStep) -> Result<(), Error> {
         let dir = self.open_place(step)?;
-        self.set_times(&dir, step).map_err(|cause| {
-            Error::io(
-                "set times of",
-                self.destination.path.join(&step.place),
-                cause,
-            )
-        })
+        self.set_times(&dir, step)
+            .map_err(|cause| Error::io("set times of", self.destination.at(&step.place), cause))
     }
 
     fn set_times(&self, dir: &Dir, step: &DirStep) -> Result<(), Errno> {
@@ -291,6 +303,7 @@ impl Work<'_> {
         lock(&self.dressed).push((step.place.clone(), *found, old));
         let xattrs = Xattrs::read(Bearer::Open(source.as_fd()))?;
         set_metadata(self, dir, attributes, &xattrs)?;
+        self.tally.dressed();
         lock(&self.opened).retain(|opened| opened.whose.identity != found.identity);
         Ok(())
     }

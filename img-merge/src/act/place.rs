@@ -11,7 +11,7 @@ use std::sync::{Arc, PoisonError};
 use rustix::io::{Errno, Result};
 
 use super::copy::Copy;
-use super::groups::Group;
+use super::groups::{Group, Held};
 use super::work::Work;
 use crate::fs::xattrs::Lost;
 use crate::fs::{Dir, Identity};
@@ -71,8 +71,8 @@ impl Work<'_> {
     /// at once.
     pub(crate) fn bring(&self, file: File<'_>, place: Place<'_>) -> Result<Brought> {
         if let Some(group) = self.groups.known(file.inode) {
-            let group = group.lock().unwrap_or_else(PoisonError::into_inner).clone();
-            if self.link_from(&group, place)? {
+            let mut group = group.lock().unwrap_or_else(PoisonError::into_inner);
+            if self.link_from(&mut group, place)? {
                 return Ok(self.linked(file));
             }
         }
@@ -91,8 +91,8 @@ impl Work<'_> {
     /// Links, from the image or from the group that the file belongs to; never copies.
     pub(crate) fn bring_by_link(&self, file: File<'_>, place: Place<'_>) -> Result<Brought> {
         if let Some(group) = self.groups.known(file.inode) {
-            let group = group.lock().unwrap_or_else(PoisonError::into_inner).clone();
-            if self.link_from(&group, place)? {
+            let mut group = group.lock().unwrap_or_else(PoisonError::into_inner);
+            if self.link_from(&mut group, place)? {
                 return Ok(self.linked(file));
             }
         }
@@ -130,7 +130,7 @@ impl Work<'_> {
         }
         let group = self.groups.of(source.identity);
         let mut group = group.lock().unwrap_or_else(PoisonError::into_inner);
-        if self.link_from(&group, place)? {
+        if self.link_from(&mut group, place)? {
             return Ok(Brought {
                 method: self.first_rung(),
                 why: why.or(file.why),
@@ -170,20 +170,15 @@ impl Work<'_> {
     }
 
     /// Whether `place` is now one more name of the group.
-    fn link_from(&self, group: &Group, place: Place<'_>) -> Result<bool> {
-        let root = &self.destination.root;
-        let linked = match group {
-            Group::New | Group::Split => return Ok(false),
-            Group::Staged { volume, name } => {
-                let staging = self.stagings.get(root, volume)?;
-                staging.dir.link(name, place.dir, place.name)
-            }
-            Group::Held { place: held, name } => {
-                let dir = root.beneath(held)?;
-                dir.link(name, place.dir, place.name)
-            }
+    fn link_from(&self, group: &mut Group, place: Place<'_>) -> Result<bool> {
+        if let Group::Held(held) = group {
+            *group = self.take_hold(held)?;
+        }
+        let Group::Staged { volume, name } = group else {
+            return Ok(false);
         };
-        match linked {
+        let staging = self.stagings.get(&self.destination.root, volume)?;
+        match staging.dir.link(name, place.dir, place.name) {
             Ok(()) => Ok(true),
             Err(cause) if cannot_link(cause) => {
                 self.tally.split_group();
@@ -191,5 +186,47 @@ impl Work<'_> {
             }
             Err(cause) => Err(cause),
         }
+    }
+
+    /// Gives the file that is held a second name in the staging, unless its name stands for another by
+    /// now.
+    fn take_hold(&self, held: &Held) -> Result<Group> {
+        if held.from.is_some() && self.first_rung() != Method::Link {
+            // What DEST gets is a copy that is not made yet.
+            return Ok(self.split());
+        }
+        let root = &self.destination.root;
+        let staging = self.stagings.get(root, &held.volume)?;
+        let name = staging.fresh();
+        let in_image = |(image, path): &(usize, PathBuf)| {
+            let dir = self.images[*image].root.beneath(path)?;
+            dir.link(&held.name, &staging.dir, &name)
+        };
+        let linked = match held.from.as_ref().map(in_image) {
+            // DEST has it, or it was renamed there by now.
+            None | Some(Err(Errno::NOENT)) => root
+                .beneath(&held.place)
+                .and_then(|dir| dir.link(&held.name, &staging.dir, &name)),
+            Some(done) => done,
+        };
+        match linked {
+            Ok(()) if staging.dir.stat_name(&name)?.identity == held.identity => {
+                Ok(Group::Staged {
+                    volume: held.volume.clone(),
+                    name,
+                })
+            }
+            Ok(()) => {
+                staging.dir.unlink(&name)?;
+                Ok(self.split())
+            }
+            Err(cause) if cause == Errno::NOENT || cannot_link(cause) => Ok(self.split()),
+            Err(cause) => Err(cause),
+        }
+    }
+
+    fn split(&self) -> Group {
+        self.tally.split_group();
+        Group::Split
     }
 }

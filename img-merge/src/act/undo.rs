@@ -10,10 +10,11 @@ use common::Error;
 use rustix::io::Errno;
 
 use super::publish::publish;
+use super::subtract::{shut_again, subtract};
 use super::work::{Done, Work, lock};
 use super::{dirs, replace};
 use crate::destination::State;
-use crate::fs::{Dir, Kind, remove};
+use crate::fs::Dir;
 use crate::recovery;
 
 /// Undoes everything in the log. What could not be undone comes back.
@@ -25,7 +26,7 @@ pub(crate) fn undo(work: &Work<'_>) -> Vec<Error> {
         if let Err(cause) = work.undo_one(done) {
             errors.push(Error::io(
                 "undo the merge of",
-                work.destination.path.join(at),
+                work.destination.at(&at),
                 cause,
             ));
         }
@@ -54,7 +55,7 @@ impl Work<'_> {
     /// Removes what is temporary, the journal last.
     pub(crate) fn clean_up(&self) -> Vec<Error> {
         let failed = |(volume, cause): (PathBuf, Errno)| {
-            let whole = self.destination.path.join(volume);
+            let whole = self.destination.at(&volume);
             Error::io("remove the temporary directory in", whole, cause)
         };
         self.stagings.remove().into_iter().map(failed).collect()
@@ -150,24 +151,28 @@ impl Work<'_> {
         };
         let root = &self.destination.root;
         let (staging, dir) = (self.stagings.get(root, volume)?, root.beneath(place)?);
-        match dir.child(name) {
+        let mode = match dir.child(name) {
             Ok(tree) if tree.stat()?.identity == *identity => {
-                if self.caller.is_shut_out_of_own(&tree.stat()?) {
-                    tree.set_mode(0o700)?;
+                let here = tree.stat()?;
+                if self.caller.is_shut_out_of_own(&here) {
+                    tree.set_mode(here.mode | 0o700)?;
                 }
+                here.mode
             }
             Ok(_) | Err(Errno::NOENT | Errno::NOTDIR | Errno::LOOP) => return Ok(()),
             Err(cause) => return Err(cause),
-        }
+        };
         let aside = staging.fresh();
         publish(&dir, name, &staging.dir, &aside, true)?;
         let tree = staging.dir.child(&aside)?;
         let source = self.images[*image].root.beneath(path)?.child(name)?;
-        if remove_common(&tree, &source)? {
-            staging.dir.remove_dir(&aside)
-        } else {
-            publish(&staging.dir, &aside, &dir, name, true)
+        if subtract(&tree, &source)? {
+            return staging.dir.remove_dir(&aside);
         }
+        // Others put something into it.
+        publish(&staging.dir, &aside, &dir, name, true)?;
+        shut_again(&tree, mode)?;
+        Err(Errno::NOTEMPTY)
     }
 
     fn undo_metadata(&self) -> Vec<Error> {
@@ -175,13 +180,11 @@ impl Work<'_> {
         for (place, attributes, xattrs) in std::mem::take(&mut *lock(&self.dressed)).iter().rev() {
             let dir = self.destination.root.beneath(place);
             let undone = dir.and_then(|dir| dirs::set_metadata(self, &dir, attributes, xattrs));
-            errors.extend(undone.err().map(|cause| {
-                Error::io(
-                    "set attributes of",
-                    self.destination.path.join(place),
-                    cause,
-                )
-            }));
+            errors.extend(
+                undone
+                    .err()
+                    .map(|cause| Error::io("set attributes of", self.destination.at(place), cause)),
+            );
         }
         errors
     }
@@ -195,54 +198,5 @@ impl Work<'_> {
             }
         }
         errors
-    }
-}
-
-/// Removes from `ours` what `source` has too; tells whether nothing is left.
-fn remove_common(ours: &Dir, source: &Dir) -> Result<bool, Errno> {
-    let mut empty = true;
-    for entry in ours.list()?.iter() {
-        let name = entry.name;
-        let here = ours.stat_name(name)?;
-        let there = match source.stat_name(name) {
-            Ok(there) if there.kind == here.kind => there,
-            Ok(_) | Err(Errno::NOENT) => {
-                empty = false;
-                continue;
-            }
-            Err(cause) => return Err(cause),
-        };
-        if here.kind == Kind::Directory {
-            let below = match ours.child(name) {
-                Err(Errno::ACCESS) => {
-                    remove::open_for_us(ours, name)?;
-                    ours.child(name)?
-                }
-                below => below?,
-            };
-            if remove_common(&below, &source.child(name)?)? {
-                remove_shut(ours, || ours.remove_dir(name))?;
-            } else {
-                empty = false;
-            }
-        } else if here.identity == there.identity
-            || here.size == there.size && dirs::same_time(here.modified, there.modified)
-        {
-            remove_shut(ours, || ours.unlink(name))?;
-        } else {
-            empty = false;
-        }
-    }
-    Ok(empty)
-}
-
-/// Removes from a directory of ours that is out of sight, opening it if its mode forbids.
-fn remove_shut(dir: &Dir, remove: impl Fn() -> Result<(), Errno>) -> Result<(), Errno> {
-    match remove() {
-        Err(Errno::ACCESS) => {
-            dir.set_mode(0o700)?;
-            remove()
-        }
-        done => done,
     }
 }

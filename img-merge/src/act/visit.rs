@@ -140,12 +140,12 @@ impl<'a> Visit<'a> {
         };
         outcome.map_err(|cause| {
             let below = self.step.place.join(as_os(&step.name));
-            Error::io(verb, self.work.destination.path.join(below), cause)
+            Error::io(verb, self.work.destination.at(&below), cause)
         })
     }
 
     fn put_aside(&self, step: &Step) {
-        lock(&self.work.late).push(Names {
+        self.work.put_aside(Names {
             path: self.step.path.clone(),
             place: self.step.place.clone(),
             volume: self.step.volume.clone(),
@@ -270,7 +270,10 @@ impl<'a> Visit<'a> {
     /// Renames out of the image; a name that is renamed takes all that is below it along.
     fn rename(&self, source: &Dir, step: &Step) -> Result<Outcome, Errno> {
         let file = self.of_image(source, step, None);
-        if !step.kind.is_dir() && self.work.groups.known(file.inode).is_some() {
+        // What outdoes an image before its own stays in its image until that other is gone: were it
+        // renamed and we killed, the next run would meet the loser alone.
+        let is_joined = self.work.groups.known(file.inode).is_some();
+        if !step.kind.is_dir() && (step.outdoes || is_joined) {
             return self.file(source, step, None);
         }
         let mut renamed = rename_known(source, &step.name, &self.dir);

@@ -1,6 +1,7 @@
 //! What all steps of one transaction share.
 
-use std::collections::HashMap;
+use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, HashMap};
 use std::ffi::CString;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
@@ -41,8 +42,8 @@ pub(crate) struct Work<'a> {
     pub(crate) dressed: Mutex<Vec<(PathBuf, Attributes, Xattrs)>>,
     /// Directories of DEST that this transaction made, by their place.
     pub(crate) made: Mutex<HashMap<PathBuf, Identity>>,
-    /// Names that DEST had after all.
-    pub(crate) late: Mutex<Vec<Names>>,
+    /// Names that DEST had after all, by their directories' paths and places.
+    late: Mutex<BTreeMap<(PathBuf, PathBuf), Names>>,
     pub(crate) errors: Mutex<Vec<(PathBuf, Error)>>,
 }
 
@@ -148,6 +149,32 @@ impl<'a> Work<'a> {
         lock(&self.log).push(done);
     }
 
+    /// Puts names of a directory aside, to be planned anew.
+    pub(crate) fn put_aside(&self, names: Names) {
+        let mut late = lock(&self.late);
+        let key = (names.path.clone(), names.place.clone());
+        match late.entry(key) {
+            Entry::Vacant(free) => drop(free.insert(names)),
+            Entry::Occupied(mut there) => {
+                let there = there.get_mut();
+                there.all.extend(names.all);
+                for image in names.images {
+                    if !there.images.contains(&image) {
+                        there.images.push(image);
+                        there.images.sort_unstable();
+                    }
+                }
+            }
+        }
+    }
+
+    /// The names that were put aside, which are forgotten by this.
+    pub(crate) fn take_late(&self) -> Vec<Names> {
+        std::mem::take(&mut *lock(&self.late))
+            .into_values()
+            .collect()
+    }
+
     /// Notes in the journal what is about to be done.
     pub(crate) fn note(&self, records: &[Record]) -> Result<(), Errno> {
         match self.journal.get() {
@@ -158,7 +185,7 @@ impl<'a> Work<'a> {
 
     /// Opens the directory of a step in DEST, and makes sure that it is the one that was planned with.
     pub(crate) fn open_place(&self, step: &DirStep) -> Result<Dir, Error> {
-        let whole = || self.destination.path.join(&step.place);
+        let whole = || self.destination.at(&step.place);
         let dir = self.destination.root.beneath(&step.place);
         let dir = dir.map_err(|cause| Error::io("open", whole(), cause))?;
         let here = dir
@@ -182,7 +209,7 @@ impl<'a> Work<'a> {
     pub(crate) fn open_source(&self, image: usize, path: &Path) -> Result<Dir, Error> {
         let image = &self.images[image];
         let dir = image.root.beneath(path);
-        dir.map_err(|cause| Error::io("open", image.path.join(path), cause))
+        dir.map_err(|cause| Error::io("open", image.at(path), cause))
     }
 }
 

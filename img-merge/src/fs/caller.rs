@@ -1,5 +1,6 @@
 //! Who we are, and what the kernel lets us do because of it.
 
+use std::ffi::CStr;
 use std::fs::File;
 use std::io::Read;
 
@@ -20,12 +21,16 @@ pub(crate) struct Caller {
     pub(crate) overrides_modes: bool,
     /// `CAP_FOWNER`: may set modes and times of what others own.
     pub(crate) acts_as_owner: bool,
+    /// All effective ones, as bits.
+    capabilities: u64,
 }
 
 const STATUS: &str = "/proc/self/status";
 const CAP_CHOWN: u32 = 0;
 const CAP_DAC_OVERRIDE: u32 = 1;
 const CAP_FOWNER: u32 = 3;
+const CAP_SYS_ADMIN: u32 = 21;
+const CAP_SETFCAP: u32 = 31;
 
 impl Caller {
     pub(crate) fn ask() -> Result<Self> {
@@ -46,12 +51,26 @@ impl Caller {
             may_chown: has(CAP_CHOWN),
             overrides_modes: has(CAP_DAC_OVERRIDE),
             acts_as_owner: has(CAP_FOWNER),
+            capabilities,
         })
     }
 
     /// Whether mode and times of `it` are ours to set.
     pub(crate) fn owns(&self, it: &Attributes) -> bool {
         self.acts_as_owner || it.uid == self.uid
+    }
+
+    /// Whether we may set an extended attribute of that name on what is ours.
+    pub(crate) fn may_set(&self, name: &CStr) -> bool {
+        let name = name.to_bytes();
+        let needed = if name == b"security.capability" {
+            CAP_SETFCAP
+        } else if name.starts_with(b"security.") || name.starts_with(b"trusted.") {
+            CAP_SYS_ADMIN
+        } else {
+            return true;
+        };
+        self.capabilities & (1 << needed) != 0
     }
 
     /// Whether the mode keeps us from adding and removing names, though we own the directory.

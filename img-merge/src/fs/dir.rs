@@ -45,6 +45,11 @@ impl Dir {
         sys::openat(self, name, FLAGS | OFlags::NOFOLLOW, Mode::empty()).map(Self)
     }
 
+    /// Opens the directory that a handle of any kind stands for.
+    pub(crate) fn of_handle(handle: BorrowedFd<'_>) -> Result<Self> {
+        sys::openat(handle, c".", FLAGS, Mode::empty()).map(Self)
+    }
+
     /// Opens a directory beneath this one; no name of `path` may be a link.
     pub(crate) fn beneath(&self, path: &Path) -> Result<Self> {
         self.resolve(path, ResolveFlags::NO_SYMLINKS)

@@ -1,7 +1,9 @@
 //! Removes what is ours: a tree below a handle, name by name.
 
 use std::ffi::CStr;
+use std::os::fd::{AsFd, AsRawFd};
 
+use rustix::fs::{CWD, Mode, OFlags};
 use rustix::io::{Errno, Result};
 
 use super::Dir;
@@ -14,13 +16,11 @@ pub(crate) fn tree(parent: &Dir, name: &CStr) -> Result<()> {
         Err(Errno::ISDIR | Errno::PERM) => {}
         Err(cause) => return Err(cause),
     }
-    let dir = match parent.child(name) {
-        Err(Errno::ACCESS) => {
-            open_for_us(parent, name)?;
-            parent.child(name)?
-        }
-        opened => opened?,
-    };
+    let dir = child_for_us(parent, name)?;
+    if dir.stat()?.mount != parent.stat()?.mount {
+        // What is mounted there is not ours.
+        return Err(Errno::BUSY);
+    }
     contents(&dir)?;
     parent.remove_dir(name)
 }
@@ -43,8 +43,27 @@ pub(crate) fn contents(dir: &Dir) -> Result<()> {
     Ok(())
 }
 
-/// Opens a directory of ours whose mode keeps us out; it is on its way out.
-pub(crate) fn open_for_us(parent: &Dir, name: &CStr) -> Result<()> {
-    use rustix::fs::{AtFlags, Mode, chmodat};
-    chmodat(parent, name, Mode::RWXU, AtFlags::empty())
+/// Empties `dir` by its handle, and removes `name` from `parent` if it is still that directory.
+pub(crate) fn directory(parent: &Dir, name: &CStr, dir: &Dir) -> Result<()> {
+    contents(dir)?;
+    match parent.stat_name(name) {
+        Ok(there) if there.identity == dir.stat()?.identity => parent.remove_dir(name),
+        Ok(_) => Err(Errno::STALE),
+        Err(Errno::NOENT) => Ok(()),
+        Err(cause) => Err(cause),
+    }
+}
+
+/// Opens a directory on its way out, also where its mode keeps us, who own it, out.
+pub(crate) fn child_for_us(parent: &Dir, name: &CStr) -> Result<Dir> {
+    match parent.child(name) {
+        Err(Errno::ACCESS) => {}
+        opened => return opened,
+    }
+    let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let handle = rustix::fs::openat(parent, name, flags, Mode::empty())?;
+    // fchmod(2) takes no such handle, and a name might be a link by now; /proc leads to the inode.
+    let inode = format!("/proc/self/fd/{}", handle.as_fd().as_raw_fd());
+    rustix::fs::chmodat(CWD, inode, Mode::RWXU, rustix::fs::AtFlags::empty())?;
+    Dir::of_handle(handle.as_fd())
 }

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use rustix::fs::{self as sys, XattrFlags};
 use rustix::io::{Errno, Result};
 
-use super::Dir;
+use super::{Caller, Dir};
 
 /// The attributes of one thing, sorted by name.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -100,6 +100,26 @@ impl Xattrs {
         self.0.is_empty()
     }
 
+    /// Whether what bears `held` differs from what a copy of the bearer of these would have there.
+    ///
+    /// What `caller` may not set, or the file system of `on` does not take, no copy would have.
+    pub(crate) fn differs_from(
+        &self,
+        held: &Self,
+        on: Bearer<'_>,
+        caller: &Caller,
+    ) -> Result<bool> {
+        if held.0.iter().any(|pair| !self.0.contains(pair)) {
+            return Ok(true);
+        }
+        for (name, _) in self.0.iter().filter(|pair| !held.0.contains(pair)) {
+            if caller.may_set(name) && takes(on, name)? {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
     /// Sets them on `on`, and gives back those that cannot be had there.
     pub(crate) fn write(&self, on: Bearer<'_>) -> Result<Vec<Lost>> {
         let mut lost = Vec::new();
@@ -127,6 +147,15 @@ impl Xattrs {
             }
         }
         self.write(on)
+    }
+}
+
+/// Whether an attribute of that name could be there.
+fn takes(on: Bearer<'_>, name: &CStr) -> Result<bool> {
+    match on.get(name, &mut []) {
+        Ok(_) | Err(Errno::NODATA | Errno::RANGE) => Ok(true),
+        Err(Errno::OPNOTSUPP) => Ok(false),
+        Err(cause) => Err(cause),
     }
 }
 

@@ -45,9 +45,11 @@ pub(crate) fn difference(
     if let Some(class) = what.or_else(|| of_metadata(caller, new, old)) {
         return Ok(Some(class));
     }
-    let brought = Xattrs::read(Bearer::Name(brought.dir, brought.name))?;
-    let held = Xattrs::read(Bearer::Name(held.dir, held.name))?;
-    Ok((brought != held).then_some(Class::Xattr))
+    of_xattrs(
+        caller,
+        Bearer::Name(brought.dir, brought.name),
+        Bearer::Name(held.dir, held.name),
+    )
 }
 
 fn other_kind(new: Kind, old: Kind) -> Class {
@@ -71,9 +73,14 @@ fn files(caller: &Caller, brought: Thing<'_>, held: Thing<'_>) -> Result<Option<
     if let Some(class) = of_metadata(caller, new, old) {
         return Ok(Some(class));
     }
-    let brought = Xattrs::read(Bearer::Open(brought.as_fd()))?;
-    let held = Xattrs::read(Bearer::Open(held.as_fd()))?;
-    Ok((brought != held).then_some(Class::Xattr))
+    let (brought, held) = (brought.as_fd(), held.as_fd());
+    of_xattrs(caller, Bearer::Open(brought), Bearer::Open(held))
+}
+
+fn of_xattrs(caller: &Caller, brought: Bearer<'_>, held: Bearer<'_>) -> Result<Option<Class>> {
+    let (new, old) = (Xattrs::read(brought)?, Xattrs::read(held)?);
+    let differs = new.differs_from(&old, held, caller)?;
+    Ok(differs.then_some(Class::Xattr))
 }
 
 /// In what mode and owner differ.
@@ -96,7 +103,6 @@ pub(crate) fn directories(
     if let Some(class) = of_metadata(caller, new, old) {
         return Ok(Some(class));
     }
-    let brought = Xattrs::read(Bearer::Open(brought.as_fd()))?;
-    let held = Xattrs::read(Bearer::Open(held.as_fd()))?;
-    Ok((brought != held).then_some(Class::Xattr))
+    let (brought, held) = (brought.as_fd(), held.as_fd());
+    of_xattrs(caller, Bearer::Open(brought), Bearer::Open(held))
 }

@@ -11,9 +11,10 @@ mod merge_names;
 mod print;
 mod resolve;
 mod scan;
+mod shared;
 
 use std::ffi::CString;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use rustix::fs::Timespec;
@@ -34,7 +35,6 @@ pub(crate) struct Plan {
     pub(crate) conflicts: Vec<Conflict>,
     /// Names that DEST holds of link groups in the images.
     pub(crate) anchors: Vec<Anchor>,
-    pub(crate) counts: Counts,
 }
 
 /// How many names need nothing.
@@ -80,6 +80,7 @@ pub(crate) struct DirStep {
     /// The modification time that it gets.
     pub(crate) modified: Timespec,
     pub(crate) names: Vec<Step>,
+    pub(crate) counts: Counts,
     /// Whether a step before this one sees to the directory itself.
     pub(crate) again: bool,
 }
@@ -93,6 +94,8 @@ pub(crate) struct Step {
     /// As readdir told it: an image's link group is known by it.
     pub(crate) inode: u64,
     pub(crate) act: Act,
+    /// Whether an image before it has the name too, and something else there.
+    pub(crate) outdoes: bool,
 }
 
 /// What is to be done for a name of an image.
@@ -112,16 +115,24 @@ pub(crate) enum Act {
     Outdone,
 }
 
-/// A name in DEST that is equal to a member of a link group in an image.
+/// A name in DEST, or in an image before, that is equal to a member of a link group in an image.
 #[derive(Debug)]
 pub(crate) struct Anchor {
     /// The member's inode in the image.
     pub(crate) member: Identity,
+    /// How many names the member has.
+    pub(crate) links: u32,
+    /// The image that brings the equal; nothing where DEST has it.
+    pub(crate) image: Option<usize>,
     /// The member's path in the image.
     pub(crate) path: PathBuf,
     /// The directory in DEST.
     pub(crate) place: PathBuf,
     pub(crate) name: CString,
+    /// The file system of DEST that it is on.
+    pub(crate) volume: Arc<PathBuf>,
+    /// What DEST holds there: the name may stand for another by the time it is linked.
+    pub(crate) held: Identity,
 }
 
 impl Plan {
@@ -130,6 +141,45 @@ impl Plan {
         self.conflicts
             .sort_by(|a, b| (a.image, &a.path).cmp(&(b.image, &b.path)));
         self.anchors.sort_by(|a, b| a.path.cmp(&b.path));
+    }
+
+    /// Takes out what was planned for `path` and everything below it.
+    pub(crate) fn forget(&mut self, path: &Path) {
+        self.dirs.retain(|step| !step.path.starts_with(path));
+        self.conflicts
+            .retain(|conflict| !conflict.path.starts_with(path));
+        self.anchors.retain(|anchor| !anchor.path.starts_with(path));
+    }
+
+    /// What it says of the images but the first `count`.
+    pub(crate) fn without_first(mut self, count: usize) -> Self {
+        if count == 0 {
+            return self;
+        }
+        for step in &mut self.dirs {
+            step.images.retain(|(image, _)| *image >= count);
+            step.images
+                .iter_mut()
+                .for_each(|(image, _)| *image -= count);
+            step.names.retain(|name| name.image >= count);
+            step.counts = Counts::default();
+            for name in &mut step.names {
+                name.image -= count;
+                step.counts.count(name.act);
+            }
+        }
+        self.conflicts.retain(|conflict| conflict.image >= count);
+        self.conflicts.iter_mut().for_each(|c| c.image -= count);
+        self
+    }
+
+    /// How many names need nothing.
+    pub(crate) fn counts(&self) -> Counts {
+        let mut sums = Counts::default();
+        for step in &self.dirs {
+            sums.add(&step.counts);
+        }
+        sums
     }
 
     /// Whether the conflicts forbid to carry it out.

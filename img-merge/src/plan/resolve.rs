@@ -27,6 +27,7 @@ pub(crate) struct Name<'a> {
     steps: Vec<Step>,
     further: Vec<Task>,
     counts: super::Counts,
+    anchors: Vec<Anchor>,
 }
 
 /// One side's holding of the name at hand.
@@ -46,6 +47,7 @@ impl<'a> Name<'a> {
             steps: Vec::new(),
             further: Vec::new(),
             counts: super::Counts::default(),
+            anchors: Vec::new(),
         }
     }
 
@@ -60,14 +62,14 @@ impl<'a> Name<'a> {
             }
             self.join(name, &has)?;
         }
-        self.scan.lock().plan.counts.add(&self.counts);
+        self.scan.lock().plan.anchors.append(&mut self.anchors);
         Ok(())
     }
 
-    pub(crate) fn done(mut self) -> (Vec<Step>, Vec<Task>) {
+    pub(crate) fn done(mut self) -> (Vec<Step>, super::Counts, Vec<Task>) {
         // The pool takes the last first.
         self.further.reverse();
-        (self.steps, self.further)
+        (self.steps, self.counts, self.further)
     }
 
     fn has(&self, side: &'a Side, entry: Entry<'_>) -> Result<Has<'a>, Error> {
@@ -170,6 +172,7 @@ impl<'a> Name<'a> {
         let held = first.side.image.is_none().then_some(first);
         let mut holder = first;
         let mut placed = None;
+        let anchors = self.anchors.len();
         if held.is_none() {
             placed = Some(self.step(name, first, Act::Place));
         }
@@ -190,7 +193,12 @@ impl<'a> Name<'a> {
                     Some(held) => Act::Replace(self.stat(name, held)?.identity),
                     None => Act::Place,
                 };
+                // What gives way is nothing to link from.
+                self.anchors.truncate(anchors);
                 placed = Some(self.step(name, *has, act));
+                if let Some(Some(at)) = placed {
+                    self.steps[at].outdoes = held.is_none();
+                }
                 holder = *has;
             }
         }
@@ -198,7 +206,7 @@ impl<'a> Name<'a> {
     }
 
     fn difference(
-        &self,
+        &mut self,
         name: &CStr,
         has: Has<'_>,
         holder: Has<'_>,
@@ -222,12 +230,16 @@ impl<'a> Name<'a> {
         };
         let class = compare::difference(self.scan.caller, brought, held)
             .map_err(|cause| self.failed(has.side, name, cause))?;
-        if class.is_none() && new.links > 1 && holder.side.image.is_none() {
-            self.scan.lock().plan.anchors.push(Anchor {
+        if class.is_none() && new.links > 1 {
+            self.anchors.push(Anchor {
                 member: new.identity,
+                links: new.links,
+                image: holder.side.image,
                 path: self.task.path.join(as_os(name)),
                 place: self.task.place.clone(),
                 name: name.to_owned(),
+                volume: self.task.volume.clone(),
+                held: old.identity,
             });
         }
         Ok(class)
@@ -277,6 +289,7 @@ impl<'a> Name<'a> {
             kind: has.kind,
             inode: has.inode,
             act,
+            outdoes: false,
         });
         Some(self.steps.len() - 1)
     }

@@ -14,12 +14,12 @@ use rustix::io::Errno;
 
 use super::resolve::Name;
 use super::{Conflict, DirStep, Plan};
-use crate::destination::Destination;
+use crate::destination::{Destination, State, below};
 use crate::failure::Failure;
 use crate::fs::{Attributes, Caller, Dir, Listing};
 use crate::image::Image;
 use crate::pool::Pool;
-use crate::settings::Merge;
+use crate::settings::{DirectorySymlinks, Merge};
 use crate::staging;
 
 /// What a plan is made from.
@@ -91,7 +91,7 @@ impl Trusted {
     const XFS: i64 = 0x5846_5342;
     const BTRFS: i64 = 0x9123_683E;
 
-    fn ask(&self, dir: &Dir, device: Dev) -> Result<bool, Errno> {
+    pub(crate) fn ask(&self, dir: &Dir, device: Dev) -> Result<bool, Errno> {
         let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some((_, trusted)) = known.iter().find(|(seen, _)| *seen == device) {
             return Ok(*trusted);
@@ -109,7 +109,7 @@ impl Scan<'_> {
         self.plan(vec![Task {
             path: PathBuf::new(),
             place: PathBuf::new(),
-            in_destination: true,
+            in_destination: self.destination.state != State::Missing,
             images: (0..self.images.len()).collect(),
             around: None,
             volume: Arc::default(),
@@ -153,6 +153,10 @@ impl Scan<'_> {
             return Err(Failure::Refused(in_order(found.refusals)));
         }
         found.plan.sort();
+        if self.merge.directory_symlinks == DirectorySymlinks::Pass {
+            self.settle_shared(&mut found.plan)?;
+            found.plan.sort();
+        }
         Ok(found.plan)
     }
 
@@ -167,8 +171,9 @@ impl Scan<'_> {
         let lists = self.list(&task, &sides)?;
         let mut name = Name::new(self, &task, &sides);
         name.join_all(&lists)?;
-        let (steps, further) = name.done();
-        let step = self.dir_step(&task, &sides, steps)?;
+        let (steps, counts, further) = name.done();
+        let mut step = self.dir_step(&task, &sides, steps)?;
+        step.counts = counts;
         self.lock().plan.dirs.push(step);
         Ok(further)
     }
@@ -178,15 +183,11 @@ impl Scan<'_> {
         if task.in_destination {
             let root = &self.destination.root;
             let side = self.side(None, root.beneath(&task.place));
-            sides.push(
-                side.map_err(|c| Error::io("read", self.destination.path.join(&task.place), c))?,
-            );
+            sides.push(side.map_err(|c| Error::io("read", self.destination.at(&task.place), c))?);
         }
         for &image in &task.images {
             let side = self.side(Some(image), self.images[image].root.beneath(&task.path));
-            sides.push(
-                side.map_err(|c| Error::io("read", self.images[image].path.join(&task.path), c))?,
-            );
+            sides.push(side.map_err(|c| Error::io("read", self.images[image].at(&task.path), c))?);
         }
         self.refuse_nesting(task, &sides)?;
         Ok(sides)
@@ -206,8 +207,17 @@ impl Scan<'_> {
 
     /// An image that turns up inside DEST, or the reverse, by whatever way.
     fn refuse_nesting(&self, task: &Task, sides: &[Side]) -> Result<(), Error> {
-        for side in sides {
+        for (at, side) in sides.iter().enumerate() {
             let here = side.attributes.identity;
+            // One directory that a mount shows on two sides would be merged with itself.
+            if sides[..at]
+                .iter()
+                .any(|other| other.attributes.identity == here)
+            {
+                let path = self.path_of(side, &task.path);
+                let why = "it is the same directory on two sides";
+                return Err(Error::refused("merge", path, why));
+            }
             let nested = match side.image {
                 Some(_) => here == self.destination.attributes.identity,
                 None => self
@@ -216,7 +226,7 @@ impl Scan<'_> {
                     .any(|image| image.attributes.identity == here),
             };
             if nested {
-                let path = self.destination.path.join(&task.place);
+                let path = self.destination.at(&task.place);
                 return Err(Error::refused(
                     "merge",
                     path,
@@ -229,25 +239,22 @@ impl Scan<'_> {
 
     /// The names of all sides, without those that are our own.
     fn list(&self, task: &Task, sides: &[Side]) -> Result<Vec<Listing>, Error> {
-        let is_volume_root = *task.volume == task.place && task.in_destination;
+        let is_root = task.place.as_os_str().is_empty();
+        let is_volume_root = is_root || *task.volume == task.place && task.in_destination;
         let mut lists = Vec::with_capacity(sides.len());
         for side in sides {
             let mut list = Listing::default();
-            let listed = side.dir.for_each::<Errno>(|name, inode, kind| {
-                if task
-                    .only
-                    .as_ref()
-                    .is_some_and(|only| !only.iter().any(|n| n.as_c_str() == name))
-                {
-                    return Ok(());
-                }
-                if is_volume_root && staging::is_ours(name) {
-                    self.refuse_our_name(task, side, name);
-                } else {
-                    list.push(name, inode, kind);
-                }
-                Ok(())
-            });
+            let listed = match &task.only {
+                Some(only) => list_only(side, only, &mut list),
+                None => side.dir.for_each::<Errno>(|name, inode, kind| {
+                    if is_volume_root && staging::is_ours(name) {
+                        self.refuse_our_name(task, side, name);
+                    } else {
+                        list.push(name, inode, kind);
+                    }
+                    Ok(())
+                }),
+            };
             listed.map_err(|cause| Error::io("read", self.path_of(side, &task.path), cause))?;
             list.sort();
             lists.push(list);
@@ -259,7 +266,7 @@ impl Scan<'_> {
     fn refuse_our_name(&self, task: &Task, side: &Side, name: &CStr) {
         if let Some(image) = side.image {
             let path = task.path.join(as_os(name));
-            let whole = self.images[image].path.join(&path);
+            let whole = self.images[image].at(&path);
             let error = Error::refused("merge", whole, "img-merge keeps such names for itself");
             self.lock().refusals.push((path, error));
         }
@@ -288,6 +295,7 @@ impl Scan<'_> {
             metadata_from: metadata.from,
             modified: metadata.modified,
             names,
+            counts: super::Counts::default(),
             again: task.only.is_some(),
         })
     }
@@ -298,7 +306,7 @@ impl Scan<'_> {
 
     /// Where `path` lies on a side.
     pub(crate) fn path_of(&self, side: &Side, path: &Path) -> PathBuf {
-        self.root_of(side.image).join(path)
+        below(self.root_of(side.image), path)
     }
 
     /// The root of an image, or of DEST.
@@ -308,6 +316,18 @@ impl Scan<'_> {
             None => &self.destination.path,
         }
     }
+}
+
+/// Those of `names` that the side has. The rest of a directory may be large, and is not looked at.
+fn list_only(side: &Side, names: &[CString], list: &mut Listing) -> Result<(), Errno> {
+    for name in names {
+        match side.dir.stat_name(name) {
+            Ok(it) => list.push(name, it.identity.inode, Some(it.kind)),
+            Err(Errno::NOENT) => {}
+            Err(cause) => return Err(cause),
+        }
+    }
+    Ok(())
 }
 
 /// Notes which file system of DEST the directory is on.

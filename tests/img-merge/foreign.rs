@@ -1,0 +1,93 @@
+//! Writers that know no lock add names while a merge is under way.
+
+use std::fs;
+
+use test_support::{Tool, lay, listing, scratch};
+
+use crate::pause::pause_at;
+
+#[test]
+fn a_directory_that_another_made_after_the_scan_is_joined() {
+    for method in ["--method=link", "--method=copy", "--method=move"] {
+        let root = scratch();
+        lay(
+            root.path(),
+            "i/usr/a 644 \"a\"\ni/usr/lib/x 644 \"x\"\ni/usr/same 644 \"s\"\n\
+             j/usr/b 644 \"b\"\nj/usr/lib/y 644 \"y\"\nj/usr/same 644 \"s\"\nd/ 755",
+        );
+        // The first directory that is made is the temporary one.
+        let words = [method, "-j1", "--json=out", "i", "j", "d"];
+        let paused = pause_at(root.path(), "mkdirat", 1, &words);
+        lay(&root.path().join("d"), "usr/lib/mine 644 \"m\"");
+        let (status, said) = paused.resume();
+        assert_eq!(status, Some(0), "{said}");
+        assert_eq!(
+            listing(&root.path().join("d")),
+            "usr/ 755\nusr/a 644 \"a\"\nusr/b 644 \"b\"\nusr/lib/ 755\nusr/lib/mine 644 \"m\"\n\
+             usr/lib/x 644 \"x\"\nusr/lib/y 644 \"y\"\nusr/same 644 \"s\"\n"
+        );
+        let json = fs::read_to_string(root.path().join("out")).unwrap();
+        let summary: serde_json::Value =
+            serde_json::from_str(json.lines().last().unwrap()).unwrap();
+        assert_eq!(summary["same"], 1, "each name counts once: {summary}");
+        assert_eq!(summary["made_directories"], 0, "{summary}");
+        let there = ["i", "j"].map(|image| root.path().join(image).exists());
+        assert_eq!(there, [method != "--method=move"; 2]);
+    }
+}
+
+#[test]
+fn a_file_that_another_put_where_a_directory_is_made_is_a_conflict() {
+    let root = scratch();
+    lay(
+        root.path(),
+        "i/usr/a 644 \"a\"\nj/usr/b 644 \"b\"\nd/mine 644 \"m\"",
+    );
+    let paused = pause_at(root.path(), "mkdirat", 1, &["-j1", "i", "j", "d"]);
+    fs::write(root.path().join("d/usr"), "file").unwrap();
+    let (status, said) = paused.resume();
+    assert_eq!(status, Some(1), "{said}");
+    assert!(said.contains("merge usr: conflict (directory)"), "{said}");
+    assert_eq!(
+        listing(&root.path().join("d")),
+        "mine 644 \"m\"\nusr 644 \"file\"\n"
+    );
+}
+
+#[test]
+fn many_names_that_come_late_are_looked_at_once() {
+    let root = scratch();
+    for path in ["i/usr", "d/usr"] {
+        fs::create_dir_all(root.path().join(path)).unwrap();
+    }
+    for file in 0..400 {
+        fs::write(root.path().join(format!("i/usr/{file}")), "x").unwrap();
+    }
+    let paused = pause_at(root.path(), "mkdirat", 1, &["-j1", "i", "d"]);
+    for file in 0..400 {
+        fs::write(root.path().join(format!("d/usr/{file}")), "x").unwrap();
+    }
+    let (status, said, listings) = paused.resume_and_count();
+    assert_eq!(status, Some(0), "{said}");
+    assert!(said.contains("400 names the same"), "{said}");
+    assert!(listings < 20, "{listings} calls to list directories");
+}
+
+#[test]
+fn a_merge_that_makes_a_destination_leaves_the_staging_of_another_alone() {
+    let root = scratch();
+    lay(root.path(), "i/a 644 \"a\"\nj/b 644 \"b\"\nd/ 755");
+    // The temporary directory of the first is there, and empty.
+    let paused = pause_at(root.path(), "fchown", 1, &["-j1", "i", "d"]);
+    Tool::new(env!("CARGO_BIN_EXE_img-merge"))
+        .args(["-q", "j", "d/new"])
+        .in_directory(root.path())
+        .run()
+        .expect(0);
+    let (status, said) = paused.resume();
+    assert_eq!(status, Some(0), "{said}");
+    assert_eq!(
+        listing(&root.path().join("d")),
+        "a 644 \"a\"\nnew/ 755\nnew/b 644 \"b\"\n"
+    );
+}

@@ -1,0 +1,135 @@
+//! What is made has its source's metadata, whatever the place would give it.
+
+use std::fs;
+use std::os::unix::fs::{MetadataExt, PermissionsExt, lchown};
+use std::path::Path;
+use std::process::Command;
+
+use test_support::{Outcome, Tool, lay, need_command, scratch};
+
+use crate::disk::{Disk, Format};
+use crate::snapshot::{assert_same, snapshot};
+
+fn merge(root: &Path, words: &[&str]) -> Outcome {
+    Tool::new(env!("CARGO_BIN_EXE_img-merge"))
+        .args(words)
+        .in_directory(root)
+        .run()
+}
+
+#[test]
+fn a_set_gid_destination_gives_no_group() {
+    for method in ["link", "copy"] {
+        for group in [0_u32, 1234] {
+            let root = scratch();
+            lay(
+                root.path(),
+                "i/sub/below/f 644 \"f\"\ni/both/x 644 \"x\"\nj/both/y 644 \"y\"\nd/ 755",
+            );
+            let dest = root.path().join("d");
+            for path in ["i", "j", "d"] {
+                let path = root.path().join(path);
+                lchown(&path, None, Some(1234)).unwrap();
+                fs::set_permissions(&path, fs::Permissions::from_mode(0o2775)).unwrap();
+            }
+            for path in ["i/sub", "i/sub/below", "i/sub/below/f", "i/both", "j/both"] {
+                lchown(root.path().join(path), None, Some(group)).unwrap();
+            }
+            let method = format!("--method={method}");
+            let words = [&*method, "--dir-metadata=strict", "i", "j", "d"];
+            merge(root.path(), &words).expect(0);
+            merge(root.path(), &words).expect(0);
+            for path in ["sub", "sub/below", "sub/below/f", "both"] {
+                let made = fs::metadata(dest.join(path)).unwrap();
+                assert_eq!(made.gid(), group, "{path}");
+                assert_eq!(made.mode() & 0o2000, 0, "{path}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_destination_that_is_made_inherits_no_acl() {
+    need_command("setfacl", "acl");
+    let root = scratch();
+    lay(root.path(), "i/f 644 \"f\"\np/ 755");
+    let parent = root.path().join("p");
+    let done = Command::new("setfacl")
+        .args(["-d", "-m", "u:12345:rwx"])
+        .arg(&parent)
+        .status();
+    assert!(done.unwrap().success());
+    merge(root.path(), &["i", "p/d"]).expect(0);
+    assert_same(
+        &snapshot(&parent.join("d")),
+        &snapshot(&root.path().join("i")),
+        "made",
+    );
+}
+
+#[test]
+fn what_could_not_be_set_is_no_conflict_later() {
+    need_command("setcap", "libcap2-bin");
+    let root = scratch();
+    lay(root.path(), "i/usr/f 755 \"f\"");
+    fs::set_permissions(root.path(), fs::Permissions::from_mode(0o777)).unwrap();
+    let done = Command::new("setcap")
+        .args(["cap_net_raw+p", "i/usr/f"])
+        .current_dir(root.path())
+        .status();
+    assert!(done.unwrap().success());
+    let as_user = || {
+        Tool::new("setpriv")
+            .args(["--reuid=1000", "--regid=1000", "--clear-groups"])
+            .arg(env!("CARGO_BIN_EXE_img-merge"))
+            .args(["--method=copy", "i", "d"])
+            .in_directory(root.path())
+            .run()
+    };
+    let said = as_user().expect(0).stderr;
+    assert!(
+        said.contains("security.capability could not be set on 1"),
+        "{said}"
+    );
+    let said = as_user().expect(0).stderr;
+    assert!(said.contains("nothing changed"), "{said}");
+    // Who may set it sees the difference.
+    let root_said = merge(root.path(), &["--method=copy", "i", "d"])
+        .expect(1)
+        .stderr;
+    assert!(root_said.contains("conflict"), "{root_said}");
+}
+
+#[test]
+fn what_the_file_system_does_not_take_is_no_conflict_later() {
+    need_command("setfacl", "acl");
+    need_command("setfattr", "attr");
+    let disk = Disk::new(Format::Ramfs);
+    let root = scratch();
+    lay(root.path(), "i/usr/f 644 \"f\"");
+    for words in [
+        &["setfacl", "-m", "u:12345:r", "i/usr/f"][..],
+        &["setfattr", "-n", "user.x", "-v", "1", "i/usr"],
+    ] {
+        let done = Command::new(words[0])
+            .args(&words[1..])
+            .current_dir(root.path())
+            .status();
+        assert!(done.unwrap().success());
+    }
+    let dest = disk.path().join("d");
+    let words = ["--method=copy", "--dir-metadata=strict", "i"];
+    let again = || {
+        merge(
+            root.path(),
+            &[&words[..], &[&dest.to_string_lossy()]].concat(),
+        )
+    };
+    let said = again().expect(0).stderr;
+    for name in ["system.posix_acl_access", "user.x"] {
+        let lost = format!("{name} could not be set on 1");
+        assert!(said.contains(&lost), "{said}");
+    }
+    let said = again().expect(0).stderr;
+    assert!(said.contains("nothing changed"), "{said}");
+}
