@@ -84,14 +84,14 @@ impl From<Vec<Error>> for Failures {
 
 fn foreach(settings: &Settings) -> Result<u8, Failures> {
     signals::put_in_order()?;
-    let choices = which::select(settings)?;
+    let (tell, events) = mpsc::channel();
+    let told = tell.clone();
+    let watch = signals::watch(move |ask| drop(told.send(Event::Ask(ask))))?;
+    let choices = which::select(settings, &watch.probes())?;
     if settings.mode != Mode::Run {
         return print(settings, choices);
     }
     report::try_files(settings)?;
-    let (tell, events) = mpsc::channel();
-    let told = tell.clone();
-    let watch = signals::watch(move |ask| drop(told.send(Event::Ask(ask))))?;
     adopt_orphans()?;
 
     let run_dir = RunDir::make()?;
