@@ -84,14 +84,14 @@ impl From<Vec<Error>> for Failures {
 
 fn foreach(settings: &Settings) -> Result<u8, Failures> {
     signals::put_in_order()?;
-    let choices = which::select(settings)?;
-    if settings.mode != Mode::Run {
-        return print(settings, choices);
-    }
-    report::try_files(settings)?;
     let (tell, events) = mpsc::channel();
     let told = tell.clone();
     let watch = signals::watch(move |ask| drop(told.send(Event::Ask(ask))))?;
+    let choices = which::select(settings, &watch.probes())?;
+    if settings.mode != Mode::Run {
+        return print(settings, choices);
+    }
+    let files = report::try_files(settings)?;
     adopt_orphans()?;
 
     let run_dir = RunDir::make()?;
@@ -123,7 +123,7 @@ fn foreach(settings: &Settings) -> Result<u8, Failures> {
         exit::DONE if exported.is_err() => exit::FOREACH_FAILED,
         status => status,
     };
-    let mut errors = report::all(settings, &outcome.facts, &jobs, &outcome, status);
+    let mut errors = report::all(settings, files, &outcome.facts, &jobs, &outcome, status);
     errors.extend(exported.err());
     Ok(leave(outcome, status, errors, logs, run_dir)?)
 }

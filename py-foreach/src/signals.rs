@@ -11,6 +11,8 @@ use signal_hook::consts::{SIGCHLD, SIGCONT, SIGHUP, SIGINT, SIGQUIT, SIGTERM, SI
 use signal_hook::iterator::Signals;
 use signal_hook::low_level::emulate_default_handler;
 
+use crate::discover::Probes;
+
 /// What is handed on to the jobs, and what asks for the status.
 const HEEDED: [i32; 7] = [SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGTSTP, SIGCONT, SIGUSR1];
 
@@ -67,13 +69,14 @@ fn ask(signal: i32) -> Ask {
 /// The watch over the signals.
 ///
 /// While the engine runs, signals are its events. Before and after, one that ends us does so at once,
-/// whatever waits for whom; only the run's directory is removed first.
+/// whatever waits for whom; only the interpreters that are asked end first, and the run's directory goes.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Watch(Arc<Mutex<State>>);
 
 #[derive(Debug, Default)]
 struct State {
     handed_over: bool,
+    probes: Probes,
     run_dir: Option<PathBuf>,
 }
 
@@ -94,10 +97,16 @@ impl Watch {
         HandedOver(self.clone())
     }
 
+    /// The interpreters that are being asked: a signal ends them with us.
+    pub(crate) fn probes(&self) -> Probes {
+        self.lock().probes.clone()
+    }
+
     fn arrived(&self, ask: Ask, tell: &impl Fn(Ask)) {
         let state = self.lock();
         match ask {
             Ask::End(signal) if !state.handed_over => {
+                let _ended = state.probes.end_all();
                 if let Some(run_dir) = &state.run_dir {
                     // What cannot be removed now has nobody left to be told.
                     drop(std::fs::remove_dir_all(run_dir));

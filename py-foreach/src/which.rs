@@ -10,7 +10,7 @@ use common::error::eprint_line;
 use common::{Error, Implementation, show};
 
 use crate::TOOL;
-use crate::discover::{self, Found, Interpreter, Places, Wanted};
+use crate::discover::{self, Found, Interpreter, Places, Probes, Wanted};
 use crate::environment::identity;
 use crate::settings::{Settings, Which};
 
@@ -26,14 +26,14 @@ pub(crate) enum Choice {
 /// The variable that names the implementations where no option does.
 const TARGETS: &str = "PYTHON_TARGETS";
 
-/// Decides which runs there are to be.
+/// Decides which runs there are to be; `probes` knows which interpreters are being asked.
 ///
 /// # Errors
 /// All that is wrong with the words, in their order.
-pub(crate) fn select(settings: &Settings) -> Result<Vec<Choice>, Vec<Error>> {
+pub(crate) fn select(settings: &Settings, probes: &Probes) -> Result<Vec<Choice>, Vec<Error>> {
     match &settings.which {
         Which::Variants(names) => variants(names),
-        Which::Implementations(words) => implementations(words, settings.verbosity),
+        Which::Implementations(words) => implementations(words, settings.verbosity, probes),
     }
 }
 
@@ -58,7 +58,11 @@ fn variants(names: &[OsString]) -> Result<Vec<Choice>, Vec<Error>> {
     }
 }
 
-fn implementations(words: &[OsString], verbosity: Verbosity) -> Result<Vec<Choice>, Vec<Error>> {
+fn implementations(
+    words: &[OsString],
+    verbosity: Verbosity,
+    probes: &Probes,
+) -> Result<Vec<Choice>, Vec<Error>> {
     let here = std::env::current_dir()
         .map_err(|cause| vec![Error::io("find", "working directory", cause)])?;
     let places = Places::new(|name| std::env::var_os(name), &here);
@@ -68,9 +72,9 @@ fn implementations(words: &[OsString], verbosity: Verbosity) -> Result<Vec<Choic
         wanted.sort_by(|a, b| name_of(a).cmp(&name_of(b)));
     }
     let found = if wanted.is_empty() {
-        discover::all(&places)
+        discover::all(&places, probes)
     } else {
-        discover::wanted(&wanted, &places)?
+        discover::wanted(&wanted, &places, probes)?
     };
     say_skipped(&found, verbosity);
     if found.interpreters.is_empty() {

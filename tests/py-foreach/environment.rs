@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use test_support::{Tool, lay, pythons, scratch};
@@ -86,6 +87,50 @@ fn python_by_any_name_is_the_jobs_own_also_for_a_shim_first_on_path() {
             said.stdout
         );
     }
+}
+
+#[test]
+fn pip_is_the_jobs_own_also_for_another_first_on_path() {
+    let Some(all) = pythons::newest("pip_is_the_jobs_own", 2) else {
+        return;
+    };
+    let dir = scratch();
+    // A Python that says how it was called, and another's pip first on PATH.
+    for (name, text) in [("pip", "echo another"), ("pip3", "echo another")] {
+        let path = dir.path().join(name);
+        fs::write(&path, format!("#!/bin/sh\n{text}\n")).unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+    }
+    let path = format!(
+        "{}:{}",
+        dir.path().display(),
+        std::env::var("PATH").unwrap()
+    );
+    // The module lies in the working directory, where -m looks first.
+    fs::write(
+        dir.path().join("pip.py"),
+        "import sys; print(sys.executable, sys.argv[1:])\n",
+    )
+    .unwrap();
+    for python in &all {
+        let said = tool()
+            .args(["-q", "-i"])
+            .arg(&python.path)
+            .args(["sh", "-c", "pip install 'a b'; pip3 install 'a b'"])
+            .env("PATH", &path)
+            .in_directory(dir.path())
+            .run()
+            .expect(0);
+        let own = format!("{} ['install', 'a b']\n", python.path.display());
+        assert_eq!(said.stdout, own.repeat(2));
+    }
+    // Without a Python it is none of our business.
+    let said = tool()
+        .args(["--variants", "a", "pip"])
+        .env("PATH", &path)
+        .run()
+        .expect(0);
+    assert_eq!(said.stdout, "another\n");
 }
 
 #[test]

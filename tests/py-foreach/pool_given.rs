@@ -272,3 +272,45 @@ fn an_explicit_number_makes_a_pool_of_its_own() {
     run.end().expect(0);
     assert_eq!(given.tokens(), ".abcd");
 }
+
+/// The pool of a server that is a character device: what is read is a token, what is written goes back.
+/// A raw pseudo-terminal behaves so, its master being the server.
+#[test]
+fn a_character_device_is_a_pool_too() {
+    use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
+    use rustix::termios::{OptionalActions, tcgetattr, tcsetattr};
+    let work = Work::new();
+    let started = Gate::new(work.path(), "started");
+    let wait = Gate::new(work.path(), "wait");
+    let server = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
+    grantpt(&server).unwrap();
+    unlockpt(&server).unwrap();
+    let path = ptsname(&server, Vec::new()).unwrap();
+    let path = path.to_str().unwrap();
+    let mut server = fs::File::from(server);
+    // While we hold it open, its settings and the tokens stay.
+    let _held = fs::File::options()
+        .read(true)
+        .write(true)
+        .open(path)
+        .unwrap();
+    let mut raw = tcgetattr(&server).unwrap();
+    raw.make_raw();
+    tcsetattr(&server, OptionalActions::Now, &raw).unwrap();
+    server.write_all(b"abc").unwrap();
+    let run = work
+        .tool()
+        .env("MAKEFLAGS", format!(" -j4 --jobserver-auth=fifo:{path}"))
+        .args(["--variants", "a b c d"])
+        .args(["sh", "-c", "echo > started; read x < wait"]);
+    let run = Running::start(run);
+    // One slot is ours, three are tokens.
+    started.lines(4);
+    wait.open(4);
+    let outcome = run.end().expect(0);
+    assert_eq!(outcome.stderr, "");
+    let mut back = [0; 3];
+    server.read_exact(&mut back).unwrap();
+    back.sort_unstable();
+    assert_eq!(&back, b"abc");
+}

@@ -220,3 +220,25 @@ fn a_job_that_asks_a_terminal_is_told_that_there_is_none() {
     // Below a terminal of ours it would have been stopped, and would hang.
     assert_eq!(status.code(), Some(9));
 }
+
+#[test]
+fn a_low_limit_of_open_files_lets_fewer_run_and_loses_none() {
+    let names: Vec<String> = (0..40).map(|number| format!("job{number}")).collect();
+    for limit in ["48", "64"] {
+        let outcome = std::process::Command::new("sh")
+            .args(["-c", r#"ulimit -n "$1"; shift; exec "$@""#, "sh", limit])
+            .arg(env!("CARGO_BIN_EXE_py-foreach"))
+            .args(["-j40", "--variants", &names.join(" ")])
+            .args(["sh", "-c", "ulimit -n; sleep 0.05"])
+            .output()
+            .unwrap();
+        let said = String::from_utf8(outcome.stderr).unwrap();
+        assert!(outcome.status.success(), "{limit}: {said}");
+        // The jobs have the limit that we were given.
+        let printed = String::from_utf8(outcome.stdout).unwrap();
+        assert_eq!(printed, format!("{limit}\n").repeat(40));
+        assert_eq!(said.lines().count(), 1, "{said}");
+        let note = "py-foreach: note: the limit of open files has room for ";
+        assert!(said.starts_with(note), "{said}");
+    }
+}

@@ -5,6 +5,7 @@ use std::process::Command;
 
 use test_support::{need_command, scratch};
 
+use crate::running::Running;
 use crate::tool;
 
 #[test]
@@ -84,6 +85,56 @@ fn a_file_that_cannot_be_written_is_said_before_anything_runs() {
             .complains("py-foreach: write /nonexistent/file: no such file or directory");
     }
     assert!(!dir.path().join("ran").exists());
+}
+
+#[test]
+fn a_fifo_that_nobody_reads_is_refused_before_anything_runs() {
+    for option in ["--report", "--joblog"] {
+        let dir = scratch();
+        let fifo = dir.path().join("fifo");
+        assert!(
+            Command::new("mkfifo")
+                .arg(&fifo)
+                .status()
+                .unwrap()
+                .success()
+        );
+        let run = tool()
+            .args(["--variants", "a", option])
+            .arg(&fifo)
+            .arg("touch")
+            .arg(dir.path().join("ran"));
+        let outcome = Running::start(run).end().expect(125);
+        let said = format!(
+            "py-foreach: write {}: nobody reads this fifo\n",
+            fifo.display()
+        );
+        assert_eq!(outcome.stderr, said);
+        assert!(!dir.path().join("ran").exists());
+    }
+}
+
+#[test]
+fn a_reader_that_comes_late_and_stays_has_the_whole_of_it() {
+    for (option, begins) in [("--report", "{\n"), ("--joblog", "Seq\t")] {
+        let dir = scratch();
+        let fifo = dir.path().join("fifo");
+        assert!(
+            Command::new("mkfifo")
+                .arg(&fifo)
+                .status()
+                .unwrap()
+                .success()
+        );
+        let run = tool()
+            .args(["-q", "--variants", "a", option])
+            .arg(&fifo)
+            .arg("true");
+        let run = Running::start(run);
+        let read = fs::read_to_string(&fifo).unwrap();
+        run.end().expect(0);
+        assert!(read.starts_with(begins) && read.ends_with('\n'), "{read:?}");
+    }
 }
 
 #[test]

@@ -105,7 +105,7 @@ fn a_signal_while_pythons_are_looked_for() {
     let python = dir.path().join("python3.12");
     fs::write(
         &python,
-        "#!/bin/sh\necho > \"$GATES/ready\"\nexec sleep 1000\n",
+        "#!/bin/sh\necho > \"$GATES/ready\"\nsleep 1000 & wait\n",
     )
     .unwrap();
     fs::set_permissions(&python, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
@@ -114,11 +114,17 @@ fn a_signal_while_pythons_are_looked_for() {
         .arg(&python)
         .arg("true")
         .env("GATES", dir.path())
-        .env("TMPDIR", dir.path().join("tmp"));
+        .env("TMPDIR", dir.path().join("tmp"))
+        .env(MARK, dir.path());
     let run = Running::start(run);
     ready.line();
     run.signal(Signal::INT);
-    assert_eq!(run.end().signal, Some(Signal::INT.as_raw()));
+    let outcome = run.end();
+    assert_eq!(outcome.signal, Some(Signal::INT.as_raw()));
+    assert_eq!(outcome.stderr, "");
+    until("the interpreter ends with what it started", || {
+        marked(dir.path().to_str().unwrap()).is_empty()
+    });
     nothing_is_left(dir.path());
 }
 

@@ -6,6 +6,7 @@
 
 mod candidates;
 mod probe;
+mod probes;
 mod pyenv;
 mod version_directory;
 
@@ -13,6 +14,7 @@ pub(crate) use candidates::Places;
 #[cfg(test)]
 pub(crate) use probe::DebianLayout;
 pub(crate) use probe::Facts;
+pub(crate) use probes::Probes;
 
 use std::path::{Path, PathBuf};
 use std::thread;
@@ -61,12 +63,12 @@ pub(crate) enum Wanted {
 }
 
 /// Every Python there is.
-pub(crate) fn all(places: &Places) -> Found {
-    all_of(&candidates::names(places), places)
+pub(crate) fn all(places: &Places, probes: &Probes) -> Found {
+    all_of(&candidates::names(places), places, probes)
 }
 
-fn all_of(names: &[Implementation], places: &Places) -> Found {
-    let answers = in_parallel(names, |name| by_name(name, places));
+fn all_of(names: &[Implementation], places: &Places, probes: &Probes) -> Found {
+    let answers = in_parallel(names, |name| by_name(name, places, probes));
     let mut found = Found::default();
     for answer in answers {
         found.skipped.extend(answer.skipped);
@@ -83,10 +85,14 @@ fn all_of(names: &[Implementation], places: &Places) -> Found {
 ///
 /// # Errors
 /// One for each that is not there, with what is there instead; one for each that comes twice.
-pub(crate) fn wanted(wanted: &[Wanted], places: &Places) -> Result<Found, Vec<Error>> {
+pub(crate) fn wanted(
+    wanted: &[Wanted],
+    places: &Places,
+    probes: &Probes,
+) -> Result<Found, Vec<Error>> {
     let answers = in_parallel(wanted, |one| match one {
-        Wanted::Name(name) => by_name(name, places),
-        Wanted::Path(path) => by_path(path),
+        Wanted::Name(name) => by_name(name, places, probes),
+        Wanted::Path(path) => by_path(path, probes),
     });
     let mut found = Found::default();
     let mut missing = Vec::new();
@@ -98,7 +104,7 @@ pub(crate) fn wanted(wanted: &[Wanted], places: &Places) -> Result<Found, Vec<Er
         found.skipped.extend(answer.skipped);
     }
     if !missing.is_empty() {
-        let there = listed(&all_but(&missing, places));
+        let there = listed(&all_but(&missing, places, probes));
         return Err(missing
             .into_iter()
             .map(|(one, skipped)| not_there(one, &skipped, &there))
@@ -113,14 +119,14 @@ pub(crate) fn wanted(wanted: &[Wanted], places: &Places) -> Result<Found, Vec<Er
 }
 
 /// Every Python but those that have just been asked for in vain.
-fn all_but(missing: &[(&Wanted, Vec<Skipped>)], places: &Places) -> Found {
+fn all_but(missing: &[(&Wanted, Vec<Skipped>)], places: &Places, probes: &Probes) -> Found {
     let in_vain = |name: &Implementation| {
         let asked = |one: &Wanted| matches!(one, Wanted::Name(asked) if asked == name);
         missing.iter().any(|(one, _)| asked(one))
     };
     let mut names = candidates::names(places);
     names.retain(|name| !in_vain(name));
-    all_of(&names, places)
+    all_of(&names, places, probes)
 }
 
 /// What became of one that was looked for.
@@ -148,12 +154,12 @@ fn in_parallel<T: Sync>(items: &[T], look: impl Fn(&T) -> Answer + Sync) -> Vec<
 }
 
 /// The first candidate that answers and is what its name says.
-fn by_name(name: &Implementation, places: &Places) -> Answer {
+fn by_name(name: &Implementation, places: &Places, probes: &Probes) -> Answer {
     let mut skipped = Vec::new();
     for candidate in candidates::of(name, places) {
         let (path, learned) = match candidate {
             Candidate::Run(path) => {
-                let learned = probe::run(&path).and_then(|facts| fits(name, facts));
+                let learned = probe::run(&path, probes).and_then(|facts| fits(name, facts));
                 (path, learned)
             }
             Candidate::Skip(path, why) => (path, Err(why)),
@@ -179,8 +185,8 @@ fn by_name(name: &Implementation, places: &Places) -> Answer {
     }
 }
 
-fn by_path(path: &Path) -> Answer {
-    match probe::run(path) {
+fn by_path(path: &Path, probes: &Probes) -> Answer {
+    match probe::run(path, probes) {
         Ok(facts) => {
             let implementation = name_at(path, &facts);
             let interpreter = Some(Interpreter {

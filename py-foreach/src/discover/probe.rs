@@ -4,15 +4,16 @@ use std::collections::HashMap;
 use std::ffi::{OsStr, OsString};
 use std::io::Read;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
-use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use common::Implementation;
 use common::implementation::Family;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::process::{Pid, PidfdFlags, Signal, kill_process_group, pidfd_open};
+use rustix::process::{PidfdFlags, pidfd_open};
+
+use super::probes::{Probe, Probes};
 
 /// The longest time that an interpreter may take to answer.
 const LIMIT: Duration = Duration::from_secs(5);
@@ -85,32 +86,30 @@ impl Facts {
 ///
 /// # Errors
 /// Why it is not one that can be used, in words for a person.
-pub(crate) fn run(program: &Path) -> Result<Facts, String> {
-    let child = Command::new(program)
+pub(crate) fn run(program: &Path, probes: &Probes) -> Result<Facts, String> {
+    let mut command = Command::new(program);
+    command
         .args(["-E", "-s", "-S", "-B", "-c", SCRIPT])
         .env_remove("DEB_PYTHON_INSTALL_LAYOUT")
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .process_group(0)
-        .spawn()
+        .stderr(Stdio::piped());
+    let probe = probes
+        .start(&mut command)
         .map_err(|cause| common::error::plain(&cause))?;
-    Asked::new(child).answer()
+    Asked::new(probe).answer()
 }
 
-/// An interpreter that has been asked; its whole group ends with this value.
+/// An interpreter that has been asked.
 struct Asked {
-    child: Child,
-    group: Option<Pid>,
+    probe: Probe,
     until: Instant,
 }
 
 impl Asked {
-    fn new(child: Child) -> Self {
-        let group = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
+    fn new(probe: Probe) -> Self {
         Self {
-            child,
-            group,
+            probe,
             until: Instant::now() + LIMIT,
         }
     }
@@ -130,8 +129,8 @@ impl Asked {
 
     /// Reads both streams until they are closed, the answer is whole, or the time is over.
     fn listen(&mut self) -> std::io::Result<(Vec<u8>, Vec<u8>)> {
-        let mut out = self.child.stdout.take();
-        let mut err = self.child.stderr.take();
+        let mut out = self.probe.child.stdout.take();
+        let mut err = self.probe.child.stderr.take();
         let (mut said, mut complaint) = (Vec::new(), Vec::new());
         while out.is_some() || err.is_some() {
             let (out_ready, err_ready) = self.wait_for(out.as_ref(), err.as_ref())?;
@@ -181,28 +180,15 @@ impl Asked {
 
     /// It has closed its streams and said nothing: its exit status is what there is to tell.
     fn how_it_ended(&mut self) -> String {
-        let handle = self
-            .group
-            .and_then(|pid| pidfd_open(pid, PidfdFlags::empty()).ok());
+        let handle = pidfd_open(self.probe.group, PidfdFlags::empty()).ok();
         if let Some(handle) = &handle {
             // A failure here is a time that is over: the child is killed and waited for all the same.
             drop(self.wait_for(Some(handle), None::<&std::os::fd::OwnedFd>));
         }
-        match self.child.try_wait() {
+        match self.probe.child.try_wait() {
             Ok(Some(status)) => format!("gave no answer ({status})"),
             _ => "gave no answer".to_owned(),
         }
-    }
-}
-
-impl Drop for Asked {
-    fn drop(&mut self) {
-        if let Some(group) = self.group {
-            // ESRCH means that all of it is gone, which is what is wanted.
-            let _ = kill_process_group(group, Signal::KILL);
-        }
-        // Its status is of no interest: the answer counts.
-        drop(self.child.wait());
     }
 }
 
@@ -307,11 +293,17 @@ mod tests {
     #[test]
     fn what_fails_says_why() {
         let (_scratch, path) = program("#!/bin/sh\necho 'no version selected' >&2; exit 127\n");
-        assert_eq!(run(&path).unwrap_err(), "no version selected");
-        let (_scratch, path) = program("#!/bin/sh\nexit 3\n");
-        assert_eq!(run(&path).unwrap_err(), "gave no answer (exit status: 3)");
         assert_eq!(
-            run(Path::new("/nonexistent/python")).unwrap_err(),
+            run(&path, &Probes::default()).unwrap_err(),
+            "no version selected"
+        );
+        let (_scratch, path) = program("#!/bin/sh\nexit 3\n");
+        assert_eq!(
+            run(&path, &Probes::default()).unwrap_err(),
+            "gave no answer (exit status: 3)"
+        );
+        assert_eq!(
+            run(Path::new("/nonexistent/python"), &Probes::default()).unwrap_err(),
             "no such file or directory"
         );
     }

@@ -34,6 +34,10 @@ pub(crate) fn of_interpreter(interpreter: &Interpreter) -> Vec<Script> {
     .into_iter()
     .map(|name| Script::executing(name, &[interpreter.path.as_os_str()]))
     .collect();
+    for name in ["pip".to_owned(), format!("pip{major}")] {
+        let words = [interpreter.path.as_os_str(), "-m".as_ref(), "pip".as_ref()];
+        scripts.push(Script::executing(name, &words));
+    }
     for name in [
         "python-config".to_owned(),
         format!("python{major}-config"),
@@ -153,6 +157,8 @@ mod tests {
                 "python",
                 "python3",
                 "python3.12",
+                "pip",
+                "pip3",
                 "python-config",
                 "python3-config",
                 "python3.12-config"
@@ -163,7 +169,11 @@ mod tests {
             "#!/bin/sh\nexec '/it'\\''s/python3.12' \"$@\"\n"
         );
         assert_eq!(
-            scripts[4].1,
+            scripts[3].1,
+            "#!/bin/sh\nexec '/it'\\''s/python3.12' '-m' 'pip' \"$@\"\n"
+        );
+        assert_eq!(
+            scripts[6].1,
             "#!/bin/sh\nexec '/x/python3.12-config' \"$@\"\n"
         );
     }
@@ -177,7 +187,7 @@ mod tests {
         };
         let scripts = texts(&interpreter);
         assert_eq!(
-            scripts[3].1,
+            scripts[5].1,
             "#!/bin/sh\necho 'python-config: pypy3 has no python-config' >&2\nexit 127\n"
         );
     }

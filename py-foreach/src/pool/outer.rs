@@ -129,7 +129,8 @@ fn open(path: &Path, way: OFlags) -> Result<File> {
     if !is_pool(&kind) {
         return Err(Error::refused("open", path, "is no pipe and no fifo"));
     }
-    let flags = way | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    // A terminal must not become ours.
+    let flags = way | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
     let opened = rustix::fs::open(path, flags, Mode::empty());
     opened.map(File::from).map_err(|cause| failed(cause.into()))
 }

@@ -1,18 +1,17 @@
 //! `--joblog`: GNU parallel's columns, tab-separated, so that its readers serve.
 
 use std::fmt::Write as _;
-use std::path::Path;
 use std::time::UNIX_EPOCH;
 
-use common::{Error, Result, show};
+use common::show;
 
 use crate::job::{Ending, Job};
 use crate::run::{Finished, Outcome};
 
 const HEADER: &str = "Seq\tHost\tStarttime\tJobRuntime\tSend\tReceive\tExitval\tSignal\tCommand\n";
 
-/// Writes the file: a line for each job that was started, in declared order.
-pub(crate) fn write(path: &Path, jobs: &[Job], command: &str, outcome: &Outcome) -> Result<()> {
+/// The whole of it: a line for each job that was started, in declared order.
+pub(crate) fn text(jobs: &[Job], command: &str, outcome: &Outcome) -> String {
     let mut text = HEADER.to_owned();
     for (index, (job, finished)) in jobs.iter().zip(&outcome.finished).enumerate() {
         if let Some(finished) = finished {
@@ -20,7 +19,7 @@ pub(crate) fn write(path: &Path, jobs: &[Job], command: &str, outcome: &Outcome)
             text.push_str(&line(index + 1, &command, finished));
         }
     }
-    std::fs::write(path, text).map_err(|cause| Error::io("write", path, cause))
+    text
 }
 
 fn line(seq: usize, command: &str, finished: &Finished) -> String {

@@ -5,22 +5,14 @@ use std::path::Path;
 use std::time::UNIX_EPOCH;
 
 use common::json::Object;
-use common::{Error, Result};
 use serde_json::{Value, json};
 
 use super::Facts;
 use crate::job::{Ending, Job};
 use crate::run::{Finished, Outcome};
 
-/// Writes the report.
-pub(crate) fn write(
-    path: &Path,
-    facts: &Facts,
-    jobs: &[Job],
-    outcome: &Outcome,
-    status: u8,
-) -> Result<()> {
-    let failed = |cause| Error::io("write", path, cause);
+/// The whole of it.
+pub(crate) fn text(facts: &Facts, jobs: &[Job], outcome: &Outcome, status: u8) -> String {
     let peak = outcome.finished.iter().flatten().map(|job| job.peak).max();
     let fitted = facts
         .memory
@@ -42,8 +34,7 @@ pub(crate) fn write(
         .with("memory_peak_bytes", peak)
         .with("memory_would_have_fitted", fitted)
         .with("jobs", list);
-    let text = format!("{:#}\n", report.into_value());
-    std::fs::write(path, text).map_err(failed)
+    format!("{:#}\n", report.into_value())
 }
 
 fn one(job: &Job, finished: Option<&Finished>, share: usize) -> Value {

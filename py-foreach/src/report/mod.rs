@@ -1,9 +1,11 @@
 //! What is said about a run when it is over.
 
+mod file;
 mod joblog;
 mod json;
 mod summary;
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use common::{Error, Result, exit, show};
@@ -11,6 +13,7 @@ use common::{Error, Result, exit, show};
 use crate::job::Job;
 use crate::run::{Finished, Outcome};
 use crate::settings::Settings;
+use file::ReportFile;
 
 /// What a report tells beside the jobs themselves.
 #[derive(Debug, Clone)]
@@ -25,9 +28,17 @@ pub(crate) struct Facts {
     pub(crate) memory: Option<u64>,
 }
 
+/// The files that were asked for.
+#[derive(Debug)]
+pub(crate) struct Files {
+    joblog: Option<ReportFile>,
+    report: Option<ReportFile>,
+}
+
 /// Says everything there is to be said; gives back what could not be written.
 pub(crate) fn all(
     settings: &Settings,
+    files: Files,
     facts: &Facts,
     jobs: &[Job],
     outcome: &Outcome,
@@ -39,11 +50,10 @@ pub(crate) fn all(
         .iter()
         .map(|w| show::name(w).to_string())
         .collect();
-    let reports = &settings.reports;
-    let joblog = reports.joblog.as_deref();
-    let joblog = joblog.map(|path| joblog::write(path, jobs, &words.join(" "), outcome));
-    let report = reports.report.as_deref();
-    let report = report.map(|path| json::write(path, facts, jobs, outcome, status));
+    let joblog = files.joblog;
+    let joblog = joblog.map(|file| file.write(&joblog::text(jobs, &words.join(" "), outcome)));
+    let report = files.report;
+    let report = report.map(|file| file.write(&json::text(facts, jobs, outcome, status)));
     [joblog, report]
         .into_iter()
         .flatten()
@@ -52,17 +62,12 @@ pub(crate) fn all(
 }
 
 /// Sees to it that the files can be written, before anything runs.
-pub(crate) fn try_files(settings: &Settings) -> Result<()> {
-    let reports = &settings.reports;
-    for path in [&reports.joblog, &reports.report].into_iter().flatten() {
-        let opened = std::fs::File::options()
-            .write(true)
-            .create(true)
-            .truncate(true)
-            .open(path);
-        opened.map_err(|cause| Error::io("write", path, cause))?;
-    }
-    Ok(())
+pub(crate) fn try_files(settings: &Settings) -> Result<Files> {
+    let open = |path: &Option<PathBuf>| path.as_deref().map(ReportFile::open).transpose();
+    Ok(Files {
+        joblog: open(&settings.reports.joblog)?,
+        report: open(&settings.reports.report)?,
+    })
 }
 
 /// The status of the whole run: that of the first failing job in declared order, ours if there is none.

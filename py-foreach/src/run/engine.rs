@@ -15,6 +15,7 @@ use common::{Error, Result};
 use signal_hook::consts::{SIGCONT, SIGTERM, SIGTSTP};
 use signal_hook::low_level::emulate_default_handler;
 
+use super::descriptors;
 use super::finished::Finished;
 use super::live::Live;
 use super::load;
@@ -102,11 +103,10 @@ impl Run<'_> {
             grace: limits.grace,
         };
         let lines = self.lines()?;
-        let at_once = limits
-            .max_impls
-            .map_or(usize::MAX, std::num::NonZeroUsize::get);
         let begun = Instant::now();
         let memory = Memory::open(limits.memory)?;
+        let screen = self.screen()?;
+        let at_once = self.at_once()?;
         let mut facts = Facts {
             wall: Duration::ZERO,
             slots: self.pool.size(),
@@ -118,7 +118,6 @@ impl Run<'_> {
             memory: memory.as_ref().map(|memory| memory.at_start),
         };
         let pressure = memory.as_ref().map(Memory::pressure);
-        let screen = self.screen()?;
         thread::scope(|scope| {
             self.start_showing(scope, &feeds, screen.as_ref())?;
             // It watches as long as this lives.
@@ -139,6 +138,7 @@ impl Run<'_> {
             }
             let mut engine = Engine {
                 scope,
+                at_once,
                 jobs: self.jobs,
                 logs: self.logs,
                 limits,
@@ -175,6 +175,21 @@ impl Run<'_> {
                 writer,
             })
         })
+    }
+
+    /// The most jobs that may run at the same time, slots apart.
+    fn at_once(&self) -> Result<usize> {
+        let most = self.settings.limits.max_impls;
+        let most = most.map_or(usize::MAX, std::num::NonZeroUsize::get);
+        let room = descriptors::room()?;
+        let wished = together(self.jobs.len(), &self.pool, most);
+        if room < wished && self.settings.verbosity != Verbosity::Quiet {
+            common::error::eprint_line(&format!(
+                "{}: note: the limit of open files has room for {room} at once, not for {wished}",
+                crate::TOOL
+            ));
+        }
+        Ok(most.min(room))
     }
 
     /// The stream that lines with names go to, under `--output prefix`.
@@ -239,6 +254,7 @@ impl Run<'_> {
 
 struct Engine<'scope, 'env> {
     scope: &'scope Scope<'scope, 'env>,
+    at_once: usize,
     jobs: &'env [Job],
     logs: &'env [PathBuf],
     limits: &'env Limits,
@@ -366,12 +382,8 @@ impl Engine<'_, '_> {
     }
 
     fn view(&self) -> PoolView {
-        let at_once = self
-            .limits
-            .max_impls
-            .map_or(usize::MAX, std::num::NonZeroUsize::get);
         self.pool
-            .view(together(self.jobs.len(), &self.pool, at_once))
+            .view(together(self.jobs.len(), &self.pool, self.at_once))
     }
 
     fn take(&mut self, job: usize, finished: Finished) {

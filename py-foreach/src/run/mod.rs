@@ -3,6 +3,7 @@
 //! One thread decides here. Each job has a thread of its own, so have the showing of output and the
 //! signals; all send [`Event`]s. Which job is next is [`schedule`]'s, a job's course is [`one`]'s.
 
+mod descriptors;
 mod engine;
 mod finished;
 mod live;
