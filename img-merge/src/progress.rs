@@ -1,7 +1,7 @@
 //! A line on a terminal that tells how far a long merge has come.
 //!
 //! It is there while the work is and leaves nothing behind. It comes only where somebody may look at it:
-//! stderr is a terminal that can take a line back, and neither `-q` nor NO_COLOR is set.
+//! stderr is a terminal that can take a line back, and neither `-q` nor `NO_COLOR` is set.
 
 use std::io::{IsTerminal, Write};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
