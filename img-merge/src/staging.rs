@@ -53,38 +53,61 @@ pub(crate) struct Staging {
 }
 
 impl Staging {
+    /// Makes one. Its lock, which we hold as long as it lives, tells that it is at work.
     fn make(holder: Dir) -> Result<Self> {
-        let name = new_name();
-        holder.make_dir(&name, Mode::RWXU)?;
-        let made = Self::prepare(&holder, &name);
-        if made.is_err() {
-            holder.remove_dir(&name)?;
+        loop {
+            let name = new_name();
+            holder.make_dir(&name, Mode::RWXU)?;
+            let made = match Self::lock(&holder, &name) {
+                Ok(None) => continue,
+                Ok(Some(dir)) => Self::prepare(&dir).map(|attributes| (dir, attributes)),
+                Err(cause) => Err(cause),
+            };
+            if made.is_err() {
+                holder.remove_dir(&name)?;
+            }
+            let (dir, attributes) = made?;
+            return Ok(Self {
+                holder,
+                name,
+                dir: Arc::new(dir),
+                attributes,
+                next: AtomicU64::new(0),
+            });
         }
-        let (dir, attributes) = made?;
-        Ok(Self {
-            holder,
-            name,
-            dir: Arc::new(dir),
-            attributes,
-            next: AtomicU64::new(0),
-        })
     }
 
-    fn prepare(holder: &Dir, name: &CStr) -> Result<(Dir, Attributes)> {
-        let dir = holder.child(name)?;
+    /// Nothing if another run took it for one that was left, before we had its lock.
+    fn lock(holder: &Dir, name: &CStr) -> Result<Option<Dir>> {
+        let dir = match holder.child(name) {
+            Ok(dir) => dir,
+            Err(Errno::NOENT) => return Ok(None),
+            Err(cause) => return Err(cause),
+        };
+        // Where a directory cannot be locked nobody sweeps.
+        if flock(&dir, FlockOperation::NonBlockingLockExclusive) == Err(Errno::WOULDBLOCK) {
+            return Ok(None);
+        }
+        match holder.stat_name(name) {
+            Ok(there) if there.identity == dir.stat()?.identity => Ok(Some(dir)),
+            Ok(_) | Err(Errno::NOENT) => Ok(None),
+            Err(cause) => Err(cause),
+        }
+    }
+
+    fn prepare(dir: &Dir) -> Result<Attributes> {
         // What is made in here must inherit nothing from DEST.
-        forget_inherited_acl(&dir)?;
+        forget_inherited_acl(dir)?;
         // Nor is its group DEST's, as it is below a set-gid directory and on some mounts: what is
         // made in here is as the staging is. Who gets a file system's fixed owner instead is told
         // when that is asked for.
         let (uid, gid) = (geteuid(), getegid());
-        match fchown(&dir, Some(uid), Some(gid)) {
+        match fchown(dir, Some(uid), Some(gid)) {
             Ok(()) | Err(Errno::PERM | Errno::INVAL | Errno::OPNOTSUPP | Errno::NOSYS) => {}
             Err(cause) => return Err(cause),
         }
         dir.set_mode(Mode::RWXU.as_raw_mode())?;
-        let attributes = dir.stat()?;
-        Ok((dir, attributes))
+        dir.stat()
     }
 
     /// A name in it that is free.

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use test_support::{lay, listing, scratch};
+use test_support::{Tool, lay, listing, scratch};
 
 use crate::pause::pause_at;
 
@@ -71,4 +71,23 @@ fn many_names_that_come_late_are_looked_at_once() {
     assert_eq!(status, Some(0), "{said}");
     assert!(said.contains("400 names the same"), "{said}");
     assert!(listings < 20, "{listings} calls to list directories");
+}
+
+#[test]
+fn a_merge_that_makes_a_destination_leaves_the_staging_of_another_alone() {
+    let root = scratch();
+    lay(root.path(), "i/a 644 \"a\"\nj/b 644 \"b\"\nd/ 755");
+    // The temporary directory of the first is there, and empty.
+    let paused = pause_at(root.path(), "fchown", 1, &["-j1", "i", "d"]);
+    Tool::new(env!("CARGO_BIN_EXE_img-merge"))
+        .args(["-q", "j", "d/new"])
+        .in_directory(root.path())
+        .run()
+        .expect(0);
+    let (status, said) = paused.resume();
+    assert_eq!(status, Some(0), "{said}");
+    assert_eq!(
+        listing(&root.path().join("d")),
+        "a 644 \"a\"\nnew/ 755\nnew/b 644 \"b\"\n"
+    );
 }
