@@ -19,13 +19,15 @@
 //! same merge then ends where it would have ended undisturbed. A killed process loses nothing that it
 //! wrote; a machine that loses power may, and nothing is promised for it.
 //!
-//! The journal is a file in the staging at the top of DEST. A record is a tag and fields, each ended by NUL,
-//! appended by one write; what is not complete was not begun.
+//! The journal is a file in the staging at the top of DEST. Its first record ([`Record::Staging`]) is the
+//! proof that the directory is a staging: nobody else can write it into a directory that is ours alone.
+//! A record is a tag and fields, each ended by NUL, appended by one write; what is not complete was not
+//! begun.
 
 use std::ffi::CStr;
 use std::os::fd::OwnedFd;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use rustix::fs::Timespec;
 use rustix::io::{Errno, Result, retry_on_intr, write};
@@ -41,6 +43,13 @@ const FIELDS: usize = 4;
 /// One thing that the next run has to put right.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Record {
+    /// The first of every journal: which staging it lies in (`own`), whose DEST that is at work for
+    /// (`root`), and since which start of the machine the identities count.
+    Staging {
+        boot: String,
+        root: Identity,
+        own: Identity,
+    },
     /// `place` gets `new`, and `staged` (below DEST) then holds `old`.
     Replaced {
         place: PathBuf,
@@ -54,6 +63,30 @@ pub(crate) enum Record {
     Times { of: Whose, modified: Timespec },
     /// The transaction is done: what was noted before counts no more.
     Done,
+}
+
+/// When a journal was written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Written {
+    ThisBoot,
+    /// Before the machine was started anew: device numbers have changed since.
+    Before,
+}
+
+impl Written {
+    /// Whether `noted` is `here`.
+    pub(crate) fn is(self, noted: Identity, here: Identity) -> bool {
+        noted.inode == here.inode && (self == Self::Before || noted.device == here.device)
+    }
+
+    /// `noted` as it is called now, in the file system of `holder`.
+    pub(crate) fn now(self, noted: Identity, holder: Identity) -> Identity {
+        let device = match self {
+            Self::ThisBoot => noted.device,
+            Self::Before => holder.device,
+        };
+        Identity { device, ..noted }
+    }
 }
 
 /// A directory that a record speaks of.
@@ -82,6 +115,12 @@ impl Record {
                 field(staged.as_os_str().as_bytes());
                 field(format!("{} {}", identity(*old), identity(*new)).as_bytes());
             }
+            Self::Staging { boot, root, own } => {
+                field(b"staging");
+                field(boot.as_bytes());
+                field(identity(*root).as_bytes());
+                field(identity(*own).as_bytes());
+            }
             Self::Done => (0..FIELDS).for_each(|_| field(b"done")),
             Self::Mode { of, mode } => {
                 field(b"mode");
@@ -104,6 +143,15 @@ impl Record {
         &records[done.map_or(0, |at| at + 1)..]
     }
 
+    /// What it speaks of, below DEST or absolute.
+    pub(crate) fn path(&self) -> &Path {
+        match self {
+            Self::Replaced { place, .. } => place,
+            Self::Mode { of, .. } | Self::Times { of, .. } => &of.path,
+            Self::Staging { .. } | Self::Done => Path::new(""),
+        }
+    }
+
     /// Reads records until the first that is not complete.
     pub(crate) fn decode(bytes: &[u8]) -> Vec<Self> {
         let mut fields = bytes.split_inclusive(|&byte| byte == 0);
@@ -120,6 +168,11 @@ impl Record {
 
     fn from_fields(tag: &[u8], a: &[u8], b: &[u8], c: &[u8]) -> Option<Self> {
         match tag {
+            b"staging" => Some(Self::Staging {
+                boot: text(a)?.to_owned(),
+                root: parse_identity(b)?,
+                own: parse_identity(c)?,
+            }),
             b"done" => Some(Self::Done),
             b"replaced" => {
                 let (second, _) = text(c)?.match_indices(' ').nth(1)?;
@@ -183,9 +236,18 @@ pub(crate) struct Journal {
 }
 
 impl Journal {
-    pub(crate) fn create(staging: &Dir) -> Result<Self> {
+    /// Makes the journal of the staging `own`, for a merge into `root`.
+    pub(crate) fn create(staging: &Dir, root: Identity, own: Identity) -> Result<Self> {
         let file = staging.create_file(NAME)?;
-        Ok(Self { file })
+        let journal = Self { file };
+        let boot = boot();
+        journal.note(&[Record::Staging { boot, root, own }])?;
+        Ok(journal)
+    }
+
+    /// Has it written to disk.
+    pub(crate) fn sync(&self) -> Result<()> {
+        rustix::fs::fdatasync(&self.file)
     }
 
     /// Notes what is about to be done. Records of one call count together.
@@ -203,6 +265,15 @@ impl Journal {
         }
         Ok(())
     }
+}
+
+/// This start of the machine; nothing where the kernel does not tell.
+///
+/// Device numbers are given anew at each start: identities that were noted before count by their
+/// inode alone.
+pub(crate) fn boot() -> String {
+    let id = std::fs::read_to_string("/proc/sys/kernel/random/boot_id");
+    id.map_or_else(|_| String::new(), |id| id.trim().to_owned())
 }
 
 /// The records in a staging that was left; none if it has no journal.

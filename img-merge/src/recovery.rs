@@ -1,6 +1,6 @@
 //! Puts right what a killed run left in DEST. It needs the lock.
 
-use std::ffi::CString;
+use std::ffi::{CStr, CString};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
@@ -11,58 +11,103 @@ use crate::act::replace;
 use crate::act::same_time;
 use crate::destination::Destination;
 use crate::fs::{Attributes, Caller, Dir};
-use crate::journal::{self, Record, Whose};
-use crate::staging;
+use crate::journal::{Record, Whose, Written};
+use crate::plan::as_os;
+use crate::staging::{self, Left};
 
 /// Follows the journals of the stagings at the top of DEST and removes them.
-pub(crate) fn recover(destination: &Destination, caller: &Caller) -> Result<()> {
+///
+/// What is worth a word and forbids nothing comes back.
+pub(crate) fn recover(destination: &Destination, caller: &Caller) -> Result<Vec<Error>> {
     let root = &destination.root;
     let failed = |cause| Error::io("clean up", &destination.path, cause);
-    for (name, dir) in staging::left_in(root, caller).map_err(failed)? {
-        let records = journal::read(&dir).map_err(failed)?;
-        for record in Record::that_count(&records).iter().rev() {
-            put_right(root, record).map_err(failed)?;
+    let found = staging::look(root, destination.attributes.identity, caller).map_err(failed)?;
+    let mut notes: Vec<Error> = found
+        .others
+        .iter()
+        .map(|name| not_ours(destination, Path::new(""), name))
+        .collect();
+    for left in &found.left {
+        for record in Record::that_count(&left.records).iter().rev() {
+            let put_right = put_right(root, record, left.written);
+            let whole = || destination.at(record.path());
+            match (put_right, record) {
+                (Ok(()), _) => {}
+                // The staging holds what was there: it stays until it can be put back.
+                (Err(cause), Record::Replaced { .. }) => {
+                    return Err(Error::io("put back", whole(), cause));
+                }
+                (Err(cause), _) => notes.push(Error::io("put right", whole(), cause)),
+            }
         }
-        staging::remove_left(root, &name).map_err(failed)?;
     }
-    Ok(())
+    remove(destination, &found.left, caller).map_err(failed)?;
+    Ok(notes)
+}
+
+fn not_ours(destination: &Destination, volume: &Path, name: &CStr) -> Error {
+    let whole = destination.at(volume).join(as_os(name));
+    Error::refused("remove", whole, "no merge has made it, so it is left alone")
+}
+
+/// Removes stagings from the top of DEST, which is opened for it where its mode keeps us out.
+fn remove(destination: &Destination, left: &[Left], caller: &Caller) -> Result<(), Errno> {
+    if left.is_empty() {
+        return Ok(());
+    }
+    let root = &destination.root;
+    let here = root.stat()?;
+    let shut = caller.is_shut_out_of_own(&here);
+    if shut {
+        root.set_mode(here.mode | 0o700)?;
+    }
+    let removed = left.iter().try_for_each(|left| left.remove(root));
+    if shut {
+        root.set_mode(here.mode)?;
+    }
+    removed
 }
 
 /// Removes the stagings at the top of another file system in DEST, whose journal was in the first.
-pub(crate) fn sweep(destination: &Destination, volume: &Path, caller: &Caller) -> Result<()> {
+pub(crate) fn sweep(
+    destination: &Destination,
+    volume: &Path,
+    caller: &Caller,
+) -> Result<Vec<Error>> {
     let failed = |cause| Error::io("clean up", destination.at(volume), cause);
-    let volume = destination.root.beneath(volume).map_err(failed)?;
-    for (name, _) in staging::left_in(&volume, caller).map_err(failed)? {
-        staging::remove_left(&volume, &name).map_err(failed)?;
+    let top = destination.root.beneath(volume).map_err(failed)?;
+    let root = destination.attributes.identity;
+    let found = staging::look(&top, root, caller).map_err(failed)?;
+    for left in &found.left {
+        left.remove(&top).map_err(failed)?;
     }
-    Ok(())
+    let not_ours = |name: &CString| not_ours(destination, volume, name);
+    Ok(found.others.iter().map(not_ours).collect())
 }
 
 /// Does what one record asks for.
-pub(crate) fn put_right(root: &Dir, record: &Record) -> Result<(), Errno> {
+pub(crate) fn put_right(root: &Dir, record: &Record, written: Written) -> Result<(), Errno> {
     match record {
         Record::Replaced {
-            place,
-            staged,
-            old,
-            new,
+            place, staged, new, ..
         } => {
             let (Some((to, name)), Some((from, kept))) =
                 (split(root, place)?, split(root, staged)?)
             else {
                 return Ok(());
             };
+            let new = written.now(*new, to.stat()?.identity);
             match from.stat_name(&kept) {
-                Ok(there) if there.identity == *old => {
-                    replace::put_back((&from, &kept), (&to, &name), *new)
-                }
-                Ok(_) | Err(Errno::NOENT) => Ok(()),
+                // It was not exchanged, or has been put back.
+                Ok(there) if there.identity == new => Ok(()),
+                Ok(_) => replace::put_back((&from, &kept), (&to, &name), new),
+                Err(Errno::NOENT) => Ok(()),
                 Err(cause) => Err(cause),
             }
         }
-        Record::Done => Ok(()),
-        Record::Mode { of, mode } => on_directory(root, of, |dir, _| dir.set_mode(*mode)),
-        Record::Times { of, modified } => on_directory(root, of, |dir, now| {
+        Record::Staging { .. } | Record::Done => Ok(()),
+        Record::Mode { of, mode } => on_directory(root, of, written, |dir, _| dir.set_mode(*mode)),
+        Record::Times { of, modified } => on_directory(root, of, written, |dir, now| {
             if same_time(now.modified, *modified) {
                 return Ok(());
             }
@@ -75,6 +120,7 @@ pub(crate) fn put_right(root: &Dir, record: &Record) -> Result<(), Errno> {
 fn on_directory(
     root: &Dir,
     whose: &Whose,
+    written: Written,
     act: impl FnOnce(&Dir, &Attributes) -> Result<(), Errno>,
 ) -> Result<(), Errno> {
     let dir = if whose.path.is_absolute() {
@@ -85,12 +131,13 @@ fn on_directory(
     match dir {
         Ok(dir) => {
             let now = dir.stat()?;
-            if now.identity == whose.identity {
+            if written.is(whose.identity, now.identity) {
                 return act(&dir, &now);
             }
             Ok(())
         }
-        Err(_) => Ok(()),
+        Err(Errno::NOENT | Errno::NOTDIR | Errno::LOOP) => Ok(()),
+        Err(cause) => Err(cause),
     }
 }
 

@@ -184,6 +184,13 @@ impl<'a> Report<'a> {
         }
     }
 
+    /// Writes what is held back, because a signal is about to end us.
+    pub(crate) fn break_off(&mut self) {
+        if let Some(Err(error)) = self.json.take().map(Lines::finish) {
+            error::report(TOOL, [&error]);
+        }
+    }
+
     /// Says the summary, and gives the exit status.
     pub(crate) fn finish(mut self) -> u8 {
         let sums = std::mem::take(&mut self.sums);

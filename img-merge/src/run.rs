@@ -64,21 +64,21 @@ fn merge(
     before: &[PathBuf],
     images: &[PathBuf],
 ) -> bool {
-    let done = if transactions.settings.merge.dry_run {
-        transactions.show(before, images)
+    let (result, hold) = if transactions.settings.merge.dry_run {
+        (transactions.show(before, images), None)
     } else {
         transactions.run(images)
     };
-    match done {
-        Ok(done) => {
-            report.done(&done);
-            true
-        }
-        Err(failure) => {
-            report.failed(images, &failure);
-            false
-        }
+    match &result {
+        Ok(done) => report.done(done),
+        Err(failure) => report.failed(images, failure),
     }
+    if transactions.interrupts.pending().is_some() {
+        report.break_off();
+    }
+    // All is said: a signal that came may end us.
+    drop(hold);
+    result.is_ok()
 }
 
 fn stream(

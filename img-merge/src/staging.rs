@@ -3,8 +3,11 @@
 //! It is called `.img-merge-` and sixteen hexadecimal digits, is its owner's alone (0700), and is made at
 //! the top of each file system in DEST that a merge puts something into, so that what is ready there
 //! appears in its place by one rename. Nothing that only exists there is needed by anyone, but for
-//! what the [journal](crate::journal) says; so a directory of that name that is left when nobody holds the
-//! lock is removed after its journal was followed.
+//! what the [journal](crate::journal) says; so one that is left by a merge into the
+//! same DEST is removed by the next, after its journal was followed.
+//!
+//! A name proves nothing: whoever owns DEST may give it to any directory. What is removed has a journal
+//! whose first record names that very directory, which only its owner could write there.
 
 use std::collections::BTreeMap;
 use std::ffi::{CStr, CString};
@@ -18,7 +21,8 @@ use rustix::io::{Errno, Result};
 use rustix::process::{getegid, geteuid};
 
 use crate::fs::xattrs::forget_inherited_acl;
-use crate::fs::{Attributes, Caller, Dir, remove};
+use crate::fs::{Attributes, Caller, Dir, Identity, remove};
+use crate::journal::{self, Journal, Record, Written};
 
 const PREFIX: &[u8] = b".img-merge-";
 const DIGITS: usize = 16;
@@ -49,31 +53,35 @@ pub(crate) struct Staging {
     pub(crate) name: CString,
     pub(crate) dir: Arc<Dir>,
     pub(crate) attributes: Attributes,
+    pub(crate) journal: Journal,
     next: AtomicU64,
 }
 
 impl Staging {
-    /// Makes one. Its lock, which we hold as long as it lives, tells that it is at work.
-    fn make(holder: Dir) -> Result<Self> {
+    /// Makes one for a merge into `root`. Its lock, which we hold as long as it lives, tells that it is at
+    /// work.
+    fn make(holder: Dir, root: Identity) -> Result<Self> {
         loop {
             let name = new_name();
             holder.make_dir(&name, Mode::RWXU)?;
-            let made = match Self::lock(&holder, &name) {
-                Ok(None) => continue,
-                Ok(Some(dir)) => Self::prepare(&dir).map(|attributes| (dir, attributes)),
-                Err(cause) => Err(cause),
-            };
-            if made.is_err() {
-                holder.remove_dir(&name)?;
+            if let Some(dir) = Self::lock(&holder, &name)? {
+                match Self::prepare(&dir, root) {
+                    Ok((attributes, journal)) => {
+                        return Ok(Self {
+                            holder,
+                            name,
+                            dir: Arc::new(dir),
+                            attributes,
+                            journal,
+                            next: AtomicU64::new(0),
+                        });
+                    }
+                    Err(cause) => {
+                        remove::directory(&holder, &name, &dir)?;
+                        return Err(cause);
+                    }
+                }
             }
-            let (dir, attributes) = made?;
-            return Ok(Self {
-                holder,
-                name,
-                dir: Arc::new(dir),
-                attributes,
-                next: AtomicU64::new(0),
-            });
         }
     }
 
@@ -95,7 +103,7 @@ impl Staging {
         }
     }
 
-    fn prepare(dir: &Dir) -> Result<Attributes> {
+    fn prepare(dir: &Dir, root: Identity) -> Result<(Attributes, Journal)> {
         // What is made in here must inherit nothing from DEST.
         forget_inherited_acl(dir)?;
         // Nor is its group DEST's, as it is below a set-gid directory and on some mounts: what is
@@ -107,7 +115,9 @@ impl Staging {
             Err(cause) => return Err(cause),
         }
         dir.set_mode(Mode::RWXU.as_raw_mode())?;
-        dir.stat()
+        let attributes = dir.stat()?;
+        let journal = Journal::create(dir, root, attributes.identity)?;
+        Ok((attributes, journal))
     }
 
     /// A name in it that is free.
@@ -117,29 +127,44 @@ impl Staging {
     }
 
     fn remove(&self) -> Result<()> {
-        remove::tree(&self.holder, &self.name)
+        remove::directory(&self.holder, &self.name, &self.dir)
     }
 }
 
 /// The stagings of one transaction, one for each file system in DEST.
-#[derive(Debug, Default)]
-pub(crate) struct Stagings(Mutex<BTreeMap<PathBuf, Arc<Staging>>>);
+#[derive(Debug)]
+pub(crate) struct Stagings {
+    /// DEST.
+    root: Identity,
+    made: Mutex<BTreeMap<PathBuf, Arc<Staging>>>,
+}
 
 impl Stagings {
+    pub(crate) fn of(root: Identity) -> Self {
+        let made = Mutex::default();
+        Self { root, made }
+    }
+
     /// The staging at the top of `volume`, a directory below `root`.
     pub(crate) fn get(&self, root: &Dir, volume: &Path) -> Result<Arc<Staging>> {
-        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut all = self.made.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(staging) = all.get(volume) {
             return Ok(staging.clone());
         }
-        let staging = Arc::new(Staging::make(root.beneath(volume)?)?);
+        let staging = Arc::new(Staging::make(root.beneath(volume)?, self.root)?);
         all.insert(volume.to_owned(), staging.clone());
         Ok(staging)
     }
 
+    /// Where they are, below DEST.
+    pub(crate) fn volumes(&self) -> Vec<PathBuf> {
+        let made = self.made.lock().unwrap_or_else(PoisonError::into_inner);
+        made.keys().cloned().collect()
+    }
+
     /// Removes them all; the volumes whose staging could not be removed come back with the reason.
     pub(crate) fn remove(&self) -> Vec<(PathBuf, Errno)> {
-        let all = std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner));
+        let all = std::mem::take(&mut *self.made.lock().unwrap_or_else(PoisonError::into_inner));
         let failed = |(volume, staging): (PathBuf, Arc<Staging>)| {
             staging.remove().err().map(|cause| (volume, cause))
         };
@@ -147,11 +172,39 @@ impl Stagings {
     }
 }
 
-/// The stagings that lie in `volume` and are the caller's to remove.
+/// What lies in a directory under our temporary names.
+#[derive(Debug, Default)]
+pub(crate) struct Found {
+    /// Stagings of merges into the same DEST that were killed.
+    pub(crate) left: Vec<Left>,
+    /// Directories of ours that no merge has made.
+    pub(crate) others: Vec<CString>,
+}
+
+/// A staging whose maker was killed. While this lives nobody else takes it.
+#[derive(Debug)]
+pub(crate) struct Left {
+    name: CString,
+    dir: Dir,
+    pub(crate) records: Vec<Record>,
+    pub(crate) written: Written,
+}
+
+impl Left {
+    /// Removes it, after its journal was followed: what was proved to be a staging, and not what has its
+    /// name by now.
+    pub(crate) fn remove(&self, volume: &Dir) -> Result<()> {
+        remove::directory(volume, &self.name, &self.dir)
+    }
+}
+
+/// Looks for the stagings in `volume` that merges into `root` have left, and are the caller's to remove.
 ///
-/// One of another user is left alone: what its journal says was written by that user.
-pub(crate) fn left_in(volume: &Dir, caller: &Caller) -> Result<Vec<(CString, Dir)>> {
-    let mut left = Vec::new();
+/// One of another user is left alone: what its journal says was written by that user. So is one that is
+/// locked, because its maker lives, and one of a merge into another directory, whose journal we may not
+/// have.
+pub(crate) fn look(volume: &Dir, root: Identity, caller: &Caller) -> Result<Found> {
+    let mut found = Found::default();
     let mut names = Vec::new();
     volume.for_each::<Errno>(|name, _, _| {
         if is_ours(name) {
@@ -161,22 +214,56 @@ pub(crate) fn left_in(volume: &Dir, caller: &Caller) -> Result<Vec<(CString, Dir
     })?;
     names.sort();
     for name in names {
-        match volume.child(&name) {
-            Ok(dir) if is_private(&dir.stat()?, caller) => left.push((name, dir)),
-            Ok(_) | Err(Errno::NOTDIR | Errno::LOOP | Errno::NOENT | Errno::ACCESS) => {}
+        let dir = match volume.child(&name) {
+            Ok(dir) => dir,
+            Err(Errno::NOTDIR | Errno::LOOP | Errno::NOENT | Errno::ACCESS) => continue,
             Err(cause) => return Err(cause),
+        };
+        let here = dir.stat()?;
+        let locked = flock(&dir, FlockOperation::NonBlockingLockExclusive);
+        if !is_private(&here, caller) || locked.is_err() {
+            continue;
         }
+        let records = journal::read(&dir)?;
+        let written = match records.first() {
+            Some(Record::Staging { boot, .. }) if *boot == journal::boot() => Written::ThisBoot,
+            _ => Written::Before,
+        };
+        match records.first() {
+            Some(Record::Staging { root: of, own, .. }) if written.is(*own, here.identity) => {
+                if !written.is(*of, root) {
+                    continue;
+                }
+            }
+            // Its maker was killed before it could write.
+            None if is_blank(&dir)? => {}
+            _ => {
+                found.others.push(name);
+                continue;
+            }
+        }
+        found.left.push(Left {
+            name,
+            dir,
+            records,
+            written,
+        });
     }
-    Ok(left)
+    Ok(found)
 }
 
 fn is_private(it: &Attributes, caller: &Caller) -> bool {
     it.uid == caller.uid && it.mode == Mode::RWXU.as_raw_mode()
 }
 
-/// Removes a staging that [`left_in`] found, after its journal was followed.
-pub(crate) fn remove_left(volume: &Dir, name: &CStr) -> Result<()> {
-    remove::tree(volume, name)
+/// Whether nothing is in it but a journal that is empty.
+fn is_blank(dir: &Dir) -> Result<bool> {
+    let names = dir.list()?;
+    let all_blank = names.iter().all(|entry| {
+        let is_empty = || dir.stat_name(entry.name).is_ok_and(|it| it.size == 0);
+        entry.name == journal::NAME && is_empty()
+    });
+    Ok(all_blank)
 }
 
 /// Removes the empty directories that were to become a DEST when their makers were killed.

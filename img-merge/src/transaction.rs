@@ -3,6 +3,8 @@
 use std::path::PathBuf;
 use std::sync::Mutex;
 
+use common::cli::Verbosity;
+use common::interrupt::Hold;
 use common::{Error, Interrupts};
 
 use crate::act::{self, Work};
@@ -40,7 +42,15 @@ impl Transactions<'_> {
     }
 
     /// Merges `paths` as one transaction.
-    pub(crate) fn run(&self, paths: &[PathBuf]) -> Result<Done, Failure> {
+    ///
+    /// Once the hold that comes with it is dropped, a signal that came meanwhile ends the process.
+    pub(crate) fn run(&self, paths: &[PathBuf]) -> (Result<Done, Failure>, Option<Hold>) {
+        let mut hold = None;
+        let done = self.hold_and_run(paths, &mut hold);
+        (done, hold)
+    }
+
+    fn hold_and_run(&self, paths: &[PathBuf], until: &mut Option<Hold>) -> Result<Done, Failure> {
         let images = open_images(paths)?;
         refuse_overlap(&images, &self.settings.destination)?;
         let (destination, hold) = Destination::open(
@@ -50,14 +60,12 @@ impl Transactions<'_> {
             self.caller,
             self.interrupts,
         )?;
+        *until = Some(hold);
         let done = self.locked(&images, &destination);
         if done.is_err() && destination.state == State::Made {
             // Where something was done, the undoing has taken it away already.
             drop(destination.unmake());
         }
-        // Unlock, and only then let a signal that came end us.
-        drop(destination);
-        drop(hold);
         done
     }
 
@@ -99,7 +107,7 @@ impl Transactions<'_> {
 
     fn locked(&self, images: &[Image], destination: &Destination) -> Result<Done, Failure> {
         if self.merge().locking == crate::settings::Locking::Ours {
-            recovery::recover(destination, self.caller)?;
+            self.tell(&recovery::recover(destination, self.caller)?);
         }
         let scan = self.scan(images, destination);
         let plan = scan.everything()?;
@@ -138,6 +146,13 @@ impl Transactions<'_> {
         }
     }
 
+    /// What was found and forbids nothing.
+    fn tell(&self, notes: &[Error]) {
+        if self.settings.output.verbosity != Verbosity::Quiet {
+            common::error::report(crate::TOOL, notes);
+        }
+    }
+
     /// Other file systems in DEST have stagings of their own.
     fn sweep(&self, destination: &Destination, plan: &Plan) -> Result<(), Failure> {
         if self.merge().locking == crate::settings::Locking::Callers {
@@ -145,7 +160,7 @@ impl Transactions<'_> {
         }
         for step in &plan.dirs {
             if !step.place.as_os_str().is_empty() && step.place == *step.volume {
-                recovery::sweep(destination, &step.volume, self.caller)?;
+                self.tell(&recovery::sweep(destination, &step.volume, self.caller)?);
             }
         }
         Ok(())
@@ -157,34 +172,37 @@ impl Transactions<'_> {
         plans: Vec<Plan>,
         trusted: &plan::Trusted,
     ) -> Result<(Vec<Plan>, Vec<Error>), Failure> {
-        if self.merge().sync {
-            if let Err(cause) = rustix::fs::syncfs(&work.destination.root) {
-                let failure = Error::io("sync", &work.destination.path, cause).into();
-                return Err(self.give_up(work, failure));
-            }
-        }
-        if let Err(error) = work.commit(&plans) {
+        let sync = self.merge().sync;
+        let ready = if sync { work.sync(&plans) } else { Ok(()) };
+        if let Err(error) = ready.and_then(|()| work.commit(&plans)) {
             return Err(self.give_up(work, error.into()));
         }
-        let mut errors = Vec::new();
-        if self.merge().method == Method::Move {
+        // Nothing is undone any more: what fails is said, and the rest is done.
+        let mut errors: Vec<Error> = Vec::new();
+        if sync {
+            errors.extend(work.sync_journal().err());
+        }
+        // A machine that loses power may not find an image gone, and the journal not done.
+        if self.merge().method == Method::Move && errors.is_empty() {
             errors.extend(act::consume(work, &plans, trusted));
         }
-        errors.extend(work.clean_up());
+        errors.extend(work.tidy_up());
         for plan in &plans {
             errors.extend(work.settle_roots(plan));
         }
         if self.merge().method == Method::Move {
             errors.extend(act::remove_roots(work.images));
         }
+        if sync {
+            errors.extend(work.sync(&plans).err());
+            errors.extend(work.sync_images());
+        }
         Ok((plans, errors))
     }
 
     fn give_up(&self, work: &Work<'_>, failure: Failure) -> Failure {
         if self.merge().rollback == Rollback::Leave {
-            let mut errors: Vec<Error> = work.put_modes_back().err().into_iter().collect();
-            errors.extend(work.clean_up());
-            return with(failure, errors);
+            return with(failure, work.tidy_up());
         }
         with(failure, act::undo(work))
     }

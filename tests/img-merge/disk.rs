@@ -18,6 +18,8 @@ pub(crate) struct Disk {
 pub(crate) enum Format {
     /// Small, so that it fills up soon.
     Ext4,
+    /// With small inodes, whose times are whole seconds.
+    Ext4Seconds,
     Xfs,
     Btrfs,
     Tmpfs,
@@ -35,7 +37,7 @@ impl Disk {
         let mount = home.path().join("mount");
         fs::create_dir(&mount).expect("a mount point");
         let (megabytes, program) = match format {
-            Format::Ext4 => (16, "mkfs.ext4"),
+            Format::Ext4 | Format::Ext4Seconds => (16, "mkfs.ext4"),
             Format::Xfs => (320, "mkfs.xfs"),
             Format::Btrfs => (128, "mkfs.btrfs"),
             Format::Tmpfs | Format::Ramfs => {
@@ -52,7 +54,11 @@ impl Disk {
         File::create(&file)
             .and_then(|f| f.set_len(megabytes << 20))
             .expect("the disk's file");
-        run(Command::new(program).arg("-q").arg(&file));
+        let inodes: &[&str] = match format {
+            Format::Ext4Seconds => &["-I", "128"],
+            _ => &[],
+        };
+        run(Command::new(program).arg("-q").args(inodes).arg(&file));
         run(Command::new("mount")
             .args(["-o", "loop"])
             .arg(&file)

@@ -8,6 +8,7 @@ use std::process::Command;
 use test_support::{Outcome, Tool, lay, need_command, scratch};
 
 use crate::disk::{Disk, Format};
+use crate::moment::{wait_for, while_held};
 
 fn merge(root: &Path, words: &[&str]) -> Outcome {
     Tool::new(env!("CARGO_BIN_EXE_img-merge"))
@@ -68,13 +69,6 @@ fn a_link_group_is_not_linked_to_what_a_foreign_writer_put_there() {
     assert!(tool.wait().expect("the tool ends").success());
     let b = fs::read_to_string(root.path().join("d/b")).expect("a file");
     assert_eq!(b, "X");
-}
-
-/// Waits until `it` is so; the test runner's time limit ends a wait that is in vain.
-fn wait_for(it: impl Fn() -> bool) {
-    while !it() {
-        std::thread::yield_now();
-    }
 }
 
 fn has_staging(dest: &Path) -> bool {
@@ -152,29 +146,6 @@ fn after_a_kill_the_last_image_still_wins() {
         }
     }
     assert!(kills > 30, "{kills}");
-}
-
-/// A merge that stands still after one of its system calls, while something else happens.
-fn while_held(root: &Path, inject: &str, words: &[&str], act: impl FnOnce()) -> Outcome {
-    need_command("strace", "strace");
-    let log = root.join("log");
-    let tool = Tool::new("strace")
-        .args(["-f", "-qq", "-o"])
-        .arg(&log)
-        .arg(format!(
-            "--trace={}",
-            inject.split(':').next().unwrap_or_default()
-        ))
-        .arg(format!("--inject={inject}"))
-        .arg(env!("CARGO_BIN_EXE_img-merge"))
-        .args(words)
-        .in_directory(root);
-    std::thread::scope(|scope| {
-        let run = scope.spawn(|| tool.run());
-        wait_for(|| fs::read_to_string(&log).is_ok_and(|log| log.contains("(")));
-        act();
-        run.join().expect("the tool ends")
-    })
 }
 
 #[test]

@@ -49,9 +49,7 @@ pub(crate) fn carry_out(
             for plan in &plans {
                 work.finish_dirs(plan)?;
             }
-            work.put_modes_back()?;
-            work.check()?;
-            return Ok(plans);
+            return work.check().map(|()| plans);
         }
         let mut again = scan.again(late)?;
         if again.is_refused() {

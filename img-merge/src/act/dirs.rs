@@ -1,6 +1,7 @@
 //! The directories that exist on both sides: noted before they change, made where several images have
 //! them and DEST does not, and given their metadata at the end.
 
+use std::collections::BTreeSet;
 use std::ffi::CString;
 use std::os::fd::AsFd;
 use std::os::unix::ffi::OsStrExt;
@@ -16,8 +17,9 @@ use super::work::{Done, Opened, Work, lock};
 use crate::failure::Failure;
 use crate::fs::xattrs::Bearer;
 use crate::fs::{Attributes, Dir, Xattrs};
-use crate::journal::{Journal, Record, Whose};
+use crate::journal::{Record, Whose, Written};
 use crate::plan::{DirStep, Names, Plan};
+use crate::recovery;
 use crate::settings::Method;
 
 impl Work<'_> {
@@ -38,7 +40,8 @@ impl Work<'_> {
         self.start_journal(plan)?;
         self.note(&records)
             .map_err(|cause| self.cannot_note(cause))?;
-        for step in plan.dirs.iter().filter(|step| step.adds_names()) {
+        let opens = |step: &&DirStep| step.adds_names() || is_top(step);
+        for step in plan.dirs.iter().filter(opens) {
             self.open_shut(step)?;
         }
         Ok(())
@@ -63,12 +66,11 @@ impl Work<'_> {
             }
         }
         let staging = self.stagings.get(&self.destination.root, Path::new(""));
-        let journal = staging
-            .and_then(|staging| Journal::create(&staging.dir))
-            .map_err(failed)?;
         // It is set once, here, before any thread is started.
-        drop(self.journal.set(journal));
-        Ok(())
+        drop(self.journal.set(staging.map_err(failed)?));
+        let opened: Vec<Record> = lock(&self.opened).iter().map(Opened::record).collect();
+        self.note(&opened)
+            .map_err(|cause| self.cannot_note(cause).into())
     }
 
     fn cannot_note(&self, cause: Errno) -> Error {
@@ -302,9 +304,8 @@ impl Work<'_> {
         let old = Xattrs::read(Bearer::Open(dir.as_fd()))?;
         lock(&self.dressed).push((step.place.clone(), *found, old));
         let xattrs = Xattrs::read(Bearer::Open(source.as_fd()))?;
-        set_metadata(self, dir, attributes, &xattrs)?;
+        self.redress(dir, &step.place, attributes, &xattrs)?;
         self.tally.dressed();
-        lock(&self.opened).retain(|opened| opened.whose.identity != found.identity);
         Ok(())
     }
 
@@ -330,6 +331,8 @@ impl Work<'_> {
                 modified: step.modified,
             }));
         }
+        // What is open still has to be shut, whenever we are killed.
+        records.extend(lock(&self.opened).iter().map(Opened::record));
         self.note(&records).map_err(|cause| self.cannot_note(cause))
     }
 
@@ -343,23 +346,84 @@ impl Work<'_> {
             .collect()
     }
 
-    /// Shuts again what was opened for us.
-    pub(crate) fn put_modes_back(&self) -> Result<(), Error> {
-        for Opened { whose, mode } in lock(&self.opened).drain(..).rev() {
-            let dir = if whose.path.is_absolute() {
-                Dir::named(&whose.path)
-            } else {
-                self.destination.root.beneath(&whose.path)
-            };
-            match dir {
-                Ok(dir) if dir.stat().is_ok_and(|here| here.identity == whose.identity) => dir
-                    .set_mode(mode)
-                    .map_err(|cause| Error::io("set mode of", &whose.path, cause))?,
-                // It went to DEST with its name, or away.
-                _ => {}
-            }
+    /// Gives a directory of DEST owner, xattrs and mode in the place of its own.
+    ///
+    /// A mode that would shut us out waits: names may have to be taken back.
+    pub(super) fn redress(
+        &self,
+        dir: &Dir,
+        place: &Path,
+        like: &Attributes,
+        xattrs: &Xattrs,
+    ) -> Result<(), Errno> {
+        let here = dir.stat()?;
+        let (uid, gid, mode) = self.caller.reachable(like);
+        if (here.uid, here.gid) != (uid, gid) {
+            fchown(dir, Some(Uid::from_raw(uid)), Some(Gid::from_raw(gid)))?;
+        }
+        self.tally.lost(xattrs.replace(Bearer::Open(dir.as_fd()))?);
+        let shut = self
+            .caller
+            .is_shut_out_of_own(&Attributes { mode, uid, ..here });
+        let mut opened = lock(&self.opened);
+        opened.retain(|opened| opened.whose.identity != here.identity);
+        if shut {
+            let path = place.to_owned();
+            let identity = here.identity;
+            opened.push(Opened {
+                whose: Whose { path, identity },
+                mode,
+            });
+        }
+        let mode = if shut { mode | 0o700 } else { mode };
+        if dir.stat()?.mode == mode {
+            return Ok(());
+        }
+        dir.set_mode(mode)
+    }
+
+    /// Shuts again those that were opened for us and that `which` selects. Errors do not stop it.
+    pub(super) fn put_modes_back(&self, which: impl Fn(&Whose) -> bool) -> Vec<Error> {
+        let mut opened = lock(&self.opened);
+        let (now, later): (Vec<_>, Vec<_>) =
+            opened.drain(..).partition(|opened| which(&opened.whose));
+        *opened = later;
+        let root = &self.destination.root;
+        let put_back = |opened: &Opened| {
+            let cause = recovery::put_right(root, &opened.record(), Written::ThisBoot).err()?;
+            let whole = self.destination.at(&opened.whose.path);
+            Some(Error::io("set mode of", whole, cause))
+        };
+        now.iter().rev().filter_map(put_back).collect()
+    }
+
+    /// Has every file system in DEST that was touched written to disk.
+    pub(crate) fn sync(&self, plans: &[Plan]) -> Result<(), Error> {
+        let steps = plans.iter().flat_map(|plan| &plan.dirs);
+        let volumes: BTreeSet<&PathBuf> = steps.map(|step| &*step.volume).collect();
+        for volume in volumes {
+            let top = self.destination.root.beneath(volume);
+            top.and_then(rustix::fs::syncfs)
+                .map_err(|cause| Error::io("sync", self.destination.at(volume), cause))?;
         }
         Ok(())
+    }
+
+    /// Has the journal written to disk: from then on the transaction is done after any loss of power.
+    pub(crate) fn sync_journal(&self) -> Result<(), Error> {
+        match self.journal.get().map(|staging| staging.journal.sync()) {
+            Some(Err(cause)) => Err(self.cannot_note(cause)),
+            Some(Ok(())) | None => Ok(()),
+        }
+    }
+
+    /// The same for the images, which are gone by then if they were moved.
+    pub(crate) fn sync_images(&self) -> Vec<Error> {
+        let synced = self.images.iter().map(|image| {
+            let synced = rustix::fs::syncfs(&image.root);
+            synced.map_err(|cause| Error::io("sync", &image.path, cause))
+        });
+        synced.filter_map(Result::err).collect()
     }
 }
 
@@ -371,22 +435,6 @@ fn touches(step: &DirStep) -> bool {
 
 fn changes_metadata(step: &DirStep, found: &Attributes) -> bool {
     step.metadata_from.is_some() || !same_time(found.modified, step.modified)
-}
-
-/// Owner, xattrs and mode, those that are there already replaced.
-pub(crate) fn set_metadata(
-    work: &Work<'_>,
-    dir: &Dir,
-    like: &Attributes,
-    xattrs: &Xattrs,
-) -> Result<(), Errno> {
-    let (uid, gid, mode) = work.caller.reachable(like);
-    let here = dir.stat()?;
-    if (here.uid, here.gid) != (uid, gid) {
-        fchown(dir, Some(Uid::from_raw(uid)), Some(Gid::from_raw(gid)))?;
-    }
-    work.tally.lost(xattrs.replace(Bearer::Open(dir.as_fd()))?);
-    dir.set_mode(mode)
 }
 
 /// Whether the directory is the top of a file system in DEST: its staging lies there.

@@ -15,11 +15,13 @@ use super::work::{Done, Work, lock};
 use super::{dirs, replace};
 use crate::destination::State;
 use crate::fs::Dir;
+use crate::journal::Written;
 use crate::recovery;
 
 /// Undoes everything in the log. What could not be undone comes back.
 pub(crate) fn undo(work: &Work<'_>) -> Vec<Error> {
-    let mut errors = Vec::new();
+    // A directory that got an image's mode may be shut to us.
+    let mut errors = work.undo_metadata();
     let log = std::mem::take(&mut *lock(&work.log));
     for done in log.iter().rev() {
         let at = path_of(done);
@@ -31,9 +33,7 @@ pub(crate) fn undo(work: &Work<'_>) -> Vec<Error> {
             ));
         }
     }
-    errors.extend(work.undo_metadata());
-    errors.extend(work.put_modes_back().err());
-    errors.extend(work.clean_up());
+    errors.extend(work.tidy_up());
     errors.extend(work.restore_times());
     if work.destination.state == State::Made {
         errors.extend(work.destination.unmake().err());
@@ -52,8 +52,18 @@ fn path_of(done: &Done) -> PathBuf {
 }
 
 impl Work<'_> {
+    /// Shuts what was opened for us and removes what is temporary. What the staging lies in is shut
+    /// last: its mode may forbid to remove it.
+    pub(crate) fn tidy_up(&self) -> Vec<Error> {
+        let tops = self.stagings.volumes();
+        let mut errors = self.put_modes_back(|of| !tops.contains(&of.path));
+        errors.extend(self.clean_up());
+        errors.extend(self.put_modes_back(|_| true));
+        errors
+    }
+
     /// Removes what is temporary, the journal last.
-    pub(crate) fn clean_up(&self) -> Vec<Error> {
+    fn clean_up(&self) -> Vec<Error> {
         let failed = |(volume, cause): (PathBuf, Errno)| {
             let whole = self.destination.at(&volume);
             Error::io("remove the temporary directory in", whole, cause)
@@ -179,7 +189,7 @@ impl Work<'_> {
         let mut errors = Vec::new();
         for (place, attributes, xattrs) in std::mem::take(&mut *lock(&self.dressed)).iter().rev() {
             let dir = self.destination.root.beneath(place);
-            let undone = dir.and_then(|dir| dirs::set_metadata(self, &dir, attributes, xattrs));
+            let undone = dir.and_then(|dir| self.redress(&dir, place, attributes, xattrs));
             errors.extend(
                 undone
                     .err()
@@ -193,7 +203,9 @@ impl Work<'_> {
     fn restore_times(&self) -> Vec<Error> {
         let mut errors = Vec::new();
         for record in lock(&self.before).iter().rev() {
-            if let Err(cause) = recovery::put_right(&self.destination.root, record) {
+            if let Err(cause) =
+                recovery::put_right(&self.destination.root, record, Written::ThisBoot)
+            {
                 errors.push(Error::io("set times in", &self.destination.path, cause));
             }
         }

@@ -14,10 +14,10 @@ use crate::destination::Destination;
 use crate::failure::Failure;
 use crate::fs::{Attributes, Caller, Dir, Identity, Xattrs};
 use crate::image::Image;
-use crate::journal::{Journal, Record, Whose};
+use crate::journal::{Record, Whose};
 use crate::plan::{DirStep, Names};
 use crate::settings::Merge;
-use crate::staging::Stagings;
+use crate::staging::{Staging, Stagings};
 use crate::tally::Tally;
 
 /// One transaction at work.
@@ -31,7 +31,8 @@ pub(crate) struct Work<'a> {
     pub(crate) tally: &'a Tally,
     pub(crate) stagings: Stagings,
     pub(crate) groups: Groups,
-    pub(crate) journal: OnceLock<Journal>,
+    /// The staging that has the journal.
+    pub(crate) journal: OnceLock<Arc<Staging>>,
     /// What was done to DEST and the images, in its order.
     pub(crate) log: Mutex<Vec<Done>>,
     /// Directories that have another mode for a while.
@@ -94,6 +95,15 @@ pub(crate) struct Opened {
     pub(crate) mode: u32,
 }
 
+impl Opened {
+    pub(crate) fn record(&self) -> Record {
+        Record::Mode {
+            of: self.whose.clone(),
+            mode: self.mode,
+        }
+    }
+}
+
 impl<'a> Work<'a> {
     pub(crate) fn new(
         images: &'a [Image],
@@ -109,7 +119,7 @@ impl<'a> Work<'a> {
             caller,
             interrupts,
             tally,
-            stagings: Stagings::default(),
+            stagings: Stagings::of(destination.attributes.identity),
             groups: Groups::default(),
             journal: OnceLock::new(),
             log: Mutex::default(),
@@ -178,7 +188,7 @@ impl<'a> Work<'a> {
     /// Notes in the journal what is about to be done.
     pub(crate) fn note(&self, records: &[Record]) -> Result<(), Errno> {
         match self.journal.get() {
-            Some(journal) => journal.note(records),
+            Some(staging) => staging.journal.note(records),
             None => Err(Errno::BADF),
         }
     }

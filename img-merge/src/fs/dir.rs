@@ -121,6 +121,12 @@ impl Dir {
         Ok(listing)
     }
 
+    /// Has the next listing begin anew: also where a file system shows only the names that were there when
+    /// the directory was opened.
+    pub(crate) fn rewind(&self) -> Result<()> {
+        sys::seek(self, sys::SeekFrom::Start(0)).map(drop)
+    }
+
     pub(crate) fn make_dir(&self, name: &CStr, mode: Mode) -> Result<()> {
         sys::mkdirat(self, name, mode)
     }

@@ -45,6 +45,7 @@ pub(crate) fn contents(dir: &Dir) -> Result<()> {
 
 /// Empties `dir` by its handle, and removes `name` from `parent` if it is still that directory.
 pub(crate) fn directory(parent: &Dir, name: &CStr, dir: &Dir) -> Result<()> {
+    dir.rewind()?;
     contents(dir)?;
     match parent.stat_name(name) {
         Ok(there) if there.identity == dir.stat()?.identity => parent.remove_dir(name),

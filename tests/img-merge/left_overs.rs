@@ -1,0 +1,203 @@
+//! What lies in DEST under temporary names: of merges that live, that were killed, and of others.
+
+use std::fs;
+use std::os::unix::fs::{PermissionsExt, chown};
+use std::path::Path;
+
+use test_support::{Outcome, Tool, lay, scratch};
+
+use crate::disk::{Disk, Format};
+use crate::moment::while_held;
+
+fn merge(root: &Path, words: &[&str]) -> Outcome {
+    Tool::new(env!("CARGO_BIN_EXE_img-merge"))
+        .args(words)
+        .in_directory(root)
+        .run()
+}
+
+/// Runs it until the names are exchanged and times are to be set, where it is killed.
+fn killed_after_exchange(root: &Path, words: &[&str]) {
+    let ended = Tool::new("strace")
+        .args(["-f", "-qq", "-o", "/dev/null", "--trace=utimensat"])
+        .arg("--inject=utimensat:signal=KILL:when=1")
+        .arg(env!("CARGO_BIN_EXE_img-merge"))
+        .args(words)
+        .in_directory(root)
+        .run();
+    assert_eq!(ended.status, None, "{}", ended.stderr);
+}
+
+#[test]
+fn a_merge_into_an_outer_directory_leaves_the_staging_of_an_inner_one_alone() {
+    let root = scratch();
+    let disk = Disk::new(Format::Tmpfs);
+    let mount = disk.path();
+    let dest = mount
+        .parent()
+        .expect("the directory around")
+        .display()
+        .to_string();
+    let inner = mount.display().to_string();
+    lay(mount, "f 644 \"old\"");
+    lay(root.path(), "j/f 644 \"new\"\ni/mount/o 644 \"o\"");
+    let outcome = while_held(
+        root.path(),
+        "renameat2:delay_exit=700000:when=1",
+        &["--on-conflict=replace", "j", &inner],
+        || {
+            merge(root.path(), &["i", &dest]).expect(0);
+        },
+    );
+    outcome.expect(0);
+    let listing = test_support::listing(mount);
+    assert_eq!(listing, "f 644 \"new\"\no 644 \"o\"\n");
+}
+
+#[test]
+fn what_an_inner_merge_left_waits_for_the_next_into_the_same_directory() {
+    for order in ["inner", "outer"] {
+        let root = scratch();
+        let disk = Disk::new(Format::Tmpfs);
+        let mount = disk.path();
+        let around = mount.parent().expect("the directory around");
+        let (outer, inner) = (around.display().to_string(), mount.display().to_string());
+        lay(mount, "f 644 \"old\"");
+        lay(
+            root.path(),
+            "j/f 644 \"new\"\nk/mount/f 644 \"new\"\ni/mount/o 644 \"o\"\nl/o 644 \"o\"",
+        );
+        let replace = "--on-conflict=replace";
+        // Each of the two is killed once; the other may not take its staging, which holds the old file.
+        if order == "inner" {
+            killed_after_exchange(root.path(), &[replace, "j", &inner]);
+            merge(root.path(), &["i", &outer]).expect(0);
+            merge(root.path(), &["-n", "j", &inner]).expect(0);
+        } else {
+            killed_after_exchange(root.path(), &[replace, "k", &outer]);
+            merge(root.path(), &["l", &inner]).expect(0);
+            merge(root.path(), &["-n", "k", &outer]).expect(0);
+        }
+        let listing = test_support::listing(mount);
+        assert_eq!(listing, "f 644 \"old\"\no 644 \"o\"\n", "{order}");
+    }
+}
+
+#[test]
+fn a_private_directory_under_our_name_is_left_alone_and_said() {
+    let root = scratch();
+    let name = "d/.img-merge-00000000000000aa";
+    lay(
+        root.path(),
+        "d/private/x 600 \"x\"\nd/private/journal 600 \"\"\nd/private/ 700\ni/f 644 \"f\"",
+    );
+    chown(root.path().join("d"), Some(65_534), None).expect("chown: this test runs as root");
+    fs::rename(root.path().join("d/private"), root.path().join(name)).expect("a rename");
+    let said = merge(root.path(), &["i", "d"]).expect(0).stderr;
+    assert!(root.path().join(name).join("x").exists(), "{said}");
+    assert!(said.contains("no merge has made it"), "{said}");
+    assert!(said.contains(".img-merge-00000000000000aa"), "{said}");
+}
+
+#[test]
+fn a_staging_with_the_name_of_another_is_left_alone() {
+    // The journal of a true staging, in a directory that it was not written for.
+    let root = scratch();
+    lay(root.path(), "d/f 644 \"old\"\ni/f 644 \"new\"\nsafe/ 700");
+    killed_after_exchange(root.path(), &["--on-conflict=replace", "i", "d"]);
+    let staging = staging_in(&root.path().join("d"));
+    let safe = root.path().join("safe");
+    fs::copy(staging.join("journal"), safe.join("journal")).expect("a copy");
+    fs::write(safe.join("x"), "x").expect("a file");
+    fs::rename(&safe, root.path().join("d/.img-merge-00000000000000aa")).expect("a rename");
+    merge(root.path(), &["-n", "i", "d"]).expect(0);
+    assert_eq!(
+        fs::read_to_string(root.path().join("d/f")).expect("f"),
+        "old"
+    );
+    assert!(!staging.exists());
+    assert!(root.path().join("d/.img-merge-00000000000000aa/x").exists());
+}
+
+fn staging_in(dest: &Path) -> std::path::PathBuf {
+    let names = fs::read_dir(dest).expect("a directory");
+    let mut paths = names.map(|entry| entry.expect("an entry").path());
+    let is_ours = |path: &std::path::PathBuf| path.to_string_lossy().contains("/.img-merge-");
+    paths.find(is_ours).expect("a staging")
+}
+
+#[test]
+fn after_a_new_start_of_the_machine_a_journal_counts_by_inodes() {
+    let root = scratch();
+    lay(root.path(), "d/f 644 \"old\"\ni/f 644 \"new\"");
+    killed_after_exchange(root.path(), &["--on-conflict=replace", "i", "d"]);
+    // As if it were of another boot, when the disk had another number.
+    let journal = staging_in(&root.path().join("d")).join("journal");
+    let text = fs::read(&journal).expect("the journal");
+    let device = std::os::unix::fs::MetadataExt::dev(&fs::metadata(&journal).expect("metadata"));
+    let text = String::from_utf8(text).expect("text");
+    let mut fields: Vec<String> = text.split('\0').map(str::to_owned).collect();
+    fields[1] = "another".to_owned();
+    let number = device.to_string();
+    for field in &mut fields {
+        let words: Vec<&str> = field.split(' ').collect();
+        let other = words
+            .iter()
+            .map(|word| if *word == number { "4242" } else { word });
+        *field = other.collect::<Vec<_>>().join(" ");
+    }
+    let other = fields.join("\0");
+    assert_ne!(other, text);
+    fs::write(&journal, other).expect("the journal");
+    merge(root.path(), &["-n", "i", "d"]).expect(0);
+    assert_eq!(
+        test_support::listing(&root.path().join("d")),
+        "f 644 \"old\"\n"
+    );
+}
+
+#[test]
+fn what_cannot_be_put_back_is_named_and_kept() {
+    let root = scratch();
+    lay(root.path(), "d/sub/f 644 \"old\"\ni/sub/f 644 \"new\"");
+    killed_after_exchange(root.path(), &["--on-conflict=replace", "i", "d"]);
+    let chattr = |how: &str| {
+        let done = std::process::Command::new("chattr")
+            .arg(how)
+            .arg(root.path().join("d/sub"))
+            .status();
+        done.is_ok_and(|status| status.success())
+    };
+    if !chattr("+i") {
+        test_support::cannot_run_here(
+            "what_cannot_be_put_back_is_named_and_kept",
+            "the file system knows no immutable directories",
+        );
+        return;
+    }
+    let said = merge(root.path(), &["-q", "-n", "i", "d"]);
+    assert!(chattr("-i"));
+    said.expect(2)
+        .complains("put back d/sub/f: operation not permitted");
+    merge(root.path(), &["-n", "i", "d"]).expect(0);
+    assert_eq!(
+        fs::read_to_string(root.path().join("d/sub/f")).expect("f"),
+        "old"
+    );
+}
+
+#[test]
+fn an_empty_staging_goes() {
+    let root = scratch();
+    lay(
+        root.path(),
+        "i/f 644 \"f\"\nd/.img-merge-00000000000000aa/ 700\nd/.img-merge-00000000000000ab/journal 600 \"\"",
+    );
+    let mode = fs::Permissions::from_mode(0o700);
+    fs::set_permissions(root.path().join("d/.img-merge-00000000000000ab"), mode).expect("a mode");
+    merge(root.path(), &["i", "d"]).expect(0);
+    assert_eq!(
+        test_support::listing(&root.path().join("d")),
+        "f 644 \"f\"\n"
+    );
+}
