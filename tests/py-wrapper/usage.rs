@@ -7,30 +7,8 @@ fn tool() -> Tool {
 }
 
 #[test]
-fn help_and_version_are_on_standard_output() {
-    let version = tool().arg("--version").run().expect(0);
-    assert!(
-        version.stdout.starts_with("py-wrapper "),
-        "{}",
-        version.stdout
-    );
-    let help = tool().arg("--help").run().expect(0);
-    assert!(help.stdout.contains("--quiet"), "{}", help.stdout);
-}
-
-#[test]
-fn an_unknown_option_is_one_line() {
-    tool()
-        .arg("--no-such-option")
-        .run()
-        .expect(2)
-        .complains("py-wrapper: unexpected argument '--no-such-option'");
-}
-
-#[test]
-fn completions_are_printed() {
-    let script = tool().args(["--completion", "bash"]).run().expect(0);
-    assert!(script.stdout.contains("complete "), "{}", script.stdout);
+fn it_answers_as_every_tool_does() {
+    test_support::usage::assert_usual(env!("CARGO_BIN_EXE_py-wrapper"), "py-wrapper", 2);
 }
 
 #[test]

@@ -6,6 +6,7 @@ pub mod manual;
 pub mod pythons;
 pub mod tool;
 pub mod tree;
+pub mod usage;
 
 pub use tool::{Outcome, Tool, sibling};
 pub use tree::{lay, listing};
