@@ -16,16 +16,24 @@ fn merge(root: &Path, words: &[&str]) -> Outcome {
         .run()
 }
 
-/// Runs it until the names are exchanged and times are to be set, where it is killed.
-fn killed_after_exchange(root: &Path, words: &[&str]) {
-    let ended = Tool::new("strace")
-        .args(["-f", "-qq", "-o", "/dev/null", "--trace=utimensat"])
-        .arg("--inject=utimensat:signal=KILL:when=1")
-        .arg(env!("CARGO_BIN_EXE_img-merge"))
-        .args(words)
-        .in_directory(root)
-        .run();
-    assert_eq!(ended.status, None, "{}", ended.stderr);
+/// Runs it until `file` is replaced, where it is killed: at the first time that is set of a directory.
+fn killed_after_exchange(root: &Path, words: &[&str], file: &Path) {
+    // A copy gets its times first.
+    for at in 1..4 {
+        let inject = format!("--inject=utimensat:signal=KILL:when={at}");
+        let ended = Tool::new("strace")
+            .args(["-f", "-qq", "-o", "/dev/null", "--trace=utimensat"])
+            .arg(inject)
+            .arg(env!("CARGO_BIN_EXE_img-merge"))
+            .args(words)
+            .in_directory(root)
+            .run();
+        assert_eq!(ended.status, None, "{}", ended.stderr);
+        if fs::read(root.join(file)).expect("the file") == b"new" {
+            return;
+        }
+    }
+    panic!("{} was not replaced", file.display());
 }
 
 #[test]
@@ -70,11 +78,11 @@ fn what_an_inner_merge_left_waits_for_the_next_into_the_same_directory() {
         let replace = "--on-conflict=replace";
         // Each of the two is killed once; the other may not take its staging, which holds the old file.
         if order == "inner" {
-            killed_after_exchange(root.path(), &[replace, "j", &inner]);
+            killed_after_exchange(root.path(), &[replace, "j", &inner], &mount.join("f"));
             merge(root.path(), &["i", &outer]).expect(0);
             merge(root.path(), &["-n", "j", &inner]).expect(0);
         } else {
-            killed_after_exchange(root.path(), &[replace, "k", &outer]);
+            killed_after_exchange(root.path(), &[replace, "k", &outer], &mount.join("f"));
             merge(root.path(), &["l", &inner]).expect(0);
             merge(root.path(), &["-n", "k", &outer]).expect(0);
         }
@@ -104,7 +112,11 @@ fn a_staging_with_the_name_of_another_is_left_alone() {
     // The journal of a true staging, in a directory that it was not written for.
     let root = scratch();
     lay(root.path(), "d/f 644 \"old\"\ni/f 644 \"new\"\nsafe/ 700");
-    killed_after_exchange(root.path(), &["--on-conflict=replace", "i", "d"]);
+    killed_after_exchange(
+        root.path(),
+        &["--on-conflict=replace", "i", "d"],
+        Path::new("d/f"),
+    );
     let staging = staging_in(&root.path().join("d"));
     let safe = root.path().join("safe");
     fs::copy(staging.join("journal"), safe.join("journal")).expect("a copy");
@@ -130,7 +142,11 @@ fn staging_in(dest: &Path) -> std::path::PathBuf {
 fn after_a_new_start_of_the_machine_a_journal_counts_by_inodes() {
     let root = scratch();
     lay(root.path(), "d/f 644 \"old\"\ni/f 644 \"new\"");
-    killed_after_exchange(root.path(), &["--on-conflict=replace", "i", "d"]);
+    killed_after_exchange(
+        root.path(),
+        &["--on-conflict=replace", "i", "d"],
+        Path::new("d/f"),
+    );
     // As if it were of another boot, when the disk had another number.
     let journal = staging_in(&root.path().join("d")).join("journal");
     let text = fs::read(&journal).expect("the journal");
@@ -160,7 +176,11 @@ fn after_a_new_start_of_the_machine_a_journal_counts_by_inodes() {
 fn what_cannot_be_put_back_is_named_and_kept() {
     let root = scratch();
     lay(root.path(), "d/sub/f 644 \"old\"\ni/sub/f 644 \"new\"");
-    killed_after_exchange(root.path(), &["--on-conflict=replace", "i", "d"]);
+    killed_after_exchange(
+        root.path(),
+        &["--on-conflict=replace", "i", "d"],
+        Path::new("d/sub/f"),
+    );
     let chattr = |how: &str| {
         let done = std::process::Command::new("chattr")
             .arg(how)
