@@ -290,8 +290,8 @@ impl Keeper {
     }
 
     fn say(&mut self, word: &Word) {
-        let said = match &self.engine {
-            Some(engine) => (&*engine).write_all(&word.encode()),
+        let said = match self.engine.as_ref() {
+            Some(mut engine) => engine.write_all(&word.encode()),
             None => return,
         };
         if said.is_err() {
