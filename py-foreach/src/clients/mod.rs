@@ -1,9 +1,9 @@
 //! `make`, `gmake` and `ninja` as a job finds them: each gives the pool to the real program in the form that
 //! it understands, and becomes that program.
 //!
-//! A job's PATH directory has a script of that name, which executes py-foreach again with [`WORD`] first and
-//! the words of [`Client`] after it. Descriptors do not survive Python, so a client opens the pool's fifo
-//! itself.
+//! A directory on every job's PATH has a script of that name, which executes py-foreach again with [`WORD`]
+//! first and the words of [`Client`] after it. Descriptors do not survive Python, so a client opens the
+//! pool's fifo itself.
 
 mod pool;
 mod real;
@@ -11,6 +11,7 @@ mod real;
 pub(crate) use real::{Kind, kind_of, on_path};
 
 use std::ffi::{OsStr, OsString};
+use std::fs::File;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -26,6 +27,9 @@ pub(crate) const WORD: &str = "--as-client";
 /// The programs that can be clients, by the names that they are called by.
 pub(crate) const NAMES: [&str; 3] = ["make", "gmake", "ninja"];
 
+/// The variable that tells a client whose it is: [`Notes`] without the program's name.
+pub(crate) const NOTES: &str = "PY_FOREACH_NOTES";
+
 /// What a client is told by its script.
 #[derive(Debug, Clone)]
 pub(crate) struct Client {
@@ -39,8 +43,30 @@ pub(crate) struct Client {
     pub(crate) scripts: PathBuf,
     /// Where is kept what a real program understands.
     pub(crate) known: PathBuf,
-    /// Where a program that knows no pool is noted.
-    pub(crate) notes: PathBuf,
+}
+
+/// Where a job's programs that know no pool are noted: a file for each, this path with `.NAME` after it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Notes<'a>(pub(crate) &'a OsStr);
+
+impl Notes<'_> {
+    /// The programs that were noted.
+    pub(crate) fn read(self) -> Vec<&'static str> {
+        let noted = |name: &&str| self.of(OsStr::new(name)).exists();
+        NAMES.into_iter().filter(noted).collect()
+    }
+
+    /// Notes `name`; a note that cannot be written is a line less in the report.
+    fn write(self, name: &OsStr) {
+        let _noted_or_lost = File::create_new(self.of(name));
+    }
+
+    fn of(self, name: &OsStr) -> PathBuf {
+        let mut path = self.0.to_owned();
+        path.push(".");
+        path.push(name);
+        path.into()
+    }
 }
 
 impl Client {
@@ -54,7 +80,6 @@ impl Client {
             self.share.to_string().into(),
             self.scripts.clone().into(),
             self.known.clone().into(),
-            self.notes.clone().into(),
         ]
     }
 
@@ -65,7 +90,6 @@ impl Client {
             share: words.next()?.to_str()?.parse().ok()?,
             scripts: words.next()?.into(),
             known: words.next()?.into(),
-            notes: words.next()?.into(),
         })
     }
 }
@@ -101,7 +125,9 @@ fn become_real(client: &Client, arguments: Vec<OsString>) -> (Error, u8) {
     }
     match kind {
         Kind::Alone => {
-            note(client);
+            if let Some(notes) = std::env::var_os(NOTES) {
+                Notes(&notes).write(&client.name);
+            }
             if !says_jobs(&arguments) {
                 command.arg(format!("-j{}", client.share));
             }
@@ -132,11 +158,6 @@ fn become_real(client: &Client, arguments: Vec<OsString>) -> (Error, u8) {
 fn executed(command: &mut Command, real: &Path) -> (Error, u8) {
     let cause = command.exec();
     (Error::io("run", real, cause), exit::CANNOT_RUN)
-}
-
-/// Notes that the program had a fixed share; a note that cannot be written is a line less in the report.
-fn note(client: &Client) {
-    let _unwritten = std::fs::write(client.notes.join(&client.name), "");
 }
 
 /// Whether ninja's words say how many jobs it may run.

@@ -1,9 +1,11 @@
 //! What each job finds: its variables, its directories, the words of its command.
 //!
 //! [`plan`] decides everything from plain values; [`Plan::prepare`] puts it on disk, in the job's own thread.
-//! A job's directory is `RUN/jobs/ID`, with `bin` (first on its PATH), `tmp`, `home`, `pkgconfig` in it.
+//! A job's directory is `RUN/jobs/ID`, with `bin` (first on its PATH), `home`, `pkgconfig` in it; its TMPDIR
+//! is `RUN/tmp/ID`. `RUN/clients` is on the PATH of all.
 
 pub(crate) mod build_dir;
+mod client_scripts;
 pub(crate) mod commands;
 mod dist_config;
 pub(crate) mod distcc;
@@ -28,27 +30,26 @@ pub(crate) use plan::Plan;
 
 use crate::clients;
 use crate::discover::Interpreter;
-use crate::job::Job;
+use crate::job::{Job, PoolView};
 use crate::settings::Settings;
 use crate::shell_env::{Shell, write_exports};
 use crate::which::Choice;
+use client_scripts::ClientScripts;
 use plan::{Own, Python};
 use python::Layout;
 use variables::Variables;
 
-/// The directory of the run in which each job has its own; apart from the pool, as a variant may have
-/// any name.
+/// The directories of the run in which each job has what is its own; apart from the pool, as a variant may
+/// have any name.
 const JOBS: &str = "jobs";
+const TMP: &str = "tmp";
+const NOTES: &str = "notes";
 
 /// What all jobs of a run share.
 #[derive(Debug)]
 pub(crate) struct Shared {
     /// The environment that we were given.
     given: Variables,
-    /// The program of py-foreach, for the clients.
-    program: PathBuf,
-    /// Where the clients keep what the real programs understand.
-    known: PathBuf,
     command: Vec<OsString>,
     copy_sources: Option<PathBuf>,
     /// What no copy of the sources may hold.
@@ -57,8 +58,8 @@ pub(crate) struct Shared {
     shell: Option<Shell>,
     /// What the make on PATH understands, once a job has asked.
     make: OnceLock<clients::Kind>,
-    /// The names of [`clients::NAMES`] that there is a program for.
-    clients: Vec<OsString>,
+    /// `make` and `ninja`, as the jobs find them.
+    clients: ClientScripts,
 }
 
 /// Decides all jobs; their temporary things will lie below `run_dir`. Nothing is made.
@@ -78,24 +79,18 @@ pub(crate) fn plan(
         .map(|file| Shell::check(file, &asked.export, asked.export_to.as_deref(), &given));
     let shell = shell.transpose().map_err(|error| vec![error])?;
     let owns = own_parts(settings, choices, run_dir, &given)?;
-    let path = given.get("PATH").unwrap_or_default();
-    let there = clients::NAMES.into_iter().map(OsString::from);
     let mut not_sources = vec![run_dir.to_owned()];
     not_sources.extend(settings.images.clone());
     not_sources.extend(settings.reports.log_dir.clone());
     not_sources.extend(owns.iter().filter_map(|own| own.build_dir.clone()));
     let shared = Arc::new(Shared {
-        program: std::env::current_exe().map_err(|c| vec![Error::io("find", "own program", c)])?,
-        known: run_dir.to_owned(),
         command: settings.command.clone(),
         copy_sources: asked.copy_sources.clone(),
         not_sources,
         isolate_home: asked.isolate_home,
         make: OnceLock::new(),
         shell,
-        clients: there
-            .filter(|name| clients::on_path(name, path, None).is_some())
-            .collect(),
+        clients: ClientScripts::plan(run_dir, &given).map_err(|error| vec![error])?,
         given,
     });
     let jobs: Vec<Job> = owns.into_iter().map(|own| job(own, &shared)).collect();
@@ -133,7 +128,9 @@ fn job(own: Own, shared: &Arc<Shared>) -> Job {
 /// What cannot be written, or everything that is wrong with the images; then no image has been made.
 pub(crate) fn begin(jobs: &[Job], run_dir: &Path) -> Result<(), Vec<Error>> {
     let shell = jobs.first().and_then(|job| job.plan.shell());
-    commands::make_directory(&run_dir.join(JOBS))
+    [JOBS, TMP, NOTES]
+        .iter()
+        .try_for_each(|name| commands::make_directory(&run_dir.join(name)))
         .and_then(|()| shell.map_or(Ok(()), Shell::try_export))
         .map_err(|error| vec![error])?;
     let images: Vec<&Path> = jobs
@@ -141,6 +138,15 @@ pub(crate) fn begin(jobs: &[Job], run_dir: &Path) -> Result<(), Vec<Error>> {
         .filter_map(|job| Some(job.record.as_ref()?.image.as_path()))
         .collect();
     images::make(&images)
+}
+
+/// Lays the clients of the pool where all jobs find them.
+///
+/// # Errors
+/// One of them cannot be written.
+pub(crate) fn offer(jobs: &[Job], pool: &PoolView) -> Result<()> {
+    let job = jobs.first();
+    job.map_or(Ok(()), |job| job.plan.clients().write(pool))
 }
 
 /// What is each job's own.
@@ -188,7 +194,8 @@ fn own_parts(
                 }
             };
             let id = identity::id(parent, &variant);
-            let directory = run_dir.join(JOBS).join(identity::directory(&id, number));
+            let name = identity::directory(&id, number);
+            let within = |kind: &str| run_dir.join(kind).join(&name);
             let image = images.as_ref().zip(python.as_ref());
             Own {
                 build_dir: stem.as_ref().map(|stem| build_dir::of(stem, &variant)),
@@ -197,7 +204,9 @@ fn own_parts(
                 variant,
                 python,
                 id,
-                directory,
+                directory: within(JOBS),
+                tmp: within(TMP),
+                notes: within(NOTES),
             }
         });
     Ok(owns.collect())

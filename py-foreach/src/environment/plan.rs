@@ -7,12 +7,13 @@ use std::sync::Arc;
 
 use common::{Error, Result};
 
-use super::commands::{self, Script};
+use super::client_scripts::ClientScripts;
+use super::commands;
 use super::python::{self, Layout};
 use super::variables::Variables;
 use super::words::{self, Names};
 use super::{Shared, dist_config, distcc, home, pool};
-use crate::clients::{self, Client, Kind};
+use crate::clients::{self, Kind, Notes};
 use crate::copy;
 use crate::discover::Interpreter;
 use crate::job::{Launch, PoolView};
@@ -33,8 +34,12 @@ pub(super) struct Own {
     pub(super) id: OsString,
     /// Nothing for a variant.
     pub(super) python: Option<Python>,
-    /// `RUN/ID`.
+    /// `RUN/jobs/ID`, made where something goes into it.
     pub(super) directory: PathBuf,
+    /// `TMPDIR`: `RUN/tmp/ID`.
+    pub(super) tmp: PathBuf,
+    /// [`Notes`]: `RUN/notes/ID`.
+    pub(super) notes: PathBuf,
     /// `BUILD_DIR`, where it is not a copy in TMPDIR.
     pub(super) build_dir: Option<PathBuf>,
     pub(super) image: Option<PathBuf>,
@@ -70,6 +75,10 @@ impl Plan {
         self.shared.shell.as_ref()
     }
 
+    pub(super) fn clients(&self) -> &ClientScripts {
+        &self.shared.clients
+    }
+
     pub(super) fn directory(&self) -> &Path {
         &self.own.directory
     }
@@ -84,12 +93,15 @@ impl Plan {
     /// Runs in the job's own thread, once the job holds a slot.
     pub(crate) fn prepare(&self, pool: &PoolView) -> Result<Launch> {
         let own = &self.own;
-        commands::make_directory(&own.directory)?;
-        commands::make_directory(&own.within("tmp"))?;
+        commands::make_directory(&own.tmp)?;
+        // A file system makes and removes a few thousand files a second, and a command may be short: what
+        // holds nothing is not made.
+        if own.python.is_some() || self.shared.isolate_home || self.shared.shell.is_some() {
+            commands::make_directory(&own.directory)?;
+        }
         if self.shared.isolate_home {
             commands::make_directory(&own.within("home"))?;
         }
-        commands::write(&own.within("bin"), &self.scripts(pool))?;
         if let Some(python) = &own.python {
             self.lay_python(python)?;
         }
@@ -110,8 +122,7 @@ impl Plan {
 
     /// The programs below the job that know no pool and had the static share, as they have noted.
     pub(crate) fn without_pool(&self) -> Vec<&'static str> {
-        let noted = |name: &&str| self.own.within(name).is_file();
-        clients::NAMES.into_iter().filter(noted).collect()
+        Notes(self.own.notes.as_os_str()).read()
     }
 
     /// The environment, with everything that it names being there or not.
@@ -122,10 +133,10 @@ impl Plan {
         variables.set("MULTIBUILD_ID", &own.id);
         for name in ["TMP", "TEMP"] {
             if variables.get(name).is_some() {
-                variables.set(name, own.within("tmp"));
+                variables.set(name, &own.tmp);
             }
         }
-        variables.set("TMPDIR", own.within("tmp"));
+        variables.set("TMPDIR", &own.tmp);
         match self.build_dir() {
             Some(directory) => variables.set("BUILD_DIR", directory),
             None => variables.unset("BUILD_DIR"),
@@ -135,13 +146,15 @@ impl Plan {
         }
         let facts = own.python.as_ref().map(|python| &python.interpreter.facts);
         distcc::prepare(&mut variables, facts);
+        variables.set(clients::NOTES, &own.notes);
+        variables.prepend("PATH", &self.shared.clients.directory);
         if let Some(python) = &own.python {
             python::describe(&mut variables, &python.interpreter, python.layout);
             variables.set("DIST_EXTRA_CONFIG", own.within("extra.cfg"));
             variables.prepend("PKG_CONFIG_PATH", own.within("pkgconfig"));
+            variables.prepend("PATH", own.within("bin"));
         }
         self.name_image(&mut variables);
-        variables.prepend("PATH", own.within("bin"));
         pool::hand_over(&mut variables, pool, make);
         if self.shared.isolate_home {
             home::isolate(&mut variables, &own.within("home"), Path::exists);
@@ -219,7 +232,7 @@ impl Plan {
     }
 
     fn copy_in_tmp(&self) -> PathBuf {
-        self.own.within("tmp").join("source")
+        self.own.tmp.join("source")
     }
 
     /// Where the job runs, if not where we are.
@@ -250,6 +263,10 @@ impl Plan {
 
     /// What the interpreter needs on disk.
     fn lay_python(&self, python: &Python) -> Result<()> {
+        commands::write(
+            &self.own.within("bin"),
+            &commands::of_interpreter(&python.interpreter),
+        )?;
         let links = python::pkg_config_links(&python.interpreter);
         commands::link(&self.own.within("pkgconfig"), &links)?;
         let users = match self.shared.given.path("DIST_EXTRA_CONFIG") {
@@ -270,36 +287,13 @@ impl Plan {
         }
     }
 
-    fn scripts(&self, pool: &PoolView) -> Vec<Script> {
-        let python = self.own.python.as_ref();
-        let mut scripts = python
-            .map(|p| commands::of_interpreter(&p.interpreter))
-            .unwrap_or_default();
-        scripts.extend(self.shared.clients.iter().map(|name| {
-            let client = Client {
-                name: name.clone(),
-                fifo: pool.fifo.clone(),
-                share: pool.share,
-                scripts: self.own.within("bin"),
-                known: self.shared.known.clone(),
-                notes: self.own.directory.clone(),
-            };
-            let words = client.words(&self.shared.program);
-            Script::executing(
-                name,
-                &words.iter().map(OsString::as_os_str).collect::<Vec<_>>(),
-            )
-        }));
-        scripts
-    }
-
     /// What the make on PATH understands; asked once for a run.
     fn kind_of_make(&self) -> Kind {
         *self.shared.make.get_or_init(|| {
             let path = self.shared.given.get("PATH").unwrap_or_default();
             let make = clients::on_path(OsStr::new("make"), path, None);
             make.map_or(Kind::Fifo, |make| {
-                clients::kind_of(&make, &self.shared.known)
+                clients::kind_of(&make, &self.shared.clients.known)
             })
         })
     }

@@ -23,6 +23,7 @@ use super::one::{self, Context};
 use super::schedule::Schedule;
 use crate::board::{self, Screen};
 use crate::cli::{Halt, Output};
+use crate::environment;
 use crate::job::{Ending, Job, PoolView};
 use crate::memory::{self, Memory};
 use crate::output::{Before, Feeds, Hush, Lines, Over, Show, Sink};
@@ -107,14 +108,15 @@ impl Run<'_> {
         let memory = Memory::open(limits.memory)?;
         let screen = self.screen()?;
         let at_once = self.at_once()?;
+        let view = self
+            .pool
+            .view(together(self.jobs.len(), &self.pool, at_once));
+        environment::offer(self.jobs, &view)?;
         let mut facts = Facts {
             wall: Duration::ZERO,
             slots: self.pool.size(),
             pool: self.pool.whose(),
-            share: self
-                .pool
-                .view(together(self.jobs.len(), &self.pool, at_once))
-                .share,
+            share: view.share,
             memory: memory.as_ref().map(|memory| memory.at_start),
         };
         let pressure = memory.as_ref().map(Memory::pressure);
@@ -138,7 +140,7 @@ impl Run<'_> {
             }
             let mut engine = Engine {
                 scope,
-                at_once,
+                view: &view,
                 jobs: self.jobs,
                 logs: self.logs,
                 limits,
@@ -254,7 +256,8 @@ impl Run<'_> {
 
 struct Engine<'scope, 'env> {
     scope: &'scope Scope<'scope, 'env>,
-    at_once: usize,
+    /// What the jobs are told of the pool.
+    view: &'env PoolView,
     jobs: &'env [Job],
     logs: &'env [PathBuf],
     limits: &'env Limits,
@@ -350,7 +353,7 @@ impl Engine<'_, '_> {
     fn start(&mut self, index: usize) {
         self.schedule.started();
         self.context.live.begin(index);
-        let view = self.view();
+        let view = self.view;
         let (job, log) = (&self.jobs[index], self.logs[index].clone());
         let width = self
             .jobs
@@ -365,7 +368,7 @@ impl Engine<'_, '_> {
         let (context, tell) = (self.context, self.tell.clone());
         self.scope.spawn(move || {
             // A fault of ours in one job is that job's, and must not keep all others waiting.
-            let course = || one::run(index, job, log.clone(), &view, lines, context);
+            let course = || one::run(index, job, log.clone(), view, lines, context);
             let finished = catch_unwind(AssertUnwindSafe(course)).unwrap_or_else(|_| {
                 context.live.over(index);
                 Finished::broken(
@@ -379,11 +382,6 @@ impl Engine<'_, '_> {
                 .over(index, if good { Over::Good } else { Over::Bad });
             drop(tell.send(Event::Finished(index, Box::new(finished))));
         });
-    }
-
-    fn view(&self) -> PoolView {
-        self.pool
-            .view(together(self.jobs.len(), &self.pool, self.at_once))
     }
 
     fn take(&mut self, job: usize, finished: Finished) {
