@@ -99,8 +99,8 @@ fn a_killed_supervisor_is_said_and_its_tree_ended() {
     let shell: i32 = ready.line().parse().unwrap();
     kill(parent(shell));
     let mark = dir.path().to_str().unwrap();
-    // Left are py-foreach itself, and job b with its supervisor.
-    until("the tree of a ends", || marked(mark).len() == 3);
+    // Left are py-foreach itself with its starter, and job b with its supervisor.
+    until("the tree of a ends", || marked(mark).len() == 4);
     go.open(1);
     let outcome = run.end().expect(125);
     assert_eq!(outcome.stdout, "fine\n");
@@ -241,4 +241,66 @@ fn a_low_limit_of_open_files_lets_fewer_run_and_loses_none() {
         let note = "py-foreach: note: the limit of open files has room for ";
         assert!(said.starts_with(note), "{said}");
     }
+}
+
+#[test]
+fn a_killed_starter_ends_no_job_and_is_said_for_the_next() {
+    let dir = scratch();
+    let ready = Gate::new(dir.path(), "ready");
+    let go = Gate::new(dir.path(), "go");
+    let text = r#"echo $PPID > "$GATES/ready"; read x < "$GATES/go"; echo fine"#;
+    let run = tool()
+        .args(["--max-impls=1", "--variants", "a b"])
+        .env("GATES", dir.path())
+        .env(MARK, dir.path())
+        .args(["sh", "-c", text]);
+    let run = Running::start(run);
+    let supervisor: i32 = ready.line().parse().unwrap();
+    kill(parent(supervisor));
+    go.open(1);
+    let outcome = run.end().expect(125);
+    assert_eq!(outcome.stdout, "fine\n");
+    let said = "py-foreach: b: run sh: the process that starts supervisors was killed\n";
+    assert!(outcome.stderr.starts_with(said), "{}", outcome.stderr);
+    assert_eq!(marked(dir.path().to_str().unwrap()), []);
+}
+
+#[test]
+fn the_time_that_jobs_took_is_our_own_childrens() {
+    let dir = scratch();
+    let joblog = dir.path().join("report");
+    let command = tool().into_command();
+    let burn = "i=0; while [ $i -lt 300000 ]; do i=$((i+1)); done";
+    // What the shell says of its children has all that they waited for.
+    let outcome = std::process::Command::new("bash")
+        .args([
+            "-c",
+            r#""$0" --report "$1" --variants 'a b' sh -c "$2" && times"#,
+        ])
+        .arg(command.get_program())
+        .arg(&joblog)
+        .arg(burn)
+        .output()
+        .unwrap();
+    let said = String::from_utf8(outcome.stdout).unwrap();
+    let children = said.lines().nth(1).expect("the times of the children");
+    let user = children.split(' ').next().unwrap();
+    let (minutes, seconds) = user.trim_end_matches('s').split_once('m').unwrap();
+    let all: f64 = minutes.parse::<f64>().unwrap() * 60.0 + seconds.parse::<f64>().unwrap();
+    let report = fs::read_to_string(&joblog).unwrap();
+    let jobs: f64 = report
+        .split("\"user_seconds\":")
+        .skip(1)
+        .map(|rest| {
+            rest.split([',', '}'])
+                .next()
+                .unwrap()
+                .trim()
+                .parse::<f64>()
+                .unwrap()
+        })
+        .sum();
+    assert!(jobs > 0.05, "{report}");
+    // The kernel counts in ticks here and in microseconds there.
+    assert!(all > jobs - 0.05, "{all} of {jobs}");
 }

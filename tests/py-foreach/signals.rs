@@ -135,8 +135,11 @@ fn a_second_interrupt_kills() {
     let text = r#"trap "" INT TERM; echo > "$GATES/ready"; sleep 1000"#;
     let run = Running::start(script(dir.path(), &["-j3", "--grace=1h"], text));
     ready.lines(3);
-    let all = || marked(dir.path().to_str().unwrap()).len() == 1 + 3 * 3;
-    until("each has a supervisor, a shell and a sleep", all);
+    let all = || marked(dir.path().to_str().unwrap()).len() == 2 + 3 * 3;
+    until(
+        "there is a starter, and each has a supervisor, a shell and a sleep",
+        all,
+    );
     run.signal(Signal::INT);
     // It is heard when the jobs that obey would have ended; these do not.
     until("the signal is heard", || handled(run.pid(), Signal::INT));

@@ -31,7 +31,7 @@ use crate::pool::{Need, Pool};
 use crate::report::Facts;
 use crate::settings::{Limits, Settings, Which};
 use crate::signals::Ask;
-use crate::supervise::Order;
+use crate::supervise::{Order, Starter};
 
 /// How often the load, and the memory, is looked at again.
 const LOAD_AGAIN: Duration = Duration::from_secs(1);
@@ -90,12 +90,15 @@ pub(crate) struct Run<'a> {
 impl Run<'_> {
     /// Runs all, and waits for all.
     pub(crate) fn all(self) -> Result<Outcome> {
+        // It is there before the list of live jobs, which takes it for none of its own.
+        let starter = Starter::new()?;
         let live = Live::new();
         let feeds = Feeds::new(self.jobs.len());
         let limits = &self.settings.limits;
         let context = Context {
             live: &live,
             feeds: &feeds,
+            starter: &starter,
             before: match self.settings.which {
                 Which::Variants(_) => Before::Keep,
                 Which::Implementations(_) => Before::Discard,

@@ -13,7 +13,7 @@ use super::live::Live;
 use super::orphans;
 use crate::job::{Ending, Job, PoolView};
 use crate::output::{Before, Feeds, Lines, Log};
-use crate::supervise::{Daemon, Exit, Order, Supervisor, Usage, Word};
+use crate::supervise::{Daemon, Exit, Order, Starter, Supervisor, Usage, Word};
 
 /// How long a daemon may hold the output of a job that has ended.
 const HOLD: Duration = Duration::from_secs(2);
@@ -23,6 +23,7 @@ const HOLD: Duration = Duration::from_secs(2);
 pub(crate) struct Context<'a> {
     pub(crate) live: &'a Live,
     pub(crate) feeds: &'a Feeds,
+    pub(crate) starter: &'a Starter,
     pub(crate) before: Before,
     pub(crate) timeout: Option<Duration>,
     pub(crate) grace: Duration,
@@ -112,7 +113,7 @@ impl<'a> Course<'a> {
         let launch = job.plan.prepare(pool)?;
         let started = self.context.live.start(
             index,
-            || Supervisor::start(&launch, self.context.grace),
+            || Supervisor::start(self.context.starter, &launch, self.context.grace),
             |supervisor| (supervisor.pid(), supervisor.orders()),
         )?;
         let Some(mut supervisor) = started else {
@@ -125,7 +126,6 @@ impl<'a> Course<'a> {
             supervisor.orders().give(Order::Kill);
             while supervisor.hear().is_some() {}
         }
-        supervisor.reap()?;
         if followed? == Last::Unsaid {
             return Err(Error::refused(
                 "supervise",

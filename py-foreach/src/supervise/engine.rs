@@ -1,17 +1,15 @@
-//! The engine's side of a supervisor: starts it, gives it orders, hears its words.
+//! The engine's side of a supervisor: has it started, gives it orders, hears its words.
 
 use std::io::{self, Read, Write};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::net::UnixStream;
-use std::os::unix::process::CommandExt;
-use std::process::{Child, Command};
 use std::sync::Arc;
 use std::time::Duration;
 
 use common::{Error, Result};
 use rustix::pipe::{PipeFlags, fcntl_setpipe_size, pipe_with};
 
-use super::ARGV0;
+use super::starter::Starter;
 use super::word::{Order, Word};
 use crate::job::Launch;
 
@@ -21,7 +19,7 @@ const PIPE: usize = 256 << 10;
 /// A supervisor that runs.
 #[derive(Debug)]
 pub(crate) struct Supervisor {
-    child: Child,
+    pid: u32,
     socket: Arc<UnixStream>,
     /// The job's stdout and stderr.
     output: OwnedFd,
@@ -40,31 +38,18 @@ impl Orders {
 }
 
 impl Supervisor {
-    /// Starts `launch` below a supervisor of its own.
-    pub(crate) fn start(launch: &Launch, grace: Duration) -> Result<Self> {
+    /// Has `launch` started below a supervisor of its own.
+    pub(crate) fn start(starter: &Starter, launch: &Launch, grace: Duration) -> Result<Self> {
         let failed = |cause: io::Error| Error::io("run", &launch.program, cause);
         let (output, write_end) = pipe_with(PipeFlags::CLOEXEC).map_err(|c| failed(c.into()))?;
         // A larger pipe saves wake-ups and nothing else.
         let _as_it_is = fcntl_setpipe_size(&output, PIPE);
         let (ours, theirs) = UnixStream::pair().map_err(failed)?;
-        let errors = write_end.try_clone().map_err(failed)?;
-        let mut command = Command::new("/proc/self/exe");
-        command
-            .arg0(ARGV0)
-            .arg(grace.as_millis().to_string())
-            .arg(&launch.program)
-            .args(&launch.argv)
-            .env_clear()
-            .envs(launch.env.iter().map(|(name, value)| (name, value)))
-            .stdin(OwnedFd::from(theirs))
-            .stdout(write_end)
-            .stderr(errors);
-        if let Some(cwd) = &launch.cwd {
-            command.current_dir(cwd);
-        }
-        let child = command.spawn().map_err(failed)?;
+        let pid = starter
+            .start(launch, grace, theirs.as_fd(), write_end.as_fd())
+            .map_err(failed)?;
         Ok(Self {
-            child,
+            pid,
             socket: Arc::new(ours),
             output,
             heard: Vec::new(),
@@ -73,7 +58,7 @@ impl Supervisor {
 
     /// The supervisor's own number: the root of the job's tree.
     pub(crate) fn pid(&self) -> u32 {
-        self.child.id()
+        self.pid
     }
 
     /// A handle to give orders by.
@@ -106,13 +91,5 @@ impl Supervisor {
             words.extend(Word::decode(&line[..end]));
         }
         Some(words)
-    }
-
-    /// Waits for the supervisor itself.
-    pub(crate) fn reap(mut self) -> Result<()> {
-        let waited = self.child.wait();
-        waited
-            .map(drop)
-            .map_err(|c| Error::io("wait for", "supervisor", c))
     }
 }

@@ -5,29 +5,26 @@
 //! costs no look at /proc.
 
 use std::collections::HashSet;
-use std::ffi::{OsStr, OsString};
 use std::io::{self, Read, Write};
 use std::net::Shutdown;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
-use std::os::unix::process::CommandExt;
-use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use common::error::plain;
+use common::exit;
 use common::interrupt::ignored_signals;
-use common::{exit, show};
 use nix::sys::resource::{UsageWho, getrusage};
 use nix::sys::time::TimeValLike;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Pid, Signal, WaitOptions, set_child_subreaper, wait};
 use signal_hook::consts::{SIGCHLD, SIGHUP, SIGINT, SIGQUIT, SIGTERM};
 
-use super::tree::{Identity, Processes};
-use super::word::{Daemon, Exit, Order, Usage, Word};
-use crate::TOOL;
+use super::command;
+use super::ending::{Ending, daemons, signal_tree};
+use super::request::Request;
+use super::word::{Exit, Order, Usage, Word};
 
 /// How long a process that is just ending may take before it is called a daemon.
 const STRAGGLERS: Duration = Duration::from_millis(100);
@@ -41,20 +38,19 @@ const ALONE: Duration = Duration::from_secs(10);
 /// How often a tree that is being ended is looked at.
 const LOOK_AGAIN: Duration = Duration::from_millis(20);
 
-/// Runs the command that `words` say: the grace in milliseconds, the program, its argv.
+/// Supervises the command of `request`, which writes to `output`, for the engine at the other end of
+/// `engine`.
 ///
 /// The status is that of the supervisor itself; the job's goes up the socket.
-pub(crate) fn keep(words: impl Iterator<Item = OsString>) -> u8 {
-    match Keeper::start(words) {
+pub(super) fn keep(request: &Request, engine: UnixStream, output: OwnedFd, heeded: &Heeded) -> u8 {
+    match Keeper::start(request, engine, output, heeded) {
         Ok(keeper) => {
             // Where the engine is gone there is nobody to be told.
             let _gone = keeper.run();
             exit::DONE
         }
-        Err(cause) => {
-            common::error::eprint_line(&format!("{TOOL}: supervise: {}", plain(&cause)));
-            exit::FOREACH_FAILED
-        }
+        // The engine hears that the socket closes without a last word.
+        Err(_) => exit::FOREACH_FAILED,
     }
 }
 
@@ -72,63 +68,33 @@ struct Keeper {
     finished: Option<Instant>,
 }
 
-/// The tree is being ended.
-struct Ending {
-    kill_at: Instant,
-    /// The processes that have been told to end; what is forked meanwhile has not.
-    told: HashSet<Identity>,
-    /// The signal that they were told by.
-    by: Signal,
-}
-
-impl Ending {
-    /// Tells those that do not know yet.
-    fn tell(&mut self) {
-        for process in Processes::now().below(me()) {
-            if !process.zombie && self.told.insert(process.identity()) {
-                process.signal(self.by);
-            }
-        }
-    }
-}
-
 impl Keeper {
-    fn start(mut words: impl Iterator<Item = OsString>) -> io::Result<Self> {
-        let missing = || io::Error::other("started by hand");
-        let grace = words.next().and_then(|w| w.to_str()?.parse().ok());
-        let grace = Duration::from_millis(grace.ok_or_else(missing)?);
-        let program = words.next().ok_or_else(missing)?;
-        let argv: Vec<OsString> = words.collect();
-
-        let _name = rustix::thread::set_name(c"py-foreach");
+    fn start(
+        request: &Request,
+        engine: UnixStream,
+        output: OwnedFd,
+        heeded: &Heeded,
+    ) -> io::Result<Self> {
         // A session of its own has no terminal: who opens /dev/tty is told so instead of being stopped.
         rustix::process::setsid()?;
         set_child_subreaper(Pid::from_raw(1))?;
-        let engine = UnixStream::from(io::stdin().as_fd().try_clone_to_owned()?);
         let (woken, waker) = UnixStream::pair()?;
         woken.set_nonblocking(true)?;
-        let signal = heed_signals(&waker)?;
+        let signal = heeded.heed(&waker)?;
         signal_hook::low_level::pipe::register(SIGCHLD, waker)?;
         let mut keeper = Self {
             engine: Some(engine),
             woken,
             signal,
-            grace,
+            grace: request.grace,
             command: None,
             ending: None,
             finished: None,
         };
-        keeper.command = match spawn(&program, &argv) {
-            Ok(pid) => Some(pid),
-            Err(cause) => {
-                let name = show::name(argv.first().map_or(&*program, |w| w));
-                let line = format!("{TOOL}: run {name}: {}\n", plain(&cause));
-                io::stderr().write_all(line.as_bytes())?;
-                keeper.say(&Word::Exited(Exit::Status(cannot_run(&cause))));
-                None
-            }
-        };
-        close_output()?;
+        match command::start(&request.launch, output) {
+            Ok(pid) => keeper.command = Some(pid),
+            Err(exit) => keeper.say(&Word::Exited(exit)),
+        }
         Ok(keeper)
     }
 
@@ -300,89 +266,49 @@ impl Keeper {
     }
 }
 
-/// Who signals a whole tree, a py-foreach above us for one, signals us too. It is our tree that is to
-/// end; we see it off. What is ignored is left alone, because the command would inherit our handler's
-/// absence.
-fn heed_signals(waker: &UnixStream) -> io::Result<Arc<AtomicUsize>> {
-    let ignored = ignored_signals().map_err(io::Error::other)?;
-    let came = Arc::new(AtomicUsize::new(0));
-    for signal in [SIGTERM, SIGINT, SIGHUP, SIGQUIT] {
-        if !ignored.contains(signal) {
+/// The signals that end us if nobody heeds them.
+///
+/// Who signals a whole tree, a py-foreach above us for one, signals us too. It is our tree that is to end;
+/// we see it off. What is ignored is left alone, because the command would inherit our handler's absence.
+#[derive(Debug)]
+pub(super) struct Heeded(Vec<i32>);
+
+impl Heeded {
+    /// Those that are not ignored.
+    pub(super) fn read() -> io::Result<Self> {
+        let ignored = ignored_signals().map_err(io::Error::other)?;
+        let all = [SIGTERM, SIGINT, SIGHUP, SIGQUIT];
+        Ok(Self(
+            all.into_iter()
+                .filter(|signal| !ignored.contains(*signal))
+                .collect(),
+        ))
+    }
+
+    /// From here on none of them ends this process.
+    pub(super) fn survive(&self) -> io::Result<()> {
+        for &signal in &self.0 {
+            signal_hook::flag::register(signal, Arc::default())?;
+        }
+        Ok(())
+    }
+
+    /// From here on each wakes whoever reads the other end of `waker`, and is in the number that is given.
+    fn heed(&self, waker: &UnixStream) -> io::Result<Arc<AtomicUsize>> {
+        let came = Arc::new(AtomicUsize::new(0));
+        for &signal in &self.0 {
             let number = usize::try_from(signal).unwrap_or(0);
             signal_hook::flag::register_usize(signal, Arc::clone(&came), number)?;
             signal_hook::low_level::pipe::register(signal, waker.try_clone()?)?;
         }
+        Ok(came)
     }
-    Ok(came)
 }
 
 #[derive(Debug, PartialEq, Eq)]
 enum Children {
     Some,
     None,
-}
-
-/// Starts the command in a process group of its own, with nothing to read.
-fn spawn(program: &OsStr, argv: &[OsString]) -> io::Result<Pid> {
-    let command = |program: &OsStr| {
-        let mut command = Command::new(program);
-        command.process_group(0).stdin(Stdio::null());
-        command
-    };
-    let (zeroth, rest) = argv.split_first().ok_or(io::ErrorKind::InvalidInput)?;
-    let started = command(program).arg0(zeroth).args(rest).spawn();
-    let child = match started {
-        // A script without an interpreter line is the shell's, as execvp(3) has it.
-        Err(cause) if cause.raw_os_error() == Some(rustix::io::Errno::NOEXEC.raw_os_error()) => {
-            command("/bin/sh".as_ref())
-                .arg(program)
-                .args(rest)
-                .spawn()?
-        }
-        started => started?,
-    };
-    Ok(Pid::from_child(&child))
-}
-
-/// As env(1) has it.
-fn cannot_run(cause: &io::Error) -> u8 {
-    match cause.kind() {
-        io::ErrorKind::NotFound => exit::NOT_FOUND,
-        _ => exit::CANNOT_RUN,
-    }
-}
-
-/// Gives the job's pipe up, so that its end is the end of the job's own writers.
-fn close_output() -> io::Result<()> {
-    let null: OwnedFd = std::fs::File::options()
-        .write(true)
-        .open("/dev/null")?
-        .into();
-    rustix::stdio::dup2_stdout(&null)?;
-    rustix::stdio::dup2_stderr(&null)?;
-    Ok(())
-}
-
-fn me() -> i32 {
-    rustix::process::getpid().as_raw_nonzero().get()
-}
-
-fn signal_tree(signal: Signal) {
-    for process in Processes::now().below(me()) {
-        if !process.zombie {
-            process.signal(signal);
-        }
-    }
-}
-
-fn daemons() -> Vec<Daemon> {
-    let all = Processes::now();
-    let left = all.below(me()).into_iter().filter(|p| !p.zombie);
-    left.map(|process| Daemon {
-        pid: process.pid,
-        name: process.name.clone(),
-    })
-    .collect()
 }
 
 fn usage() -> Usage {

@@ -1,0 +1,202 @@
+//! The starter: `py-foreach` executed again, once for a run, which becomes a supervisor by fork(2) as often
+//! as it is asked to.
+//!
+//! A supervisor costs a fork of a small process so, and no execution of a program. The starter has one
+//! thread, and no descriptors of jobs but for the moment in which it hands them on. It ends when the engine
+//! closes its socket and the last supervisor has ended; that it waits for them brings their CPU times to
+//! the engine and to whoever waits for the engine.
+
+use std::ffi::OsString;
+use std::io::{self, Read, Write};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::net::UnixStream;
+use std::os::unix::process::CommandExt;
+use std::process::{Child, Command, Stdio};
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use common::error::plain;
+use common::{Error, Result, exit};
+use rustix::io::Errno;
+use rustix::net::{
+    RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer,
+    SendAncillaryMessage, SendFlags, recvmsg, sendmsg,
+};
+use rustix::process::{WaitOptions, wait};
+
+use super::ARGV0;
+use super::fork::{OneThread, Side};
+use super::keeper::{self, Heeded};
+use super::request;
+use crate::TOOL;
+use crate::job::Launch;
+
+/// The descriptors of a request.
+const DESCRIPTORS: usize = 2;
+
+/// The engine's side: the starter that runs.
+#[derive(Debug)]
+pub(crate) struct Starter {
+    child: Child,
+    /// Nothing once the starter is to end.
+    socket: Option<Mutex<UnixStream>>,
+}
+
+impl Starter {
+    /// Starts the starter.
+    pub(crate) fn new() -> Result<Self> {
+        let failed = |cause| Error::io("start", "supervisor", cause);
+        let (ours, theirs) = UnixStream::pair().map_err(failed)?;
+        let child = Command::new("/proc/self/exe")
+            .arg0(ARGV0)
+            .stdin(OwnedFd::from(theirs))
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .map_err(failed)?;
+        Ok(Self {
+            child,
+            socket: Some(Mutex::new(ours)),
+        })
+    }
+
+    /// Has `launch` started below a supervisor that talks over `socket`; gives the supervisor's number.
+    pub(super) fn start(
+        &self,
+        launch: &Launch,
+        grace: Duration,
+        socket: BorrowedFd<'_>,
+        output: BorrowedFd<'_>,
+    ) -> io::Result<u32> {
+        let request = request::encode(grace, launch)?;
+        let gone = || io::Error::other("the process that starts supervisors was killed");
+        let mut starter = self
+            .socket
+            .as_ref()
+            .ok_or_else(gone)?
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        send(&starter, &request, [socket, output]).map_err(|cause| match cause.kind() {
+            io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionReset => gone(),
+            _ => cause,
+        })?;
+        let mut answer = [0; 4];
+        starter.read_exact(&mut answer).map_err(|_| gone())?;
+        let answer = i32::from_le_bytes(answer);
+        u32::try_from(answer).map_err(|_| io::Error::from_raw_os_error(-answer))
+    }
+}
+
+impl Drop for Starter {
+    /// Waits until all supervisors have ended.
+    fn drop(&mut self) {
+        drop(self.socket.take());
+        // One that was killed has nothing to say.
+        let _ended = self.child.wait();
+    }
+}
+
+fn send(
+    mut starter: &UnixStream,
+    request: &[u8],
+    descriptors: [BorrowedFd<'_>; DESCRIPTORS],
+) -> io::Result<()> {
+    let length = u32::try_from(request.len())
+        .map_err(|_| Errno::TOOBIG)?
+        .to_le_bytes();
+    let mut space = [std::mem::MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(DESCRIPTORS))];
+    let mut rights = SendAncillaryBuffer::new(&mut space);
+    rights.push(SendAncillaryMessage::ScmRights(&descriptors));
+    let sent = rustix::io::retry_on_intr(|| {
+        sendmsg(
+            starter,
+            &[io::IoSlice::new(&length)],
+            &mut rights,
+            SendFlags::NOSIGNAL,
+        )
+    })?;
+    // The rights went with the first byte.
+    starter.write_all(&length[sent..])?;
+    starter.write_all(request)
+}
+
+/// The starter itself. In the end this process is the starter, or one of the supervisors that it became.
+pub(crate) fn run(words: impl Iterator<Item = OsString>) -> u8 {
+    let started = match words.count() {
+        0 => serve(),
+        _ => Err(io::Error::other("started by hand")),
+    };
+    started.unwrap_or_else(|cause| {
+        common::error::eprint_line(&format!("{TOOL}: supervise: {}", plain(&cause)));
+        exit::FOREACH_FAILED
+    })
+}
+
+fn serve() -> io::Result<u8> {
+    let alone = OneThread::new()?;
+    let _name = rustix::thread::set_name(c"py-foreach");
+    // Out of the terminal's reach, as the supervisors are: a keyboard's signal is for the engine.
+    rustix::process::setsid()?;
+    let heeded = Heeded::read()?;
+    heeded.survive()?;
+    let engine = UnixStream::from(io::stdin().as_fd().try_clone_to_owned()?);
+    while let Some((bytes, [socket, output])) = receive(&engine)? {
+        let request = request::decode(&bytes).ok_or(io::ErrorKind::InvalidData)?;
+        let answer = match alone.split() {
+            Ok(Side::Child) => {
+                drop(engine);
+                // Its own standard input is the engine's socket of this process.
+                let null = std::fs::File::open("/dev/null")?;
+                rustix::stdio::dup2_stdin(&null)?;
+                return Ok(keeper::keep(&request, socket.into(), output, &heeded));
+            }
+            Ok(Side::Parent(pid)) => pid.as_raw_nonzero().get(),
+            Err(cause) => -cause.raw_os_error().unwrap_or(Errno::AGAIN.raw_os_error()),
+        };
+        drop((socket, output));
+        // Where the engine is gone its end is read next.
+        let _gone = (&engine).write_all(&answer.to_le_bytes());
+        while let Ok(Some(_)) = wait(WaitOptions::NOHANG) {}
+    }
+    drop(engine);
+    loop {
+        match wait(WaitOptions::empty()) {
+            Ok(_) | Err(Errno::INTR) => {}
+            Err(_) => return Ok(exit::DONE),
+        }
+    }
+}
+
+/// A request and its descriptors; nothing once the engine is gone.
+fn receive(mut engine: &UnixStream) -> io::Result<Option<(Vec<u8>, [OwnedFd; DESCRIPTORS])>> {
+    let mut length = [0; 4];
+    let mut space = [std::mem::MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(DESCRIPTORS))];
+    let mut rights = RecvAncillaryBuffer::new(&mut space);
+    let came = rustix::io::retry_on_intr(|| {
+        let mut into = [io::IoSliceMut::new(&mut length)];
+        recvmsg(engine, &mut into, &mut rights, RecvFlags::CMSG_CLOEXEC)
+    })?;
+    if came.bytes == 0 {
+        return Ok(None);
+    }
+    let descriptors: Vec<OwnedFd> = rights
+        .drain()
+        .filter_map(|message| match message {
+            RecvAncillaryMessage::ScmRights(fds) => Some(fds),
+            _ => None,
+        })
+        .flatten()
+        .collect();
+    let read = engine.read_exact(&mut length[came.bytes..]).and_then(|()| {
+        let length = usize::try_from(u32::from_le_bytes(length)).unwrap_or(usize::MAX);
+        let mut bytes = vec![0; length];
+        engine.read_exact(&mut bytes).map(|()| bytes)
+    });
+    match (read, <[OwnedFd; DESCRIPTORS]>::try_from(descriptors)) {
+        (Ok(bytes), Ok(descriptors)) => Ok(Some((bytes, descriptors))),
+        // It died in the middle of a word.
+        (Err(cause), _) if cause.kind() == io::ErrorKind::UnexpectedEof => Ok(None),
+        (Err(cause), _) => Err(cause),
+        (Ok(_), Err(_)) => Err(io::ErrorKind::InvalidData.into()),
+    }
+}
