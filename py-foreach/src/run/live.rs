@@ -116,8 +116,9 @@ impl Live {
         self.pressed.load(Ordering::Relaxed)
     }
 
-    pub(crate) fn set_pressed(&self, pressed: bool) {
-        self.pressed.store(pressed, Ordering::Relaxed);
+    /// Notes whether work waits for memory, and tells whether that is new.
+    pub(crate) fn set_pressed(&self, pressed: bool) -> bool {
+        self.pressed.swap(pressed, Ordering::Relaxed) != pressed
     }
 
     /// Looks at the jobs that run, or notes something of them.
