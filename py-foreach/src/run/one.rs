@@ -210,6 +210,8 @@ impl<'a> Course<'a> {
             Word::Left(daemon) => self.daemons.push(daemon),
             Word::Done(usage) => {
                 self.usage = usage;
+                // The command itself may be what could not be ended: it is left, and may hold its output.
+                self.ended.get_or_insert_with(Instant::now);
                 return Some(Last::Said);
             }
         }
