@@ -332,12 +332,12 @@ fn what_we_may_not_signal_is_named_and_does_not_hang_us() {
     let pids = Gate::new(dir.path(), "pids");
     chown(dir.path().join("pids"), Some(NOBODY), None).unwrap();
     // It is the command itself, it holds the job's output, and nobody but root can end it.
-    let text = format!("echo $$ > \"$GATES/pids\"; exec {}", beyond(&theirs));
+    let script = format!("echo $$ > \"$GATES/pids\"; exec {}", beyond(&theirs));
     for (options, signal) in [
         (["--timeout=0.1", "--grace=0.1"], None),
         (["--timeout=1h", "--grace=0.1"], Some(Signal::INT)),
     ] {
-        let run = as_nobody(dir.path(), &ours, &options, &["sh", "-c", &text]);
+        let run = as_nobody(dir.path(), &ours, &options, &["sh", "-c", &script]);
         let sleeper: i32 = pids.line().parse().unwrap();
         let _ends_with_us = Killed(sleeper);
         until("it is beyond us", || is_sleep(sleeper));
@@ -364,11 +364,11 @@ fn when_we_are_killed_what_we_may_not_signal_is_all_that_stays() {
     };
     let pids = Gate::new(dir.path(), "pids");
     chown(dir.path().join("pids"), Some(NOBODY), None).unwrap();
-    let text = format!(
+    let script = format!(
         "{} & echo $PPID $$ $! > \"$GATES/pids\"; wait",
         beyond(&theirs)
     );
-    let run = as_nobody(dir.path(), &ours, &["--grace=0.1"], &["sh", "-c", &text]);
+    let run = as_nobody(dir.path(), &ours, &["--grace=0.1"], &["sh", "-c", &script]);
     let line = pids.line();
     let told: Vec<i32> = line.split(' ').map(|pid| pid.parse().unwrap()).collect();
     let _ends_with_us = Killed(told[2]);

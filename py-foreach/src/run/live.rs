@@ -99,6 +99,12 @@ impl Live {
         }
     }
 
+    /// Whether `job` is to be ended.
+    pub(crate) fn is_ending(&self, job: usize) -> bool {
+        let jobs = self.lock();
+        jobs.get(&job).is_some_and(|live| live.ended_as.is_some())
+    }
+
     /// Hands a signal on to all jobs.
     pub(crate) fn forward(&self, signal: i32) {
         for live in self.lock().values_mut() {

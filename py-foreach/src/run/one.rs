@@ -109,7 +109,11 @@ impl<'a> Course<'a> {
     fn go(&mut self, index: usize, job: &Job, path: &Path, pool: &PoolView) -> Result<()> {
         let mut log = Log::open(path, self.context.before)?;
         self.context.feeds.opened(index, path, log.start());
-        let launch = job.plan.prepare(pool)?;
+        let stop = || self.context.live.is_ending(index);
+        let Some(launch) = job.plan.prepare(pool, &stop)? else {
+            self.ending = Some(Ending::Stopped);
+            return Ok(());
+        };
         let started = self.context.live.start(
             index,
             || Supervisor::start(&launch, self.context.grace),
