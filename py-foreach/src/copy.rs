@@ -7,7 +7,7 @@
 use std::cell::Cell;
 use std::collections::HashSet;
 use std::fs::{self, File, Metadata, OpenOptions, Permissions};
-use std::io;
+use std::io::{self, Read};
 use std::os::unix::fs::{
     DirBuilderExt, FileTypeExt, MetadataExt, OpenOptionsExt, PermissionsExt, symlink,
 };
@@ -18,8 +18,12 @@ use rustix::fs::{
     AtFlags, CWD, FileType, Mode, Timespec, Timestamps, ioctl_ficlone, mknodat, utimensat,
 };
 
+use crate::remove;
+
+/// How much of a file is copied before it is asked again whether to stop, in bytes.
+const CHUNK: u64 = 16 << 20;
+
 /// A copy that is to be made.
-#[derive(Debug)]
 pub(crate) struct Copy<'a> {
     /// The directory to copy.
     pub(crate) from: &'a Path,
@@ -27,10 +31,20 @@ pub(crate) struct Copy<'a> {
     pub(crate) to: &'a Path,
     /// Directories that are not copied where they lie below `from`.
     pub(crate) without: &'a [PathBuf],
+    /// Whether nobody wants it any more; asked again and again.
+    pub(crate) stop: &'a dyn Fn() -> bool,
 }
 
-/// Makes the copy.
-pub(crate) fn make(copy: &Copy<'_>) -> Result<()> {
+/// What became of a copy.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Made {
+    Whole,
+    /// It was stopped, and nothing of it is left.
+    Stopped,
+}
+
+/// Makes the copy. One that cannot be made whole leaves nothing.
+pub(crate) fn make(copy: &Copy<'_>) -> Result<Made> {
     let failed = |cause: io::Error| Error::io("copy", copy.from, cause);
     let from = fs::canonicalize(copy.from).map_err(failed)?;
     let data = fs::metadata(&from).map_err(failed)?;
@@ -44,9 +58,24 @@ pub(crate) fn make(copy: &Copy<'_>) -> Result<()> {
     let walk = Walk {
         without: copy.without.iter().map(|path| real(path)).collect(),
         reflinks: Cell::new(true),
+        stop: copy.stop,
+        stopped: Cell::new(false),
     };
+    let was_there = copy.to.is_dir();
     fs::create_dir_all(copy.to).map_err(|cause| Error::io("make directory", copy.to, cause))?;
-    walk.directory(&from, copy.to, &data)
+    let walked = walk.directory(&from, copy.to, &data);
+    if walked.is_err() {
+        // A half of it would be taken for an old copy, and refused.
+        remove::tree(copy.to)?;
+        if was_there {
+            let made = fs::create_dir(copy.to);
+            made.map_err(|cause| Error::io("make directory", copy.to, cause))?;
+        }
+    }
+    match walked {
+        Err(_) if walk.stopped.get() => Ok(Made::Stopped),
+        walked => walked.map(|()| Made::Whole),
+    }
 }
 
 /// Where `path` is or will be, without links: a sibling may make it while we copy.
@@ -63,14 +92,26 @@ fn real(path: &Path) -> PathBuf {
 }
 
 /// What lasts for the whole walk.
-struct Walk {
+struct Walk<'a> {
     /// Without links, like the paths of the walk itself.
     without: HashSet<PathBuf>,
     /// Until the file system says that it cannot.
     reflinks: Cell<bool>,
+    stop: &'a dyn Fn() -> bool,
+    /// Why the walk failed: it was told to.
+    stopped: Cell<bool>,
 }
 
-impl Walk {
+impl Walk<'_> {
+    /// Fails when the copy is to stop.
+    fn go_on(&self) -> io::Result<()> {
+        if (self.stop)() {
+            self.stopped.set(true);
+            return Err(io::ErrorKind::Interrupted.into());
+        }
+        Ok(())
+    }
+
     fn directory(&self, from: &Path, to: &Path, data: &Metadata) -> Result<()> {
         let failed = |cause: io::Error| Error::io("read directory", from, cause);
         for entry in fs::read_dir(from).map_err(failed)? {
@@ -84,6 +125,7 @@ impl Walk {
 
     fn entry(&self, from: &Path, to: &Path) -> Result<()> {
         let failed = |cause: io::Error| Error::io("copy", from, cause);
+        self.go_on().map_err(failed)?;
         let data = fs::symlink_metadata(from).map_err(failed)?;
         let kind = data.file_type();
         if kind.is_dir() {
@@ -121,7 +163,9 @@ impl Walk {
             self.reflinks.set(ioctl_ficlone(&target, &source).is_ok());
         }
         if !self.reflinks.get() {
-            io::copy(&mut source, &mut target)?;
+            while io::copy(&mut (&mut source).take(CHUNK), &mut target)? == CHUNK {
+                self.go_on()?;
+            }
         }
         target.set_permissions(Permissions::from_mode(data.mode() & 0o7777))
     }
@@ -160,6 +204,7 @@ mod tests {
             from: &from,
             to: &to,
             without: &[],
+            stop: &|| false,
         })
         .unwrap();
         assert_eq!(listing(&to), format!("{tree}z 600 \"x\"\n"));
@@ -189,9 +234,44 @@ mod tests {
             from,
             to: &to,
             without: &without,
+            stop: &|| false,
         })
         .unwrap();
         assert_eq!(listing(&to), "a 644 \"x\"\n");
+    }
+
+    #[test]
+    fn a_copy_that_is_stopped_leaves_nothing() {
+        let scratch = test_support::scratch();
+        let (from, to) = (scratch.path().join("from"), scratch.path().join("to"));
+        lay(&from, "a 644 \"\"\nb/c 644 \"\"\nd 644 \"\"\n");
+        // A file of more than one chunk, with nothing in it.
+        let large = File::create(from.join("b/large")).unwrap();
+        large.set_len(CHUNK + 1).unwrap();
+        // The names in two directories, and once within the large file.
+        let questions = Cell::new(0);
+        let stopped_after = |after: usize| {
+            questions.set(0);
+            let stop = || questions.replace(questions.get() + 1) == after;
+            make(&Copy {
+                from: &from,
+                to: &to,
+                without: &[],
+                stop: &stop,
+            })
+            .unwrap()
+        };
+        for after in 0..5 {
+            assert_eq!(stopped_after(after), Made::Stopped);
+            assert!(!to.exists());
+            assert_eq!(questions.get(), after + 1, "it stops at once");
+        }
+        fs::create_dir(&to).unwrap();
+        assert_eq!(stopped_after(4), Made::Stopped);
+        assert_eq!(listing(&to), "");
+        assert_eq!(stopped_after(usize::MAX), Made::Whole);
+        // Where there are reflinks the large file is asked about once.
+        assert!((5..=6).contains(&questions.get()), "{}", questions.get());
     }
 
     #[test]
@@ -202,6 +282,7 @@ mod tests {
             from: &missing,
             to: scratch.path(),
             without: &[],
+            stop: &|| false,
         })
         .unwrap_err();
         assert!(

@@ -6,6 +6,7 @@
     reason = "helpers of tests say what they expect by unwrapping it, and their lists are short"
 )]
 
+mod brake;
 mod clients;
 mod copying;
 mod discovery;
@@ -15,6 +16,7 @@ mod environment;
 mod gate;
 mod logs;
 mod manual;
+mod masked;
 mod memory;
 mod order;
 mod output;

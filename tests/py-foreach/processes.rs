@@ -1,6 +1,9 @@
 //! A job's tree: daemons, killed supervisors, and what the jobs are given to read.
 
 use std::fs;
+use std::os::unix::fs::{PermissionsExt, chown};
+use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
@@ -130,7 +133,7 @@ fn a_job_has_nothing_to_read_and_its_own_group() {
 
 #[test]
 fn descriptors_that_we_were_given_reach_the_job() {
-    let outcome = std::process::Command::new("sh")
+    let outcome = Command::new("sh")
         .args([
             "-c",
             r#"exec 7<<E
@@ -166,7 +169,7 @@ fn children_that_we_had_before_are_none_of_ours() {
     let dir = scratch();
     let pids = Gate::new(dir.path(), "pids");
     let command = tool().into_command();
-    let mut shell = std::process::Command::new("bash");
+    let mut shell = Command::new("bash");
     let text = r#"sleep 1000 >&- 2>&- & echo $! > "$GATES/pids"
         exec "$0" --variants a sh -c 'kill -9 $PPID; sleep 1000'"#;
     shell
@@ -190,7 +193,7 @@ fn children_that_we_had_before_are_none_of_ours() {
 
 #[test]
 fn an_ignored_sigchld_of_our_parent_hides_no_status() {
-    let outcome = std::process::Command::new("bash")
+    let outcome = Command::new("bash")
         .args([
             "-c",
             r#"trap "" CHLD; exec "$0" -q --variants a sh -c 'echo hi; exit 3'"#,
@@ -208,7 +211,7 @@ fn a_job_that_asks_a_terminal_is_told_that_there_is_none() {
     test_support::need_command("script", "bsdutils");
     let program = env!("CARGO_BIN_EXE_py-foreach");
     let line = format!("{program} -q --variants a sh -c 'read x < /dev/tty || exit 9'");
-    let mut script = std::process::Command::new("script");
+    let mut script = Command::new("script");
     script
         .args(["-qec", &line, "/dev/null"])
         .env_remove("MAKEFLAGS");
@@ -225,7 +228,7 @@ fn a_job_that_asks_a_terminal_is_told_that_there_is_none() {
 fn a_low_limit_of_open_files_lets_fewer_run_and_loses_none() {
     let names: Vec<String> = (0..40).map(|number| format!("job{number}")).collect();
     for limit in ["48", "64"] {
-        let outcome = std::process::Command::new("sh")
+        let outcome = Command::new("sh")
             .args(["-c", r#"ulimit -n "$1"; shift; exec "$@""#, "sh", limit])
             .arg(env!("CARGO_BIN_EXE_py-foreach"))
             .args(["-j40", "--variants", &names.join(" ")])
@@ -303,4 +306,139 @@ fn the_time_that_jobs_took_is_our_own_childrens() {
     assert!(jobs > 0.05, "{report}");
     // The kernel counts in ticks here and in microseconds there.
     assert!(all > jobs - 0.05, "{all} of {jobs}");
+}
+
+/// The plain user of these tests, as the number is named everywhere.
+const NOBODY: u32 = 65534;
+
+/// A py-foreach for that user, and a program by which a job of the user becomes root's altogether: then it
+/// cannot be signalled any more. Nobody else gets at it.
+fn beyond_signals(test: &str, dir: &Path) -> Option<(PathBuf, PathBuf)> {
+    test_support::need_command("setpriv", "util-linux");
+    if !rustix::process::geteuid().is_root() {
+        test_support::cannot_run_here(test, "it makes a set-id program of another user");
+        return None;
+    }
+    chown(dir, Some(NOBODY), None).unwrap();
+    let (ours, theirs) = (dir.join("py-foreach"), dir.join("root"));
+    fs::copy(env!("CARGO_BIN_EXE_py-foreach"), &ours).unwrap();
+    fs::copy(find_setpriv(), &theirs).unwrap();
+    fs::set_permissions(&ours, fs::Permissions::from_mode(0o755)).unwrap();
+    fs::set_permissions(&theirs, fs::Permissions::from_mode(0o4755)).unwrap();
+    let asked = Command::new("findmnt")
+        .args(["-no", "OPTIONS", "-T"])
+        .arg(dir)
+        .output()
+        .unwrap();
+    if String::from_utf8_lossy(&asked.stdout).contains("nosuid") {
+        test_support::cannot_run_here(test, "TMPDIR is mounted nosuid");
+        return None;
+    }
+    Some((ours, theirs))
+}
+
+fn find_setpriv() -> PathBuf {
+    let path = std::env::var_os("PATH").unwrap();
+    let mut found = std::env::split_paths(&path).map(|dir| dir.join("setpriv"));
+    found.find(|path| path.is_file()).unwrap()
+}
+
+/// The words by which a job becomes a sleep of root's.
+fn beyond(theirs: &Path) -> String {
+    format!(
+        "{} --reuid=0 --regid=0 --clear-groups sleep 1000",
+        theirs.display()
+    )
+}
+
+/// Runs `command` as nobody, its temporary things in `dir`.
+fn as_nobody(dir: &Path, ours: &Path, options: &[&str], command: &[&str]) -> Running {
+    let lowered = [
+        format!("--reuid={NOBODY}"),
+        format!("--regid={NOBODY}"),
+        "--clear-groups".to_owned(),
+    ];
+    let run = test_support::Tool::new("setpriv")
+        .args(lowered)
+        .arg(ours)
+        .args(options)
+        .args(["--variants", "a"])
+        .args(command);
+    let run = crate::NOT_OURS
+        .into_iter()
+        .fold(run, test_support::Tool::env_remove);
+    let run = run.env("TMPDIR", dir).env("GATES", dir).in_directory(dir);
+    Running::start(run)
+}
+
+/// A process that is to end with the test.
+struct Killed(i32);
+
+impl Drop for Killed {
+    fn drop(&mut self) {
+        let _gone = kill_process(Pid::from_raw(self.0).unwrap(), Signal::KILL);
+    }
+}
+
+fn is_sleep(pid: i32) -> bool {
+    fs::read(format!("/proc/{pid}/comm")).is_ok_and(|name| name == b"sleep\n")
+}
+
+#[test]
+fn what_we_may_not_signal_is_named_and_does_not_hang_us() {
+    let dir = scratch();
+    let test = "what_we_may_not_signal_is_named_and_does_not_hang_us";
+    let Some((ours, theirs)) = beyond_signals(test, dir.path()) else {
+        return;
+    };
+    let pids = Gate::new(dir.path(), "pids");
+    chown(dir.path().join("pids"), Some(NOBODY), None).unwrap();
+    // It is the command itself, it holds the job's output, and nobody but root can end it.
+    let script = format!("echo $$ > \"$GATES/pids\"; exec {}", beyond(&theirs));
+    for (options, signal) in [
+        (["--timeout=0.1", "--grace=0.1"], None),
+        (["--timeout=1h", "--grace=0.1"], Some(Signal::INT)),
+    ] {
+        let run = as_nobody(dir.path(), &ours, &options, &["sh", "-c", &script]);
+        let sleeper: i32 = pids.line().parse().unwrap();
+        let _ends_with_us = Killed(sleeper);
+        until("it is beyond us", || is_sleep(sleeper));
+        if let Some(signal) = signal {
+            run.signal(signal);
+        }
+        let outcome = run.end();
+        assert!(lives(sleeper));
+        let said = format!("py-foreach: a: left running: sleep ({sleeper})\n");
+        assert!(outcome.stderr.contains(&said), "{}", outcome.stderr);
+        match signal {
+            None => drop(outcome.expect(124)),
+            Some(signal) => assert_eq!(outcome.signal, Some(signal.as_raw())),
+        }
+    }
+}
+
+#[test]
+fn when_we_are_killed_what_we_may_not_signal_is_all_that_stays() {
+    let dir = scratch();
+    let test = "when_we_are_killed_what_we_may_not_signal_is_all_that_stays";
+    let Some((ours, theirs)) = beyond_signals(test, dir.path()) else {
+        return;
+    };
+    let pids = Gate::new(dir.path(), "pids");
+    chown(dir.path().join("pids"), Some(NOBODY), None).unwrap();
+    let script = format!(
+        "{} & echo $PPID $$ $! > \"$GATES/pids\"; wait",
+        beyond(&theirs)
+    );
+    let run = as_nobody(dir.path(), &ours, &["--grace=0.1"], &["sh", "-c", &script]);
+    let line = pids.line();
+    let told: Vec<i32> = line.split(' ').map(|pid| pid.parse().unwrap()).collect();
+    let _ends_with_us = Killed(told[2]);
+    until("it is beyond us", || is_sleep(told[2]));
+    run.signal(Signal::KILL);
+    run.end();
+    until("the rest ends, the supervisor last", || {
+        !lives(told[0]) && !lives(told[1])
+    });
+    assert!(lives(told[2]));
 }

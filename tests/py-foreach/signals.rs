@@ -284,3 +284,63 @@ fn a_pythons_job_is_ended_like_any() {
     assert_eq!(outcome.stdout, "");
     nothing_is_left(dir.path());
 }
+
+/// `tool` with each file of a copy taking 20 ms; the process that we start is the tool itself.
+///
+/// Nothing where that cannot be had, which has been said.
+fn slow_to_copy(test: &str, tool: Tool) -> Option<Command> {
+    test_support::need_command("strace", "strace");
+    let can = Command::new("strace")
+        .args(["-qq", "-o/dev/null", "true"])
+        .output();
+    if !can.is_ok_and(|said| said.status.success()) {
+        test_support::cannot_run_here(test, "it traces py-foreach, which is not allowed here");
+        return None;
+    }
+    let tool = tool.into_command();
+    let mut strace = Command::new("strace");
+    strace.args(["-D", "-f", "-qq", "-o/dev/null", "--trace=utimensat"]);
+    strace.arg("--inject=utimensat:delay_enter=20000");
+    strace.arg(tool.get_program()).args(tool.get_args());
+    for (name, value) in tool.get_envs() {
+        match value {
+            Some(value) => strace.env(name, value),
+            None => strace.env_remove(name),
+        };
+    }
+    Some(strace)
+}
+
+#[test]
+fn a_signal_while_sources_are_copied() {
+    for signal in [Signal::INT, Signal::TERM] {
+        let dir = room();
+        let source = dir.path().join("source");
+        fs::create_dir(&source).unwrap();
+        // To copy them all would take more than a minute.
+        for number in 0..4000 {
+            fs::write(source.join(number.to_string()), "").unwrap();
+        }
+        let build = dir.path().join("build");
+        let options = ["-j2", "--copy-sources", source.to_str().unwrap(), "-b"];
+        let options = [&options[..], &[build.to_str().unwrap()]].concat();
+        let tool = script(dir.path(), &options, "exit 9");
+        let Some(command) = slow_to_copy("a_signal_while_sources_are_copied", tool) else {
+            return;
+        };
+        let run = Running::start_command(command);
+        let begun = |name: &str| {
+            let copy = dir.path().join(format!("build-{name}"));
+            fs::read_dir(copy).is_ok_and(|entries| entries.count() > 2)
+        };
+        until("two copies are under way", || begun("a") && begun("b"));
+        run.signal(signal);
+        let outcome = run.end();
+        assert_eq!(outcome.signal, Some(signal.as_raw()), "{}", outcome.stderr);
+        nothing_is_left(dir.path());
+        for name in ["build-a", "build-b", "build-c"] {
+            assert!(!dir.path().join(name).exists(), "{name} is left");
+        }
+        assert_eq!(fs::read_dir(&source).unwrap().count(), 4000);
+    }
+}

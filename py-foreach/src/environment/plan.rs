@@ -14,7 +14,7 @@ use super::variables::Variables;
 use super::words::{self, Names};
 use super::{Shared, dist_config, distcc, home, pool};
 use crate::clients::{self, Kind, Notes};
-use crate::copy;
+use crate::copy::{self, Made};
 use crate::discover::Interpreter;
 use crate::job::{Launch, PoolView};
 use crate::remove;
@@ -88,10 +88,14 @@ impl Plan {
         self.words().map(drop)
     }
 
-    /// Makes the job's directories and gives what is to be executed.
+    /// Makes the job's directories and gives what is to be executed; nothing where `stop` came to hold.
     ///
     /// Runs in the job's own thread, once the job holds a slot.
-    pub(crate) fn prepare(&self, pool: &PoolView) -> Result<Launch> {
+    pub(crate) fn prepare(
+        &self,
+        pool: &PoolView,
+        stop: &dyn Fn() -> bool,
+    ) -> Result<Option<Launch>> {
         let own = &self.own;
         commands::make_directory(&own.tmp)?;
         // A file system makes and removes a few thousand files a second, and a command may be short: what
@@ -106,10 +110,12 @@ impl Plan {
             self.lay_python(python)?;
         }
         if let (Some(from), Some(to)) = (&self.shared.copy_sources, self.build_dir()) {
-            self.copy(from, &to)?;
+            if self.copy(from, &to, stop)? == Made::Stopped {
+                return Ok(None);
+            }
         }
         let variables = self.variables(pool, self.kind_of_make());
-        self.launch(variables)
+        self.launch(variables).map(Some)
     }
 
     /// Frees the room of the copy of the sources, once the job has ended.
@@ -243,7 +249,7 @@ impl Plan {
             .and_then(|_| self.build_dir())
     }
 
-    fn copy(&self, from: &Path, to: &Path) -> Result<()> {
+    fn copy(&self, from: &Path, to: &Path, stop: &dyn Fn() -> bool) -> Result<Made> {
         match fs::read_dir(to).map(|mut entries| entries.next().is_some()) {
             Ok(true) => {
                 let cause = "is there already and is not empty";
@@ -258,6 +264,7 @@ impl Plan {
             from,
             to,
             without: &self.shared.not_sources,
+            stop,
         })
     }
 

@@ -12,13 +12,17 @@ use crate::supervise::tree::Processes;
 const INTERVAL: Duration = Duration::from_millis(200);
 const COST: u32 = 100;
 
-/// Notes in `live` what the jobs take, until `stop` is dropped.
-pub(crate) fn watch(live: &Live, mut pressure: Pressure, stop: &Receiver<()>) {
+/// Notes in `live` what the jobs take and whether memory is short, until `stop` is dropped.
+///
+/// Calls `changed` when the latter is new: tokens that lie in the pool are to be withdrawn at once.
+pub(crate) fn watch(live: &Live, mut pressure: Pressure, changed: &impl Fn(), stop: &Receiver<()>) {
     let mut pause = INTERVAL / 2;
     while stop.recv_timeout(pause) == Err(RecvTimeoutError::Timeout) {
         let begun = Instant::now();
         look(live);
-        live.set_pressed(pressure.is_high());
+        if live.set_pressed(pressure.is_high()) {
+            changed();
+        }
         pause = INTERVAL.max(begun.elapsed() * COST);
     }
 }

@@ -48,6 +48,8 @@ pub(crate) enum Event {
     Shown(Result<Option<Writer<std::io::Stdout>>>),
     /// Nobody reads our stdout any more.
     ReaderGone,
+    /// Memory has become short, or is so no longer.
+    Pressed,
 }
 
 /// What all jobs came to.
@@ -122,14 +124,19 @@ impl Run<'_> {
             share: view.share,
             memory: memory.as_ref().map(|memory| memory.at_start),
         };
-        let pressure = memory.as_ref().map(Memory::pressure);
+        let mut pressure = memory.as_ref().map(Memory::pressure);
+        if let Some(pressure) = &mut pressure {
+            // Before anything starts: the watch has its first look later.
+            live.set_pressed(pressure.is_high());
+        }
         thread::scope(|scope| {
             self.start_showing(scope, &feeds, screen.as_ref())?;
             // It watches as long as this lives.
             let (_watching, stop) = mpsc::channel();
             if let Some(pressure) = pressure {
-                let live = &live;
-                scope.spawn(move || memory::watch(live, pressure, &stop));
+                let (live, tell) = (&live, self.tell.clone());
+                let changed = move || drop(tell.send(Event::Pressed));
+                scope.spawn(move || memory::watch(live, pressure, &changed, &stop));
             }
             let (board, stop) = mpsc::channel();
             if let Some(screen) = &screen {
@@ -296,6 +303,8 @@ impl Engine<'_, '_> {
                 Some(Event::Ask(ask)) => self.heed(ask),
                 Some(Event::Finished(job, finished)) => self.take(job, *finished),
                 Some(Event::ReaderGone) => self.reader_gone(),
+                // The next turn sees it.
+                Some(Event::Pressed) => {}
                 Some(Event::Shown(Ok(writer))) => shown = Some(writer),
                 Some(Event::Shown(Err(error))) => {
                     self.fail(error);

@@ -99,6 +99,12 @@ impl Live {
         }
     }
 
+    /// Whether `job` is to be ended.
+    pub(crate) fn is_ending(&self, job: usize) -> bool {
+        let jobs = self.lock();
+        jobs.get(&job).is_some_and(|live| live.ended_as.is_some())
+    }
+
     /// Hands a signal on to all jobs.
     pub(crate) fn forward(&self, signal: i32) {
         for live in self.lock().values_mut() {
@@ -116,8 +122,9 @@ impl Live {
         self.pressed.load(Ordering::Relaxed)
     }
 
-    pub(crate) fn set_pressed(&self, pressed: bool) {
-        self.pressed.store(pressed, Ordering::Relaxed);
+    /// Notes whether work waits for memory, and tells whether that is new.
+    pub(crate) fn set_pressed(&self, pressed: bool) -> bool {
+        self.pressed.swap(pressed, Ordering::Relaxed) != pressed
     }
 
     /// Looks at the jobs that run, or notes something of them.

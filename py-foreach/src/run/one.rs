@@ -110,7 +110,11 @@ impl<'a> Course<'a> {
     fn go(&mut self, index: usize, job: &Job, path: &Path, pool: &PoolView) -> Result<()> {
         let mut log = Log::open(path, self.context.before)?;
         self.context.feeds.opened(index, path, log.start());
-        let launch = job.plan.prepare(pool)?;
+        let stop = || self.context.live.is_ending(index);
+        let Some(launch) = job.plan.prepare(pool, &stop)? else {
+            self.ending = Some(Ending::Stopped);
+            return Ok(());
+        };
         let started = self.context.live.start(
             index,
             || Supervisor::start(self.context.starter, &launch, self.context.grace),
@@ -210,6 +214,8 @@ impl<'a> Course<'a> {
             Word::Left(daemon) => self.daemons.push(daemon),
             Word::Done(usage) => {
                 self.usage = usage;
+                // The command itself may be what could not be ended: it is left, and may hold its output.
+                self.ended.get_or_insert_with(Instant::now);
                 return Some(Last::Said);
             }
         }
