@@ -133,7 +133,7 @@ impl Destination {
         };
         let locked = lock(&root, path, locking, FlockOperation::LockExclusive);
         let published = locked.and_then(|()| {
-            match publish::publish(&parent, &temporary, &parent, &name, true) {
+            match publish::directory((&parent, &temporary), (&parent, &name), publish::unnoted) {
                 Ok(()) => Ok(true),
                 Err(Errno::EXIST | Errno::NOENT) => Ok(false),
                 Err(cause) => Err(failed(cause)),

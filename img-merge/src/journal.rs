@@ -9,6 +9,7 @@
 //! | it gets its place by one rename or link that replaces nothing | it is complete and what the merge is to bring: the next run finds it there |
 //! | `move`: something leaves the image for its place by one rename | the next run finds it there, and the image without it |
 //! | a name is replaced: the new is exchanged with the old, which is in the staging then | noted before ([`Record::Replaced`]): the next run exchanges back and merges again |
+//! | a directory is to get its place where renames know no flags: an empty one is made for it there | noted before and after ([`Record::Placeholder`]): removed, if it is that very one and empty |
 //! | a directory is opened for us (0555), or times change because names do | noted before ([`Record::Mode`], [`Record::Times`]): put back |
 //! | **[`Record::Done`] is noted: the transaction is done** | what was replaced is in the staging still: the next run removes it |
 //! | `move`: the image's equal files and empty directories are removed | they are equal to what DEST has; the same merge again removes the rest. The image's times, which count there, are noted with [`Record::Done`] and put back |
@@ -57,12 +58,24 @@ pub(crate) enum Record {
         old: Identity,
         new: Identity,
     },
+    /// An empty directory stands at `place` until the one that is ready takes its place.
+    Placeholder { place: PathBuf, is: Placeholder },
     /// The directory has another mode for a while and is to have this one.
     Mode { of: Whose, mode: u32 },
     /// The directory's modification time is to be this one.
     Times { of: Whose, modified: Timespec },
     /// The transaction is done: what was noted before counts no more.
     Done,
+}
+
+/// What has become of an empty directory that holds a place. The last that is said of a place counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Placeholder {
+    /// About to be made: there was nothing at its place, or making it will say so.
+    Wanted,
+    Made(Identity),
+    /// Not made, or removed again.
+    Gone,
 }
 
 /// When a journal was written.
@@ -121,6 +134,17 @@ impl Record {
                 field(identity(*root).as_bytes());
                 field(identity(*own).as_bytes());
             }
+            Self::Placeholder { place, is } => {
+                field(b"placeholder");
+                field(place.as_os_str().as_bytes());
+                let (word, made) = match is {
+                    Placeholder::Wanted => ("wanted", String::new()),
+                    Placeholder::Made(made) => ("made", identity(*made)),
+                    Placeholder::Gone => ("gone", String::new()),
+                };
+                field(word.as_bytes());
+                field(made.as_bytes());
+            }
             Self::Done => (0..FIELDS).for_each(|_| field(b"done")),
             Self::Mode { of, mode } => {
                 field(b"mode");
@@ -146,7 +170,7 @@ impl Record {
     /// What it speaks of, below DEST or absolute.
     pub(crate) fn path(&self) -> &Path {
         match self {
-            Self::Replaced { place, .. } => place,
+            Self::Replaced { place, .. } | Self::Placeholder { place, .. } => place,
             Self::Mode { of, .. } | Self::Times { of, .. } => &of.path,
             Self::Staging { .. } | Self::Done => Path::new(""),
         }
@@ -183,6 +207,15 @@ impl Record {
                     new: parse_identity(&c[second + 1..])?,
                 })
             }
+            b"placeholder" => Some(Self::Placeholder {
+                place: path(a),
+                is: match b {
+                    b"wanted" => Placeholder::Wanted,
+                    b"made" => Placeholder::Made(parse_identity(c)?),
+                    b"gone" => Placeholder::Gone,
+                    _ => return None,
+                },
+            }),
             b"mode" => Some(Self::Mode {
                 of: whose(a, b)?,
                 mode: text(c)?.parse().ok()?,
@@ -313,6 +346,14 @@ mod tests {
                     inode: 9,
                 },
             },
+            Record::Placeholder {
+                place: "usr/new".into(),
+                is: Placeholder::Made(some),
+            },
+            Record::Placeholder {
+                place: "usr/new".into(),
+                is: Placeholder::Gone,
+            },
             Record::Mode {
                 of: Whose {
                     path: "/image/usr".into(),
@@ -337,7 +378,7 @@ mod tests {
         }
         assert_eq!(Record::decode(&bytes), records);
         bytes.pop();
-        assert_eq!(Record::decode(&bytes), records[..2]);
+        assert_eq!(Record::decode(&bytes), records[..4]);
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! Puts right what a killed run left in DEST. It needs the lock.
 
+use std::collections::HashSet;
 use std::ffi::{CStr, CString};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
@@ -11,9 +12,12 @@ use crate::act::replace;
 use crate::act::same_time;
 use crate::destination::Destination;
 use crate::fs::{Attributes, Caller, Dir};
-use crate::journal::{Record, Whose, Written};
+use crate::journal::{Placeholder, Record, Whose, Written};
 use crate::plan::as_os;
 use crate::staging::{self, Left};
+
+/// What the mode of a directory allows to others than its owner.
+const OTHERS: u32 = 0o077;
 
 /// Follows the journals of the stagings at the top of DEST and removes them.
 ///
@@ -28,8 +32,16 @@ pub(crate) fn recover(destination: &Destination, caller: &Caller) -> Result<Vec<
         .map(|name| not_ours(destination, Path::new(""), name))
         .collect();
     for left in &found.left {
+        let mut settled = HashSet::new();
         for record in Record::that_count(&left.records).iter().rev() {
-            let put_right = put_right(root, record, left.written);
+            let put_right = match record {
+                // Only the last that was said of a place counts.
+                Record::Placeholder { place, .. } if !settled.insert(place) => Ok(()),
+                Record::Placeholder { place, is } => {
+                    remove_placeholder((root, place), *is, left.written, caller)
+                }
+                _ => put_right(root, record, left.written),
+            };
             let whole = || destination.at(record.path());
             match (put_right, record) {
                 (Ok(()), _) => {}
@@ -105,7 +117,7 @@ pub(crate) fn put_right(root: &Dir, record: &Record, written: Written) -> Result
                 Err(cause) => Err(cause),
             }
         }
-        Record::Staging { .. } | Record::Done => Ok(()),
+        Record::Staging { .. } | Record::Done | Record::Placeholder { .. } => Ok(()),
         Record::Mode { of, mode } => on_directory(root, of, written, |dir, _| dir.set_mode(*mode)),
         Record::Times { of, modified } => on_directory(root, of, written, |dir, now| {
             if same_time(now.modified, *modified) {
@@ -113,6 +125,37 @@ pub(crate) fn put_right(root: &Dir, record: &Record, written: Written) -> Result
             }
             dir.set_modified(*modified)
         }),
+    }
+}
+
+/// Removes the empty directory that was to be replaced by another at once.
+///
+/// One that its maker had no time to note is known by being empty, the caller's and its owner's alone.
+fn remove_placeholder(
+    (root, place): (&Dir, &Path),
+    is: Placeholder,
+    written: Written,
+    caller: &Caller,
+) -> Result<(), Errno> {
+    let Some((holder, name)) = split(root, place)? else {
+        return Ok(());
+    };
+    let found = match holder.stat_name(&name) {
+        Ok(found) if found.kind.is_dir() => found,
+        Ok(_) | Err(Errno::NOENT) => return Ok(()),
+        Err(cause) => return Err(cause),
+    };
+    let is_it = match is {
+        Placeholder::Wanted => found.uid == caller.uid && found.mode & OTHERS == 0,
+        Placeholder::Made(made) => written.is(made, found.identity),
+        Placeholder::Gone => false,
+    };
+    if !is_it {
+        return Ok(());
+    }
+    match holder.remove_dir(&name) {
+        Err(Errno::NOENT | Errno::NOTEMPTY | Errno::EXIST | Errno::NOTDIR) => Ok(()),
+        done => done,
     }
 }
 
@@ -146,7 +189,12 @@ fn split(root: &Dir, path: &Path) -> Result<Option<(Dir, CString)>, Errno> {
         return Ok(None);
     };
     let name = CString::new(name.as_bytes()).map_err(|_| Errno::INVAL)?;
-    match root.beneath(parent) {
+    let parent = if parent.is_absolute() {
+        Dir::named(parent)
+    } else {
+        root.beneath(parent)
+    };
+    match parent {
         Ok(dir) => Ok(Some((dir, name))),
         Err(Errno::NOENT | Errno::NOTDIR | Errno::LOOP) => Ok(None),
         Err(cause) => Err(cause),

@@ -12,7 +12,6 @@ use rustix::fs::{Gid, Mode, Timespec, Uid, fchown};
 use rustix::io::Errno;
 
 use super::metadata;
-use super::publish::publish;
 use super::work::{Done, Opened, Work, lock};
 use crate::failure::Failure;
 use crate::fs::xattrs::Bearer;
@@ -237,7 +236,9 @@ impl Work<'_> {
             },
             modified: step.modified,
         }])?;
-        publish(&staging.dir, &temporary, &parent, &name, true)?;
+        self.publish_directory((&staging.dir, &temporary), (&parent, &name), || {
+            step.place.clone()
+        })?;
         lock(&self.made).insert(step.place.clone(), identity);
         self.tally.lost(lost);
         self.tally.directory(|| crate::tally::Told {

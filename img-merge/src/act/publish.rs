@@ -1,29 +1,88 @@
 //! Gives something that is ready its name, and never takes the place of anything.
 
 use std::ffi::CStr;
+use std::path::PathBuf;
 
 use rustix::fs::Mode;
 use rustix::io::{Errno, Result};
 
+use super::work::Work;
 use crate::fs::Dir;
+use crate::journal::{Placeholder, Record};
 
-/// Moves `name` of `from` to `new` of `to`; EEXIST if there is anything.
+/// A name in an open directory.
+pub(crate) type Name<'a> = (&'a Dir, &'a CStr);
+
+/// Renames the file `from` to `to`; EEXIST if there is anything.
 ///
-/// Where the file system knows no `RENAME_NOREPLACE`, a file gets its second name by link(2), and a
-/// directory takes the place of an empty one that we make: both refuse what they find, too.
-pub(crate) fn publish(from: &Dir, name: &CStr, to: &Dir, new: &CStr, is_dir: bool) -> Result<()> {
+/// Where the file system knows no `RENAME_NOREPLACE`, it gets its second name by link(2), which refuses
+/// what it finds, too.
+pub(crate) fn file((from, name): Name<'_>, (to, new): Name<'_>) -> Result<()> {
     match from.rename(name, to, new) {
         Err(Errno::INVAL | Errno::NOSYS) => {}
         done => return done,
     }
-    if is_dir {
-        to.make_dir(new, Mode::RWXU)?;
-        let renamed = from.rename_over(name, to, new);
-        if renamed.is_err() {
-            to.remove_dir(new)?;
-        }
-        return renamed;
-    }
     from.link(name, to, new)?;
-    from.unlink(name)
+    from.unlink(name).or_else(|cause| {
+        // Nobody would know that there is something to undo.
+        to.unlink(new)?;
+        Err(cause)
+    })
+}
+
+/// Renames the directory `from` to `to`; EEXIST if there is anything.
+///
+/// Where the file system knows no `RENAME_NOREPLACE`, it takes the place of an empty one that we make,
+/// and that refuses what it finds, too. `note` is told what becomes of that one.
+pub(crate) fn directory(
+    (from, name): Name<'_>,
+    (to, new): Name<'_>,
+    note: impl Fn(Placeholder) -> Result<()>,
+) -> Result<()> {
+    match from.rename(name, to, new) {
+        Err(Errno::INVAL | Errno::NOSYS) => {}
+        done => return done,
+    }
+    note(Placeholder::Wanted)?;
+    if let Err(cause) = to.make_dir(new, Mode::RWXU) {
+        note(Placeholder::Gone)?;
+        return Err(cause);
+    }
+    let made = to.stat_name(new).map(|it| it.identity);
+    let noted = made.and_then(|made| note(Placeholder::Made(made)));
+    let Err(cause) = noted.and_then(|()| from.rename_over(name, to, new)) else {
+        return Ok(());
+    };
+    match to.remove_dir(new) {
+        Ok(()) | Err(Errno::NOENT) => {}
+        // Somebody has put something into it: it is not ours any more.
+        Err(Errno::NOTEMPTY | Errno::EXIST | Errno::NOTDIR) => return Err(Errno::EXIST),
+        Err(other) => return Err(other),
+    }
+    note(Placeholder::Gone)?;
+    Err(cause)
+}
+
+/// Where nothing is noted: in a staging, which goes as a whole, and for DEST itself, which has no journal yet.
+#[expect(
+    clippy::unnecessary_wraps,
+    reason = "it stands for a note, which may fail"
+)]
+pub(crate) fn unnoted(_: Placeholder) -> Result<()> {
+    Ok(())
+}
+
+impl Work<'_> {
+    /// [`directory`], noted in the journal; `place` tells what that calls the new name.
+    pub(crate) fn publish_directory(
+        &self,
+        from: Name<'_>,
+        to: Name<'_>,
+        place: impl Fn() -> PathBuf,
+    ) -> Result<()> {
+        directory(from, to, |is| {
+            let place = place();
+            self.note(&[Record::Placeholder { place, is }])
+        })
+    }
 }

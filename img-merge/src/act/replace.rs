@@ -4,6 +4,7 @@ use std::ffi::{CStr, CString};
 
 use rustix::io::{Errno, Result};
 
+use super::publish;
 use crate::fs::{Dir, Identity};
 
 /// Exchanges the staged thing with `name`: the staging then holds what was there.
@@ -34,7 +35,7 @@ pub(crate) fn put_back(
         Ok(there) if there.identity == new => {}
         Ok(_) => return Ok(()),
         // Someone removed ours; what was there before is still better than nothing.
-        Err(Errno::NOENT) => return super::publish::publish(staging, kept, to, name, false),
+        Err(Errno::NOENT) => return publish::file((staging, kept), (to, name)),
         Err(cause) => return Err(cause),
     }
     match staging.exchange(kept, to, name) {

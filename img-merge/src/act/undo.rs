@@ -3,19 +3,18 @@
 //! Only what is ours is taken away: a name that another process changed meanwhile stays as it is, and
 //! what others put into a directory of ours keeps that directory.
 
-use std::ffi::CStr;
 use std::path::PathBuf;
 
 use common::Error;
 use rustix::io::Errno;
 
-use super::publish::publish;
+use super::publish::Name;
 use super::subtract::{shut_again, subtract};
 use super::work::{Done, Work, lock};
-use super::{dirs, replace};
+use super::{dirs, publish, replace};
 use crate::destination::State;
-use crate::fs::Dir;
 use crate::journal::Written;
+use crate::plan::as_os;
 use crate::recovery;
 
 /// Undoes everything in the log. What could not be undone comes back.
@@ -47,7 +46,7 @@ fn path_of(done: &Done) -> PathBuf {
         Done::Placed { place, name, .. }
         | Done::Tree { place, name, .. }
         | Done::Moved { place, name, .. }
-        | Done::Replaced { place, name, .. } => place.join(crate::plan::as_os(name)),
+        | Done::Replaced { place, name, .. } => place.join(as_os(name)),
     }
 }
 
@@ -90,7 +89,7 @@ impl Work<'_> {
             } => {
                 let staging = self.stagings.get(root, volume)?;
                 let (dir, aside) = (root.beneath(place)?, staging.fresh());
-                match publish(&dir, name, &staging.dir, &aside, false) {
+                match publish::file((&dir, name), (&staging.dir, &aside)) {
                     Ok(()) => {}
                     Err(Errno::NOENT) => return Ok(()),
                     Err(cause) => return Err(cause),
@@ -98,7 +97,7 @@ impl Work<'_> {
                 if staging.dir.stat_name(&aside)?.identity == *identity {
                     staging.dir.unlink(&aside)
                 } else {
-                    publish(&staging.dir, &aside, &dir, name, false)
+                    publish::file((&staging.dir, &aside), (&dir, name))
                 }
             }
             Done::Tree { .. } => self.undo_tree(done),
@@ -113,7 +112,9 @@ impl Work<'_> {
                 match dir.stat_name(name) {
                     Ok(there) if there.identity == *identity => {
                         let home = self.images[*image].root.beneath(path)?;
-                        self.move_back(&dir, name, &home)
+                        self.move_back((&dir, name), (&home, name), || {
+                            self.images[*image].below(&path.join(as_os(name)))
+                        })
                     }
                     Ok(_) | Err(Errno::NOENT) => Ok(()),
                     Err(cause) => Err(cause),
@@ -132,13 +133,23 @@ impl Work<'_> {
         }
     }
 
-    fn move_back(&self, from: &Dir, name: &CStr, home: &Dir) -> Result<(), Errno> {
-        let it = from.stat_name(name)?;
-        match publish(from, name, home, name, it.kind.is_dir()) {
-            Err(Errno::ACCESS) if it.kind.is_dir() && self.caller.is_shut_out_of_own(&it) => {
-                let dir = from.child(name)?;
+    /// Moves what `from` names home to the image, where its whole path is `path`.
+    fn move_back(
+        &self,
+        from: Name<'_>,
+        home: Name<'_>,
+        path: impl Fn() -> PathBuf,
+    ) -> Result<(), Errno> {
+        let (holder, name) = from;
+        let it = holder.stat_name(name)?;
+        if !it.kind.is_dir() {
+            return publish::file(from, home);
+        }
+        match self.publish_directory(from, home, &path) {
+            Err(Errno::ACCESS) if self.caller.is_shut_out_of_own(&it) => {
+                let dir = holder.child(name)?;
                 dir.set_mode(it.mode | 0o700)?;
-                let moved = publish(from, name, home, name, true);
+                let moved = self.publish_directory(from, home, &path);
                 dir.set_mode(it.mode)?;
                 moved
             }
@@ -173,14 +184,16 @@ impl Work<'_> {
             Err(cause) => return Err(cause),
         };
         let aside = staging.fresh();
-        publish(&dir, name, &staging.dir, &aside, true)?;
+        publish::directory((&dir, name), (&staging.dir, &aside), publish::unnoted)?;
         let tree = staging.dir.child(&aside)?;
         let source = self.images[*image].root.beneath(path)?.child(name)?;
         if subtract(&tree, &source)? {
             return staging.dir.remove_dir(&aside);
         }
         // Others put something into it.
-        publish(&staging.dir, &aside, &dir, name, true)?;
+        self.publish_directory((&staging.dir, &aside), (&dir, name), || {
+            place.join(as_os(name))
+        })?;
         shut_again(&tree, mode)?;
         Err(Errno::NOTEMPTY)
     }

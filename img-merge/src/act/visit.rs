@@ -4,6 +4,7 @@
 //! anew with what is there by then.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::ffi::CStr;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
@@ -13,9 +14,8 @@ use rustix::io::Errno;
 
 use super::carry_out::{Built, Tree};
 use super::place::{Brought, File, Place, cannot_link};
-use super::publish::publish;
-use super::replace;
 use super::work::{Done, Work, lock};
+use super::{publish, replace};
 use crate::failure::Failure;
 use crate::fs::{Attributes, Dir, Identity};
 use crate::journal::Record;
@@ -123,9 +123,8 @@ impl<'a> Visit<'a> {
         step: &Step,
         built: Option<&(Arc<crate::staging::Staging>, std::ffi::CString)>,
     ) -> Result<Outcome, Error> {
-        if !self.sources.contains_key(&step.image) {
-            let source = self.work.open_source(step.image, &self.step.path)?;
-            self.sources.insert(step.image, source);
+        if let Entry::Vacant(unopened) = self.sources.entry(step.image) {
+            unopened.insert(self.work.open_source(step.image, &self.step.path)?);
         }
         let source = &self.sources[&step.image];
         let verb = match step.act {
@@ -198,7 +197,7 @@ impl<'a> Visit<'a> {
         _why: Option<Errno>,
     ) -> Result<Outcome, Errno> {
         let (staging, staged, brought) = self.stage(file)?;
-        match publish(&staging.dir, &staged, &self.dir, &step.name, false) {
+        match publish::file((&staging.dir, &staged), (&self.dir, &step.name)) {
             Ok(()) => self.placed(step, brought),
             Err(Errno::EXIST) => Ok(Outcome::Late),
             Err(cause) => Err(cause),
@@ -276,7 +275,7 @@ impl<'a> Visit<'a> {
         if !step.kind.is_dir() && (step.outdoes || is_joined) {
             return self.file(source, step, None);
         }
-        let mut renamed = rename_known(source, &step.name, &self.dir);
+        let mut renamed = self.rename_known(source, &step.name);
         if renamed == Err(Errno::ACCESS) && step.kind.is_dir() {
             renamed = self.rename_shut(source, &step.name);
         }
@@ -302,6 +301,19 @@ impl<'a> Visit<'a> {
             }
             Err(cause) => Err(cause),
         }
+    }
+
+    /// Renames, and tells which inode it was.
+    fn rename_known(&self, source: &Dir, name: &CStr) -> Result<Identity, Errno> {
+        let it = source.stat_name(name)?;
+        let (from, to) = ((source, name), (&self.dir, name));
+        if it.kind.is_dir() {
+            let place = || self.place.join(as_os(name));
+            self.work.publish_directory(from, to, place)?;
+        } else {
+            publish::file(from, to)?;
+        }
+        Ok(it.identity)
     }
 
     fn moved(&self, step: &Step) {
@@ -339,7 +351,7 @@ impl<'a> Visit<'a> {
             record(self.place.join(as_os(name))),
         ])?;
         dir.set_mode(found.mode | 0o700)?;
-        let renamed = rename_known(source, name, &self.dir);
+        let renamed = self.rename_known(source, name);
         dir.set_mode(found.mode)?;
         renamed
     }
@@ -377,7 +389,11 @@ impl<'a> Visit<'a> {
                 mode,
             }])?;
         }
-        match publish(staging, staged, &self.dir, &step.name, true) {
+        let place = || self.place.join(as_os(&step.name));
+        match self
+            .work
+            .publish_directory((staging, staged), (&self.dir, &step.name), place)
+        {
             Ok(()) => {}
             Err(Errno::EXIST) => return Ok(Outcome::Late),
             Err(cause) => return Err(cause),
@@ -435,13 +451,6 @@ impl<'a> Visit<'a> {
         self.tell(step, brought, true);
         Ok(Outcome::Done)
     }
-}
-
-/// Renames, and tells which inode it was.
-fn rename_known(source: &Dir, name: &CStr, to: &Dir) -> Result<Identity, Errno> {
-    let it = source.stat_name(name)?;
-    publish(source, name, to, name, it.kind.is_dir())?;
-    Ok(it.identity)
 }
 
 /// What rename answers where another method may do.
