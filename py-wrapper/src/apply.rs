@@ -6,11 +6,11 @@
 //! the next run takes away.
 
 mod files;
+mod make;
 mod source;
 mod undo;
 mod work;
 
-use std::collections::HashMap;
 use std::ffi::OsStr;
 
 use common::{Error, Interrupts, Result};
@@ -20,12 +20,12 @@ use rustix::io::Errno;
 use crate::Job;
 use crate::image;
 use crate::image::dir::Dir;
-use crate::installed::{self, List, Moved, Moves, Sum};
+use crate::installed::{self, List, Moved, Moves};
 use crate::plan::{Action, Decision, Plan, Wrap};
 use crate::replicate::Replica;
+use make::Pair;
 use source::Source;
-use undo::Step;
-use work::{Groups, Work};
+use work::Work;
 
 /// Applies `plan` to the image. On an error nothing is changed; all that went wrong is told.
 pub(crate) fn apply(
@@ -103,12 +103,21 @@ impl Work<'_> {
     fn wrap(&mut self, plan: &Plan) -> Result<()> {
         let lists = image::find_lists(self.image, &self.job.layout.bindirs)?;
         self.clean(plan, &lists)?;
+        let wraps: Vec<_> = plan.wraps().collect();
+        let mut pairs = Vec::new();
+        for (decision, wrap) in &wraps {
+            pairs.push(self.lay_out(decision, wrap)?);
+        }
+        let sums = make::all(&pairs, self)?;
+        let scripts = self.job.layout.scripts(self.job.implementation);
         let mut moves = Moves::new();
-        let mut groups = Groups::new();
-        for (decision, wrap) in plan.wraps() {
-            self.alive()?;
-            let done = self.prepare(decision, wrap, &mut groups)?;
-            moves.insert(decision.path(), done);
+        for ((decision, _), script_sum) in wraps.iter().zip(sums) {
+            let files = Moved {
+                script: scripts.join(&decision.name),
+                script_sum,
+                wrapper_sum: self.wrapper(&decision.bindir).1,
+            };
+            moves.insert(decision.path(), files);
         }
         let wrappers = std::mem::take(&mut self.renames);
         for list in &lists {
@@ -122,21 +131,25 @@ impl Work<'_> {
         self.commit()
     }
 
-    /// Makes the moved script and the wrapper under temporary names.
-    fn prepare(&mut self, decision: &Decision, wrap: &Wrap, groups: &mut Groups) -> Result<Moved> {
+    /// Says where the moved script and the wrapper are made, and makes the directories on the way.
+    fn lay_out<'p>(&mut self, decision: &'p Decision, wrap: &'p Wrap) -> Result<Pair<'p>> {
         let name = &decision.name;
         let bindir = self.open(&decision.bindir)?;
-        let source = Source::in_dir(&bindir, name)?;
-        let content = wrap.head.exchange(&source.content);
-        let scripts = self.job.layout.scripts(self.job.implementation);
-        if !wrap.is_there {
-            let scripts = self.script_directory(&scripts, &bindir.stat_self()?)?;
-            self.put_script(&source, &content, &scripts, name, groups)?;
-        }
-        Ok(Moved {
-            script: scripts.join(name),
-            script_sum: Sum::of(&content),
-            wrapper_sum: self.put_wrapper(&source, &decision.bindir, name, true)?,
+        let script = if wrap.is_there {
+            None
+        } else {
+            let scripts = self.job.layout.scripts(self.job.implementation);
+            let scripts = self.made(&scripts, &bindir.stat_self()?)?;
+            let temporary = self.reserve(&scripts, name, false);
+            Some((scripts, temporary))
+        };
+        Ok(Pair {
+            name,
+            head: &wrap.head,
+            script,
+            wrapper: self.reserve(&bindir, name, true),
+            text: self.wrapper(&decision.bindir).0,
+            bindir,
         })
     }
 
@@ -147,17 +160,16 @@ impl Work<'_> {
             for (implementation, head) in &replica.heads {
                 self.alive()?;
                 let scripts = self.job.layout.scripts(implementation);
-                let scripts = self.script_directory(&scripts, &like)?;
+                let scripts = self.made(&scripts, &like)?;
+                let temporary = self.reserve(&scripts, &replica.name, false);
                 let content = head.exchange(&source.content);
-                self.put_script(
-                    &source,
-                    &content,
-                    &scripts,
-                    &replica.name,
-                    &mut HashMap::new(),
-                )?;
+                make::script(&source, &content, &scripts, &temporary)?;
             }
-            self.put_wrapper(&source, &replica.bindir, &replica.name, replica.in_place)?;
+            let bindir = self.open(&replica.bindir)?;
+            let temporary = self.reserve(&bindir, &replica.name, replica.in_place);
+            let times = files::times(self.job.epoch, &source.stat);
+            let (wrapper, _) = self.wrapper(&replica.bindir);
+            make::wrapper(&wrapper, &source, &times, &bindir, &temporary)?;
         }
         self.commit()
     }
@@ -167,11 +179,8 @@ impl Work<'_> {
         let name = OsStr::new(list.form.file());
         let source = dir.open(name)?;
         let stat = files::stat(&source, &dir.at(name))?;
-        let temporary = self.temporary();
-        self.undo.push(Step::Remove(dir.clone(), temporary.clone()));
+        let temporary = self.reserve(&dir, name, true);
         let file = dir.create(&temporary, content)?;
-        files::copy_metadata(&source, &stat, &file, &dir.at(&temporary))?;
-        self.later(&dir, temporary, name, true);
-        Ok(())
+        files::copy_metadata(&source, &stat, &file, &dir.at(&temporary))
     }
 }

@@ -1,6 +1,7 @@
 //! Black-box tests of `py-wrapper`, each through the program.
 #![expect(clippy::unwrap_used, reason = "a helper of a test fails by panicking")]
 
+mod faults;
 mod installed;
 mod matrix;
 mod packages;
