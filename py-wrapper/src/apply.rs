@@ -14,8 +14,6 @@ mod work;
 use std::ffi::OsStr;
 
 use common::{Error, Interrupts, Result};
-use rustix::fs::FlockOperation;
-use rustix::io::Errno;
 
 use crate::Job;
 use crate::image;
@@ -58,7 +56,6 @@ fn whole(
     act: impl FnOnce(&mut Work<'_>) -> Result<()>,
 ) -> Result<(), Vec<Error>> {
     let _hold = interrupts.hold();
-    lock(image).map_err(|error| vec![error])?;
     let mut work = Work::new(image, job, interrupts);
     match act(&mut work) {
         Ok(()) => work.undo.settle(),
@@ -67,15 +64,6 @@ fn whole(
             errors.extend(work.undo.back());
             Err(errors)
         }
-    }
-}
-
-/// Keeps other runs out of this image until the handle is closed.
-fn lock(image: &Dir) -> Result<()> {
-    match rustix::fs::flock(image, FlockOperation::LockExclusive) {
-        // A file system that locks no directories has nobody else on it that would ask.
-        Ok(()) | Err(Errno::BADF | Errno::OPNOTSUPP | Errno::NOLCK | Errno::INVAL) => Ok(()),
-        Err(cause) => Err(Error::io("lock", image.path(), cause)),
     }
 }
 

@@ -6,6 +6,8 @@ use std::path::Path;
 
 use test_support::{Tool, lay, listing, need_command, scratch};
 
+use crate::undo::state;
+
 /// Runs the tool while the system calls fail as `faults` say, in the words of strace's `inject`.
 fn faulty(faults: &[&str], image: &Path) -> Tool {
     need_command("strace", "strace");
@@ -54,4 +56,63 @@ fn a_script_that_stays_as_it_is_is_not_copied() {
     let split = "usr/lib/python-exec/python3.11/same == usr/lib/python-exec/python3.11/generic";
     let whole = "usr/lib/python-exec/python3.11/same 755 \"#!/usr/bin/python3.11\\n\"";
     assert_eq!(listing(image.path()), undisturbed().replace(split, whole));
+}
+
+/// Makes the `call` fail the first time, the second, and so on, on an image each, until it is made no more often.
+/// Every failure must leave the image as it was.
+fn each_failure(faults: &[&str], call: &str, times: usize) {
+    for when in 1..=times {
+        let image = scratch();
+        lay(image.path(), SCRIPTS);
+        let before = state(image.path());
+        let fault = format!("{call}:error=EIO:when={when}");
+        let all = [faults, &[fault.as_str()]].concat();
+        let run = faulty(&all, image.path()).run().expect(2);
+        run.complains("input/output error");
+        assert_eq!(state(image.path()), before, "{all:?}");
+    }
+    let image = scratch();
+    lay(image.path(), SCRIPTS);
+    let fault = format!("{call}:error=EIO:when={}", times + 1);
+    let all = [faults, &[fault.as_str()]].concat();
+    faulty(&all, image.path()).run().expect(0);
+    assert_eq!(listing(image.path()), undisturbed());
+}
+
+#[test]
+fn a_rename_that_fails_leaves_the_image_as_it_was() {
+    // The list, three scripts, and three wrappers.
+    each_failure(&[], "renameat2", 7);
+}
+
+/// What a file system without the flags of renameat2 answers.
+const NO_FLAGS: &str = "renameat2:error=EINVAL";
+
+#[test]
+fn names_that_cannot_be_exchanged_are_renamed_over() {
+    let image = scratch();
+    lay(image.path(), SCRIPTS);
+    faulty(&[NO_FLAGS], image.path()).run().expect(0);
+    assert_eq!(listing(image.path()), undisturbed());
+    // The list and three wrappers; a script gets its name by a link.
+    each_failure(&[NO_FLAGS], "renameat", 4);
+}
+
+#[test]
+fn a_file_system_without_links_and_flags_will_do() {
+    let faults = [NO_FLAGS, "linkat:error=EPERM"];
+    let image = scratch();
+    lay(image.path(), SCRIPTS);
+    faulty(&faults, image.path()).run().expect(0);
+    assert!(!listing(image.path()).contains(".py-wrapper."));
+    // The list and three wrappers twice each, once to keep what was there, and three scripts.
+    for when in 1..=11 {
+        let image = scratch();
+        lay(image.path(), SCRIPTS);
+        let before = state(image.path());
+        let fault = format!("renameat:error=EIO:when={when}");
+        let all = [faults[0], faults[1], &fault];
+        faulty(&all, image.path()).run().expect(2);
+        assert_eq!(state(image.path()), before, "{when}");
+    }
 }

@@ -3,6 +3,7 @@
 
 mod faults;
 mod installed;
+mod lock;
 mod matrix;
 mod packages;
 mod parity;

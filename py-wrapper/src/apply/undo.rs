@@ -1,6 +1,6 @@
 //! The steps that were made, and the way back.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::sync::Arc;
 
 use common::{Error, Result};
@@ -69,15 +69,15 @@ impl Undo {
         let mut made = Vec::new();
         for step in self.steps.into_iter().rev() {
             let answer = match step {
-                Step::Remove(dir, name) => match dir.remove(&name) {
-                    Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
-                    answer => answer,
-                },
+                Step::Remove(dir, name) => remove(&dir, &name),
                 Step::RemoveDir(dir, name) => {
                     made.push(dir.at(&name));
                     dir.remove_dir(&name)
                 }
-                Step::Restore(dir, old, name) => dir.rename(&old, &name),
+                // Where both are still names of one file, a rename does nothing at all (rename(2)).
+                Step::Restore(dir, old, name) => {
+                    dir.rename(&old, &name).and_then(|()| remove(&dir, &old))
+                }
             };
             errors.extend(answer.err());
         }
@@ -88,6 +88,14 @@ impl Undo {
             .collect();
         errors.extend(restore_times(&kept));
         errors
+    }
+}
+
+/// Takes a name away that may be gone already.
+fn remove(dir: &Dir, name: &OsStr) -> Result<()> {
+    match dir.remove(name) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
+        answer => answer,
     }
 }
 
