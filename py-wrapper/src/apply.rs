@@ -6,16 +6,14 @@
 //! the next run takes away.
 
 mod files;
+mod make;
 mod source;
 mod undo;
 mod work;
 
-use std::collections::HashMap;
 use std::ffi::OsStr;
 
 use common::{Error, Interrupts, Result};
-use rustix::fs::FlockOperation;
-use rustix::io::Errno;
 
 use crate::Job;
 use crate::image;
@@ -23,9 +21,9 @@ use crate::image::dir::Dir;
 use crate::installed::{self, List, Moved, Moves, Sum};
 use crate::plan::{Action, Decision, Plan, Wrap};
 use crate::replicate::Replica;
+use make::Pair;
 use source::Source;
-use undo::Step;
-use work::{Groups, Work};
+use work::Work;
 
 /// Applies `plan` to the image. On an error nothing is changed; all that went wrong is told.
 pub(crate) fn apply(
@@ -58,7 +56,6 @@ fn whole(
     act: impl FnOnce(&mut Work<'_>) -> Result<()>,
 ) -> Result<(), Vec<Error>> {
     let _hold = interrupts.hold();
-    lock(image).map_err(|error| vec![error])?;
     let mut work = Work::new(image, job, interrupts);
     match act(&mut work) {
         Ok(()) => work.undo.settle(),
@@ -67,15 +64,6 @@ fn whole(
             errors.extend(work.undo.back());
             Err(errors)
         }
-    }
-}
-
-/// Keeps other runs out of this image until the handle is closed.
-fn lock(image: &Dir) -> Result<()> {
-    match rustix::fs::flock(image, FlockOperation::LockExclusive) {
-        // A file system that locks no directories has nobody else on it that would ask.
-        Ok(()) | Err(Errno::BADF | Errno::OPNOTSUPP | Errno::NOLCK | Errno::INVAL) => Ok(()),
-        Err(cause) => Err(Error::io("lock", image.path(), cause)),
     }
 }
 
@@ -103,62 +91,91 @@ impl Work<'_> {
     fn wrap(&mut self, plan: &Plan) -> Result<()> {
         let lists = image::find_lists(self.image, &self.job.layout.bindirs)?;
         self.clean(plan, &lists)?;
-        let mut moves = Moves::new();
-        let mut groups = Groups::new();
-        for (decision, wrap) in plan.wraps() {
-            self.alive()?;
-            let done = self.prepare(decision, wrap, &mut groups)?;
-            moves.insert(decision.path(), done);
+        let wraps: Vec<_> = plan.wraps().collect();
+        let mut pairs = Vec::new();
+        for (decision, wrap) in &wraps {
+            pairs.push(self.lay_out(decision, wrap)?);
         }
-        let wrappers = std::mem::take(&mut self.renames);
-        for list in &lists {
-            if let Some(content) = installed::updated(list, &moves) {
+        let sums = make::all(&pairs, self)?;
+        let scripts = self.job.layout.scripts(self.job.implementation);
+        let mut moves = Moves::new();
+        for ((decision, _), script_sum) in wraps.iter().zip(sums) {
+            let files = Moved {
+                scripts: vec![(scripts.join(&decision.name), script_sum)],
+                wrapper_sum: self.wrapper(&decision.bindir).1,
+            };
+            moves.insert(decision.path(), files);
+        }
+        self.commit_with(&lists, &moves)
+    }
+
+    /// Says where the moved script and the wrapper are made, and makes the directories on the way.
+    fn lay_out<'p>(&mut self, decision: &'p Decision, wrap: &'p Wrap) -> Result<Pair<'p>> {
+        let name = &decision.name;
+        let bindir = self.open(&decision.bindir)?;
+        let script = if wrap.is_there {
+            None
+        } else {
+            let scripts = self.job.layout.scripts(self.job.implementation);
+            let scripts = self.made(&scripts, &bindir.stat_self()?)?;
+            let temporary = self.reserve(&scripts, name, false);
+            Some((scripts, temporary))
+        };
+        Ok(Pair {
+            name,
+            head: &wrap.head,
+            script,
+            wrapper: self.reserve(&bindir, name, true),
+            text: self.wrapper(&decision.bindir).0,
+            bindir,
+        })
+    }
+
+    fn replicate(&mut self, replicas: &[Replica]) -> Result<()> {
+        let lists = image::find_lists(self.image, &self.job.layout.bindirs)?;
+        let mut moves = Moves::new();
+        for replica in replicas {
+            let moved = self.replicate_one(replica)?;
+            moves.insert(replica.bindir.join(&replica.name), moved);
+        }
+        self.commit_with(&lists, &moves)
+    }
+
+    fn replicate_one(&mut self, replica: &Replica) -> Result<Moved> {
+        let source = Source::open(&replica.file)?;
+        let like = self.made(&replica.bindir, &source.stat)?.stat_self()?;
+        let mut scripts = Vec::new();
+        for (implementation, head) in &replica.heads {
+            self.alive()?;
+            let path = self.job.layout.scripts(implementation);
+            let dir = self.made(&path, &like)?;
+            let temporary = self.reserve(&dir, &replica.name, false);
+            let content = head.exchange(&source.content);
+            make::script(&source, &content, &dir, &temporary)?;
+            scripts.push((path.join(&replica.name), Sum::of(&content)));
+        }
+        let bindir = self.open(&replica.bindir)?;
+        let temporary = self.reserve(&bindir, &replica.name, replica.in_place);
+        let times = files::times(self.job.epoch, &source.stat);
+        let (wrapper, wrapper_sum) = self.wrapper(&replica.bindir);
+        make::wrapper(&wrapper, &source, &times, &bindir, &temporary)?;
+        Ok(Moved {
+            scripts,
+            wrapper_sum,
+        })
+    }
+
+    /// Makes the new lists of installed files too, and gives everything its name.
+    fn commit_with(&mut self, lists: &[List], moves: &Moves) -> Result<()> {
+        let files = std::mem::take(&mut self.renames);
+        for list in lists {
+            if let Some(content) = installed::updated(list, moves) {
                 self.prepare_list(list, &content)?;
             }
         }
         // The lists go first: a run that is killed behind them leaves scripts that the next run wraps, and
         // then their lines are right. The other way round nobody would look at the lists again.
-        self.renames.extend(wrappers);
-        self.commit()
-    }
-
-    /// Makes the moved script and the wrapper under temporary names.
-    fn prepare(&mut self, decision: &Decision, wrap: &Wrap, groups: &mut Groups) -> Result<Moved> {
-        let name = &decision.name;
-        let bindir = self.open(&decision.bindir)?;
-        let source = Source::in_dir(&bindir, name)?;
-        let content = wrap.head.exchange(&source.content);
-        let scripts = self.job.layout.scripts(self.job.implementation);
-        if !wrap.is_there {
-            let scripts = self.script_directory(&scripts, &bindir.stat_self()?)?;
-            self.put_script(&source, &content, &scripts, name, groups)?;
-        }
-        Ok(Moved {
-            script: scripts.join(name),
-            script_sum: Sum::of(&content),
-            wrapper_sum: self.put_wrapper(&source, &decision.bindir, name, true)?,
-        })
-    }
-
-    fn replicate(&mut self, replicas: &[Replica]) -> Result<()> {
-        for replica in replicas {
-            let source = Source::open(&replica.file)?;
-            let like = self.made(&replica.bindir, &source.stat)?.stat_self()?;
-            for (implementation, head) in &replica.heads {
-                self.alive()?;
-                let scripts = self.job.layout.scripts(implementation);
-                let scripts = self.script_directory(&scripts, &like)?;
-                let content = head.exchange(&source.content);
-                self.put_script(
-                    &source,
-                    &content,
-                    &scripts,
-                    &replica.name,
-                    &mut HashMap::new(),
-                )?;
-            }
-            self.put_wrapper(&source, &replica.bindir, &replica.name, replica.in_place)?;
-        }
+        self.renames.extend(files);
         self.commit()
     }
 
@@ -167,11 +184,8 @@ impl Work<'_> {
         let name = OsStr::new(list.form.file());
         let source = dir.open(name)?;
         let stat = files::stat(&source, &dir.at(name))?;
-        let temporary = self.temporary();
-        self.undo.push(Step::Remove(dir.clone(), temporary.clone()));
+        let temporary = self.reserve(&dir, name, true);
         let file = dir.create(&temporary, content)?;
-        files::copy_metadata(&source, &stat, &file, &dir.at(&temporary))?;
-        self.later(&dir, temporary, name, true);
-        Ok(())
+        files::copy_metadata(&source, &stat, &file, &dir.at(&temporary))
     }
 }

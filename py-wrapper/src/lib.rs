@@ -127,13 +127,24 @@ impl Session {
         status
     }
 
+    /// Opens an image, and keeps other runs out of it if something may be changed.
+    ///
+    /// That comes before anything is read, so that what is decided is about the image as it stays.
+    fn image(&self, path: &Path) -> Result<Dir> {
+        let image = Dir::image(path)?;
+        if !self.dry_run {
+            image.lock()?;
+        }
+        Ok(image)
+    }
+
     fn try_wrap(
         &mut self,
         implementation: &Implementation,
         path: &Path,
     ) -> Result<(), (u8, Vec<Error>)> {
         let failed = |error: Error| (status_of(&error), vec![error]);
-        let image = Dir::image(path).map_err(failed)?;
+        let image = self.image(path).map_err(failed)?;
         let absolute =
             std::path::absolute(path).map_err(|cause| failed(Error::io("find", path, cause)))?;
         let survey = image::survey(&image, &self.layout, implementation).map_err(|errors| {
@@ -191,7 +202,7 @@ impl Session {
         path: &Path,
     ) -> Result<(), Vec<Error>> {
         let one = |error: Error| vec![error];
-        let image = Dir::image(path).map_err(one)?;
+        let image = self.image(path).map_err(one)?;
         let root =
             std::path::absolute(path).map_err(|cause| one(Error::io("find", path, cause)))?;
         let order = replicate::Order {

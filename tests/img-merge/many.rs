@@ -6,7 +6,7 @@ use std::fs;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
-use test_support::{Tool, lay, scratch};
+use test_support::{Tool, is_waiting_for_a_lock, lay, scratch};
 
 use crate::snapshot::{assert_same, contents};
 
@@ -163,13 +163,4 @@ fn a_merge_waits_for_the_lock_and_a_signal_ends_the_wait() {
     drop(held);
     end(waiting, "after the lock");
     assert!(dest.join("usr/x").exists());
-}
-
-/// The kernel lists who waits for a lock with an arrow.
-fn is_waiting_for_a_lock(process: u32) -> bool {
-    let locks = fs::read_to_string("/proc/locks").expect("/proc/locks");
-    let process = process.to_string();
-    locks
-        .lines()
-        .any(|line| line.contains("->") && line.split_whitespace().any(|word| word == process))
 }

@@ -16,7 +16,7 @@ fn tool(image: &Path) -> Tool {
 }
 
 /// Names, contents, inodes and all times but those of access.
-fn state(root: &Path) -> Vec<String> {
+pub(crate) fn state(root: &Path) -> Vec<String> {
     let mut state = vec![listing(root)];
     let mut pending = vec![root.to_owned()];
     while let Some(path) = pending.pop() {

@@ -1,7 +1,7 @@
 //! The steps that were made, and the way back.
 
-use std::ffi::OsString;
-use std::rc::Rc;
+use std::ffi::{OsStr, OsString};
+use std::sync::Arc;
 
 use common::{Error, Result};
 use rustix::fs::Timestamps;
@@ -13,18 +13,18 @@ use crate::image::dir::Dir;
 #[derive(Debug)]
 pub(super) enum Step {
     /// A name was made; it may not be there yet, or be renamed since.
-    Remove(Rc<Dir>, OsString),
+    Remove(Arc<Dir>, OsString),
     /// A directory was made.
-    RemoveDir(Rc<Dir>, OsString),
+    RemoveDir(Arc<Dir>, OsString),
     /// A name was kept under a temporary one (first) before it (second) was replaced.
-    Restore(Rc<Dir>, OsString, OsString),
+    Restore(Arc<Dir>, OsString, OsString),
 }
 
 /// What was done so far.
 #[derive(Debug, Default)]
 pub(super) struct Undo {
     steps: Vec<Step>,
-    times: Vec<(Rc<Dir>, Timestamps)>,
+    times: Vec<(Arc<Dir>, Timestamps)>,
 }
 
 impl Undo {
@@ -33,8 +33,8 @@ impl Undo {
     }
 
     /// Remembers the times that a directory has, to be given back at the end, whatever it is.
-    pub(super) fn keep_times(&mut self, dir: &Rc<Dir>) -> Result<()> {
-        let known = |(there, _): &(Rc<Dir>, Timestamps)| there.path() == dir.path();
+    pub(super) fn keep_times(&mut self, dir: &Arc<Dir>) -> Result<()> {
+        let known = |(there, _): &(Arc<Dir>, Timestamps)| there.path() == dir.path();
         if !self.times.iter().any(known) {
             self.times
                 .push((dir.clone(), files::own_times(&dir.stat_self()?)));
@@ -43,7 +43,7 @@ impl Undo {
     }
 
     /// A directory gets these times at the end.
-    pub(super) fn set_times(&mut self, dir: &Rc<Dir>, times: Timestamps) {
+    pub(super) fn set_times(&mut self, dir: &Arc<Dir>, times: Timestamps) {
         self.times.push((dir.clone(), times));
     }
 
@@ -69,15 +69,15 @@ impl Undo {
         let mut made = Vec::new();
         for step in self.steps.into_iter().rev() {
             let answer = match step {
-                Step::Remove(dir, name) => match dir.remove(&name) {
-                    Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
-                    answer => answer,
-                },
+                Step::Remove(dir, name) => remove(&dir, &name),
                 Step::RemoveDir(dir, name) => {
                     made.push(dir.at(&name));
                     dir.remove_dir(&name)
                 }
-                Step::Restore(dir, old, name) => dir.rename(&old, &name),
+                // Where both are still names of one file, a rename does nothing at all (rename(2)).
+                Step::Restore(dir, old, name) => {
+                    dir.rename(&old, &name).and_then(|()| remove(&dir, &old))
+                }
             };
             errors.extend(answer.err());
         }
@@ -91,7 +91,15 @@ impl Undo {
     }
 }
 
-fn restore_times(times: &[(Rc<Dir>, Timestamps)]) -> Vec<Error> {
-    let set = |(dir, times): &(Rc<Dir>, Timestamps)| dir.set_times(times).err();
+/// Takes a name away that may be gone already.
+fn remove(dir: &Dir, name: &OsStr) -> Result<()> {
+    match dir.remove(name) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
+        answer => answer,
+    }
+}
+
+fn restore_times(times: &[(Arc<Dir>, Timestamps)]) -> Vec<Error> {
+    let set = |(dir, times): &(Arc<Dir>, Timestamps)| dir.set_times(times).err();
     times.iter().filter_map(set).collect()
 }

@@ -3,14 +3,13 @@
 use std::collections::HashMap;
 use std::ffi::{OsStr, OsString};
 use std::path::Path;
-use std::rc::Rc;
+use std::sync::Arc;
 
 use common::{Error, Interrupts, Result};
 use rustix::fs::Stat;
 use rustix::io::Errno;
 
 use super::files;
-use super::source::Source;
 use super::undo::{Step, Undo};
 use crate::Job;
 use crate::image::TEMPORARY;
@@ -18,23 +17,20 @@ use crate::image::dir::{Descent, Dir};
 use crate::installed::Sum;
 use crate::wrapper::Wrapper;
 
-/// The temporary names of scripts that are made, by the device and inode of what they come from.
-pub(super) type Groups = HashMap<(u64, u64), OsString>;
-
 pub(super) struct Work<'a> {
     pub(super) image: &'a Dir,
     pub(super) job: &'a Job<'a>,
     interrupts: &'a Interrupts,
     pub(super) undo: Undo,
-    dirs: HashMap<OsString, Rc<Dir>>,
+    dirs: HashMap<OsString, Arc<Dir>>,
     pub(super) renames: Vec<Rename>,
-    wrappers: HashMap<OsString, Rc<(Wrapper, Sum)>>,
+    wrappers: HashMap<OsString, (Arc<Wrapper>, Sum)>,
     count: usize,
 }
 
 /// A temporary name and the one that it gets at the end.
 pub(super) struct Rename {
-    dir: Rc<Dir>,
+    dir: Arc<Dir>,
     from: OsString,
     to: OsString,
     /// Whether it takes the place of something.
@@ -55,62 +51,21 @@ impl<'a> Work<'a> {
         }
     }
 
-    /// Makes a script of this content, and all else that the source has.
-    pub(super) fn put_script(
-        &mut self,
-        source: &Source,
-        content: &[u8],
-        scripts: &Rc<Dir>,
-        name: &OsStr,
-        groups: &mut Groups,
-    ) -> Result<()> {
-        let temporary = self.temporary();
-        self.undo
-            .push(Step::Remove(scripts.clone(), temporary.clone()));
-        let linked = match groups.get(&source.inode()) {
-            Some(first) => scripts.link(first, scripts, &temporary).is_ok(),
-            None => false,
-        };
-        if !linked {
-            let file = scripts.create(&temporary, content)?;
-            files::copy_metadata(&source.file, &source.stat, &file, &scripts.at(&temporary))?;
-            groups.insert(source.inode(), temporary.clone());
-        }
-        self.later(scripts, temporary, name, false);
-        Ok(())
-    }
-
-    /// Makes the wrapper of a script.
-    pub(super) fn put_wrapper(
-        &mut self,
-        source: &Source,
-        path: &Path,
-        name: &OsStr,
-        replaces: bool,
-    ) -> Result<Sum> {
-        let bindir = self.open(path)?;
-        let made = self.wrapper(path);
-        let times = files::times(self.job.epoch, &source.stat);
-        let temporary = self.temporary();
-        self.undo
-            .push(Step::Remove(bindir.clone(), temporary.clone()));
-        match &made.0 {
-            Wrapper::Text(text) => {
-                let file = bindir.create(&temporary, text)?;
-                files::set_metadata(&file, &source.stat, &times, &bindir.at(&temporary))?;
-            }
-            Wrapper::Link(target) => {
-                bindir.symlink(target, &temporary)?;
-                bindir.set_link_owner(&temporary, &source.stat)?;
-                bindir.set_link_times(&temporary, &times)?;
-            }
-        }
-        self.later(&bindir, temporary, name, replaces);
-        Ok(made.1.clone())
+    /// A temporary name that is taken away if the work fails, and becomes `to` if it does not.
+    pub(super) fn reserve(&mut self, dir: &Arc<Dir>, to: &OsStr, replaces: bool) -> OsString {
+        let from = self.temporary();
+        self.undo.push(Step::Remove(dir.clone(), from.clone()));
+        self.renames.push(Rename {
+            dir: dir.clone(),
+            from: from.clone(),
+            to: to.to_owned(),
+            replaces,
+        });
+        from
     }
 
     /// The wrapper for a bin directory, made once.
-    fn wrapper(&mut self, bindir: &Path) -> Rc<(Wrapper, Sum)> {
+    pub(super) fn wrapper(&mut self, bindir: &Path) -> (Arc<Wrapper>, Sum) {
         let (kind, layout) = (self.job.kind, self.job.layout);
         let make = || {
             let wrapper = Wrapper::new(kind, layout, bindir);
@@ -118,7 +73,7 @@ impl<'a> Work<'a> {
                 Wrapper::Text(text) => Sum::of(text),
                 Wrapper::Link(_) => Sum::default(),
             };
-            Rc::new((wrapper, sum))
+            (Arc::new(wrapper), sum)
         };
         self.wrappers
             .entry(bindir.as_os_str().to_owned())
@@ -151,7 +106,7 @@ impl<'a> Work<'a> {
     }
 
     /// The same where names cannot be exchanged: a second name keeps what is replaced.
-    fn rename_over(&mut self, dir: &Rc<Dir>, from: &OsStr, to: &OsStr) -> Result<()> {
+    fn rename_over(&mut self, dir: &Arc<Dir>, from: &OsStr, to: &OsStr) -> Result<()> {
         let old = self.temporary();
         match dir.link(to, dir, &old) {
             Ok(()) => {}
@@ -163,17 +118,12 @@ impl<'a> Work<'a> {
         dir.rename(from, to)
     }
 
-    /// The directory of an implementation's scripts; what is missing of the way is made.
-    pub(super) fn script_directory(&mut self, path: &Path, like: &Stat) -> Result<Rc<Dir>> {
-        self.made(path, like)
-    }
-
     /// A directory that is made where it is missing, with the owner and the times of `like`.
-    pub(super) fn made(&mut self, path: &Path, like: &Stat) -> Result<Rc<Dir>> {
+    pub(super) fn made(&mut self, path: &Path, like: &Stat) -> Result<Arc<Dir>> {
         if let Some(dir) = self.dirs.get(path.as_os_str()) {
             return Ok(dir.clone());
         }
-        let mut here = Rc::new(self.image.try_clone()?);
+        let mut here = Arc::new(self.image.try_clone()?);
         for part in path.components().skip(1) {
             here = self.made_child(&here, part.as_os_str(), like)?;
         }
@@ -182,9 +132,9 @@ impl<'a> Work<'a> {
         Ok(here)
     }
 
-    fn made_child(&mut self, here: &Rc<Dir>, name: &OsStr, like: &Stat) -> Result<Rc<Dir>> {
+    fn made_child(&mut self, here: &Arc<Dir>, name: &OsStr, like: &Stat) -> Result<Arc<Dir>> {
         match here.child(name) {
-            Ok(child) => return Ok(Rc::new(child)),
+            Ok(child) => return Ok(Arc::new(child)),
             Err(Errno::NOENT) => {}
             Err(cause) => return Err(Error::io("open", here.at(name), cause)),
         }
@@ -196,14 +146,14 @@ impl<'a> Work<'a> {
         let child = here.child(name);
         let child = child.map_err(|cause| Error::io("open", here.at(name), cause))?;
         files::like_parent(&child, like, child.path())?;
-        let child = Rc::new(child);
+        let child = Arc::new(child);
         self.undo
             .set_times(&child, files::times(self.job.epoch, like));
         Ok(child)
     }
 
     /// A directory that is there; its times will be what they were.
-    pub(super) fn open(&mut self, path: &Path) -> Result<Rc<Dir>> {
+    pub(super) fn open(&mut self, path: &Path) -> Result<Arc<Dir>> {
         if let Some(dir) = self.dirs.get(path.as_os_str()) {
             return Ok(dir.clone());
         }
@@ -211,7 +161,7 @@ impl<'a> Work<'a> {
             let there = self.image.at(path.strip_prefix("/").unwrap_or(path));
             return Err(Error::refused("open", there, "is gone"));
         };
-        let dir = Rc::new(dir);
+        let dir = Arc::new(dir);
         self.undo.keep_times(&dir)?;
         self.dirs.insert(path.as_os_str().to_owned(), dir.clone());
         Ok(dir)
@@ -220,15 +170,6 @@ impl<'a> Work<'a> {
     pub(super) fn temporary(&mut self) -> OsString {
         self.count += 1;
         format!("{TEMPORARY}{}.{}", std::process::id(), self.count).into()
-    }
-
-    pub(super) fn later(&mut self, dir: &Rc<Dir>, from: OsString, to: &OsStr, replaces: bool) {
-        self.renames.push(Rename {
-            dir: dir.clone(),
-            from,
-            to: to.to_owned(),
-            replaces,
-        });
     }
 
     pub(super) fn alive(&self) -> Result<()> {

@@ -8,7 +8,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use common::{Error, Result};
-use rustix::fs::{AtFlags, FileType, Mode, OFlags, RenameFlags, Stat, Timestamps};
+use rustix::fs::{AtFlags, FileType, FlockOperation, Mode, OFlags, RenameFlags, Stat, Timestamps};
 use rustix::io::Errno;
 
 /// An open directory, and its path for messages.
@@ -44,6 +44,17 @@ impl Dir {
             handle: handle.map_err(|cause| Error::io("open image", path, cause))?,
             path: path.to_owned(),
         })
+    }
+
+    /// Waits until no other run is at work below it, and keeps others out until the handle is closed.
+    ///
+    /// A signal ends the process while it waits, so this comes before anything is at stake.
+    pub(crate) fn lock(&self) -> Result<()> {
+        match rustix::fs::flock(&self.handle, FlockOperation::LockExclusive) {
+            // A file system that locks no directories has nobody else on it that would ask.
+            Ok(()) | Err(Errno::BADF | Errno::OPNOTSUPP | Errno::NOLCK | Errno::INVAL) => Ok(()),
+            Err(cause) => Err(Error::io("lock", &self.path, cause)),
+        }
     }
 
     /// The path, for messages.
@@ -192,12 +203,23 @@ impl Dir {
         let flags = RenameFlags::NOREPLACE;
         let renamed = match rustix::fs::renameat_with(&self.handle, from, &self.handle, to, flags) {
             // A file system that does not know the flag: a second name has the same effect.
-            Err(Errno::INVAL | Errno::NOSYS) => self
-                .link(from, self, to)
-                .and_then(|()| rustix::fs::unlinkat(&self.handle, from, AtFlags::empty())),
+            Err(Errno::INVAL | Errno::NOSYS) => match self.link(from, self, to) {
+                Ok(()) => rustix::fs::unlinkat(&self.handle, from, AtFlags::empty()),
+                Err(Errno::EXIST) => Err(Errno::EXIST),
+                Err(_) => self.rename_unlinked(from, to),
+            },
             answer => answer,
         };
         renamed.map_err(|cause| Error::io("rename", self.at(to), cause))
+    }
+
+    /// The same on a file system without hard links, where only a look tells whether a name is taken.
+    fn rename_unlinked(&self, from: &OsStr, to: &OsStr) -> Result<(), Errno> {
+        match rustix::fs::statat(&self.handle, to, AtFlags::SYMLINK_NOFOLLOW) {
+            Ok(_) => Err(Errno::EXIST),
+            Err(Errno::NOENT) => rustix::fs::renameat(&self.handle, from, &self.handle, to),
+            Err(cause) => Err(cause),
+        }
     }
 
     /// Exchanges two names of it; [`Errno::INVAL`] where the file system cannot.

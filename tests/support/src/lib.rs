@@ -72,3 +72,16 @@ pub fn need_path(path: &Path, remedy: &str) {
         path.display()
     );
 }
+
+/// Whether a process waits for a file lock. The kernel lists who does with an arrow.
+///
+/// # Panics
+/// When the list cannot be read.
+#[must_use]
+pub fn is_waiting_for_a_lock(process: u32) -> bool {
+    let locks = std::fs::read_to_string("/proc/locks").expect("/proc/locks");
+    let process = process.to_string();
+    locks
+        .lines()
+        .any(|line| line.contains("->") && line.split_whitespace().any(|word| word == process))
+}
