@@ -102,7 +102,8 @@ mod tests {
 
     #[test]
     fn what_is_larger_than_the_pipe_goes_through() {
-        let (mut reader, writer) = io::pipe().unwrap();
+        let (reader, writer) = rustix::pipe::pipe().unwrap();
+        let mut reader = File::from(reader);
         let path = format!("/proc/self/fd/{}", std::os::fd::AsRawFd::as_raw_fd(&writer));
         let file = ReportFile::open(Path::new(&path)).unwrap();
         drop(writer);
