@@ -275,7 +275,7 @@ fn the_time_that_jobs_took_is_our_own_childrens() {
     let command = tool().into_command();
     let burn = "i=0; while [ $i -lt 300000 ]; do i=$((i+1)); done";
     // What the shell says of its children has all that they waited for.
-    let outcome = std::process::Command::new("bash")
+    let outcome = Command::new("bash")
         .args([
             "-c",
             r#""$0" --report "$1" --variants 'a b' sh -c "$2" && times"#,
