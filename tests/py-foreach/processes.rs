@@ -271,7 +271,7 @@ fn a_killed_starter_ends_no_job_and_is_said_for_the_next() {
 #[test]
 fn the_time_that_jobs_took_is_our_own_childrens() {
     let dir = scratch();
-    let joblog = dir.path().join("report");
+    let report = dir.path().join("report");
     let command = tool().into_command();
     let burn = "i=0; while [ $i -lt 300000 ]; do i=$((i+1)); done";
     // What the shell says of its children has all that they waited for.
@@ -281,7 +281,7 @@ fn the_time_that_jobs_took_is_our_own_childrens() {
             r#""$0" --report "$1" --variants 'a b' sh -c "$2" && times"#,
         ])
         .arg(command.get_program())
-        .arg(&joblog)
+        .arg(&report)
         .arg(burn)
         .output()
         .unwrap();
@@ -290,7 +290,7 @@ fn the_time_that_jobs_took_is_our_own_childrens() {
     let user = children.split(' ').next().unwrap();
     let (minutes, seconds) = user.trim_end_matches('s').split_once('m').unwrap();
     let all: f64 = minutes.parse::<f64>().unwrap() * 60.0 + seconds.parse::<f64>().unwrap();
-    let report = fs::read_to_string(&joblog).unwrap();
+    let report = fs::read_to_string(&report).unwrap();
     let jobs: f64 = report
         .split("\"user_seconds\":")
         .skip(1)

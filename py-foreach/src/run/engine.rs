@@ -4,34 +4,28 @@ use std::ffi::OsStr;
 use std::io::ErrorKind::BrokenPipe;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
-use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
 use std::sync::{Arc, Mutex};
-use std::thread::{self, Scope};
-use std::time::{Duration, Instant};
+use std::thread::Scope;
+use std::time::Duration;
 
-use common::cli::Verbosity;
 use common::record::Writer;
 use common::{Error, Result};
 use signal_hook::consts::{SIGCONT, SIGTERM, SIGTSTP};
 use signal_hook::low_level::emulate_default_handler;
 
-use super::descriptors;
 use super::finished::Finished;
-use super::live::Live;
 use super::load;
 use super::one::{self, Context};
 use super::schedule::Schedule;
-use crate::board::{self, Screen};
-use crate::cli::{Halt, Output};
-use crate::environment;
+use crate::cli::Halt;
 use crate::job::{Ending, Job, PoolView};
-use crate::memory::{self, Memory};
-use crate::output::{Before, Feeds, Hush, Lines, Over, Show, Sink};
+use crate::memory::Memory;
+use crate::output::{Hush, Lines, Over, Sink};
 use crate::pool::{Need, Pool};
-use crate::report::Facts;
-use crate::settings::{Limits, Settings, Which};
+use crate::settings::Limits;
 use crate::signals::Ask;
-use crate::supervise::{Order, Starter};
+use crate::supervise::Order;
 
 /// How often the load, and the memory, is looked at again.
 const LOAD_AGAIN: Duration = Duration::from_secs(1);
@@ -52,240 +46,30 @@ pub(crate) enum Event {
     Pressed,
 }
 
-/// What all jobs came to.
-#[derive(Debug)]
-pub(crate) struct Outcome {
-    /// In declared order; nothing for a job that was never started.
-    pub(crate) finished: Vec<Option<Finished>>,
-    /// The signal that ended the run.
-    pub(crate) signal: Option<i32>,
-    /// What went wrong with the run itself.
-    pub(crate) errors: Vec<Error>,
-    /// Slots that killed clients took with them, and that were made good.
-    pub(crate) lost: usize,
-    /// What the report tells of the means.
-    pub(crate) facts: Facts,
-    /// The stream of records, still open.
-    pub(crate) writer: Option<Writer<std::io::Stdout>>,
-}
-
-impl Outcome {
-    /// Whether something failed by itself, and not because we stopped it.
-    pub(crate) fn has_failed(&self) -> bool {
-        let mut jobs = self.finished.iter().flatten();
-        jobs.any(|job| !job.is_success() && job.ending != Ending::Stopped)
-    }
-}
-
-/// A run: what is to be done, and with what.
-pub(crate) struct Run<'a> {
-    pub(crate) settings: &'a Settings,
-    pub(crate) jobs: &'a [Job],
-    /// Each job's log.
-    pub(crate) logs: &'a [PathBuf],
-    pub(crate) pool: Pool,
-    pub(crate) events: Receiver<Event>,
-    pub(crate) tell: Sender<Event>,
-    pub(crate) hush: Arc<Hush>,
-}
-
-impl Run<'_> {
-    /// Runs all, and waits for all.
-    pub(crate) fn all(self) -> Result<Outcome> {
-        // It is there before the list of live jobs, which takes it for none of its own.
-        let starter = Starter::new()?;
-        let live = Live::new();
-        let feeds = Feeds::new(self.jobs.len());
-        let limits = &self.settings.limits;
-        let context = Context {
-            live: &live,
-            feeds: &feeds,
-            starter: &starter,
-            before: match self.settings.which {
-                Which::Variants(_) => Before::Keep,
-                Which::Implementations(_) => Before::Discard,
-            },
-            timeout: limits.timeout,
-            grace: limits.grace,
-        };
-        let lines = self.lines()?;
-        let begun = Instant::now();
-        let memory = Memory::open(limits.memory)?;
-        let screen = self.screen()?;
-        let at_once = self.at_once()?;
-        let view = self
-            .pool
-            .view(together(self.jobs.len(), &self.pool, at_once));
-        environment::offer(self.jobs, &view)?;
-        let mut facts = Facts {
-            wall: Duration::ZERO,
-            slots: self.pool.size(),
-            pool: self.pool.whose(),
-            share: view.share,
-            memory: memory.as_ref().map(|memory| memory.at_start),
-        };
-        let mut pressure = memory.as_ref().map(Memory::pressure);
-        if let Some(pressure) = &mut pressure {
-            // Before anything starts: the watch has its first look later.
-            live.set_pressed(pressure.is_high());
-        }
-        thread::scope(|scope| {
-            self.start_showing(scope, &feeds, screen.as_ref())?;
-            // It watches as long as this lives.
-            let (_watching, stop) = mpsc::channel();
-            if let Some(pressure) = pressure {
-                let (live, tell) = (&live, self.tell.clone());
-                let changed = move || drop(tell.send(Event::Pressed));
-                scope.spawn(move || memory::watch(live, pressure, &changed, &stop));
-            }
-            let (board, stop) = mpsc::channel();
-            if let Some(screen) = &screen {
-                let subject = board::Subject {
-                    jobs: self.jobs,
-                    logs: self.logs,
-                    live: &live,
-                    feeds: &feeds,
-                };
-                scope.spawn(move || board::watch(subject, screen, &stop));
-            }
-            let mut engine = Engine {
-                scope,
-                view: &view,
-                jobs: self.jobs,
-                logs: self.logs,
-                limits,
-                context: &context,
-                schedule: Schedule::new(self.jobs.len(), at_once),
-                lines,
-                pool: self.pool,
-                tell: self.tell,
-                finished: self.jobs.iter().map(|_| None).collect(),
-                hush: self.hush,
-                signal: None,
-                errors: Vec::new(),
-                lost: 0,
-                memory,
-            };
-            let writer = engine.run(&self.events);
-            drop::<Sender<()>>(board);
-            let Engine {
-                pool,
-                finished,
-                signal,
-                mut errors,
-                lost,
-                ..
-            } = engine;
-            errors.extend(pool.close().err());
-            facts.wall = begun.elapsed();
-            Ok(Outcome {
-                finished,
-                signal,
-                errors,
-                lost,
-                facts,
-                writer,
-            })
-        })
-    }
-
-    /// The most jobs that may run at the same time, slots apart.
-    fn at_once(&self) -> Result<usize> {
-        let most = self.settings.limits.max_impls;
-        let most = most.map_or(usize::MAX, std::num::NonZeroUsize::get);
-        let room = descriptors::room()?;
-        let wished = together(self.jobs.len(), &self.pool, most);
-        if room < wished && self.settings.verbosity != Verbosity::Quiet {
-            common::error::eprint_line(&format!(
-                "{}: note: the limit of open files has room for {room} at once, not for {wished}",
-                crate::TOOL
-            ));
-        }
-        Ok(most.min(room))
-    }
-
-    /// The stream that lines with names go to, under `--output prefix`.
-    fn lines(&self) -> Result<Option<Arc<Mutex<Sink>>>> {
-        match self.settings.reports.output {
-            Output::Prefix => Ok(Some(Arc::new(Mutex::new(self.sink()?)))),
-            Output::Live | Output::Quiet => Ok(None),
-        }
-    }
-
-    /// Where output is shown: stdout belongs to the records, if there are any.
-    fn sink(&self) -> Result<Sink> {
-        match self.settings.images {
-            Some(_) => Sink::stderr(&self.hush),
-            None => Sink::stdout(&self.hush),
-        }
-    }
-
-    /// The terminal with a board, if there is to be one.
-    fn screen(&self) -> Result<Option<Screen>> {
-        if self.settings.verbosity == Verbosity::Quiet
-            || self.settings.reports.output == Output::Prefix
-        {
-            return Ok(None);
-        }
-        let live = self.settings.reports.output == Output::Live;
-        Ok(Screen::open(live && self.sink()?.is_terminal()))
-    }
-
-    fn start_showing<'scope>(
-        &self,
-        scope: &'scope Scope<'scope, '_>,
-        feeds: &'scope Feeds,
-        screen: Option<&'scope Screen>,
-    ) -> Result<()>
-    where
-        Self: 'scope,
-    {
-        let images = self.settings.images.is_some();
-        let live = self.settings.reports.output == Output::Live;
-        let show = Show {
-            feeds,
-            output: if live { Some(self.sink()?) } else { None },
-            screen,
-            records: self.jobs.iter().map(|job| job.record.clone()).collect(),
-            writer: images.then(|| Writer::new(std::io::stdout())),
-        };
-        let tell = self.tell.clone();
-        scope.spawn(move || drop(tell.send(Event::Shown(show.run()))));
-        if images || self.settings.reports.output != Output::Quiet {
-            let (stdout, tell) = (Sink::stdout(&self.hush)?, self.tell.clone());
-            // It waits for ever where the reader stays, so nobody waits for it.
-            thread::spawn(move || {
-                if stdout.wait_until_gone() {
-                    drop(tell.send(Event::ReaderGone));
-                }
-            });
-        }
-        Ok(())
-    }
-}
-
-struct Engine<'scope, 'env> {
-    scope: &'scope Scope<'scope, 'env>,
+/// Decides what happens next, with everything that it decides about.
+pub(super) struct Engine<'scope, 'env> {
+    pub(super) scope: &'scope Scope<'scope, 'env>,
     /// What the jobs are told of the pool.
-    view: &'env PoolView,
-    jobs: &'env [Job],
-    logs: &'env [PathBuf],
-    limits: &'env Limits,
-    context: &'env Context<'env>,
-    schedule: Schedule,
-    lines: Option<Arc<Mutex<Sink>>>,
-    pool: Pool,
-    tell: Sender<Event>,
-    finished: Vec<Option<Finished>>,
-    hush: Arc<Hush>,
-    signal: Option<i32>,
-    errors: Vec<Error>,
-    lost: usize,
-    memory: Option<Memory>,
+    pub(super) view: &'env PoolView,
+    pub(super) jobs: &'env [Job],
+    pub(super) logs: &'env [PathBuf],
+    pub(super) limits: &'env Limits,
+    pub(super) context: &'env Context<'env>,
+    pub(super) schedule: Schedule,
+    pub(super) lines: Option<Arc<Mutex<Sink>>>,
+    pub(super) pool: Pool,
+    pub(super) tell: Sender<Event>,
+    pub(super) finished: Vec<Option<Finished>>,
+    pub(super) hush: Arc<Hush>,
+    pub(super) signal: Option<i32>,
+    pub(super) errors: Vec<Error>,
+    pub(super) lost: usize,
+    pub(super) memory: Option<Memory>,
 }
 
 impl Engine<'_, '_> {
-    fn run(&mut self, events: &Receiver<Event>) -> Option<Writer<std::io::Stdout>> {
+    /// Runs all, and gives the stream of records back once everything has been shown.
+    pub(super) fn run(&mut self, events: &Receiver<Event>) -> Option<Writer<std::io::Stdout>> {
         let mut shown = None;
         while shown.is_none() || !self.schedule.is_over() {
             let tick = self.advance().unwrap_or_else(|error| {
@@ -490,9 +274,4 @@ impl Engine<'_, '_> {
             .live
             .end_all(Ending::Stopped, Order::End(SIGTERM));
     }
-}
-
-/// How many jobs are to run at the same time.
-fn together(jobs: usize, pool: &Pool, at_once: usize) -> usize {
-    jobs.min(pool.size()).min(at_once)
 }

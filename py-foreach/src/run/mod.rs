@@ -1,7 +1,7 @@
 //! Runs all jobs: gives out slots, starts jobs in declared order, heeds signals and failures.
 //!
 //! One thread decides here. Each job has a thread of its own, so have the showing of output and the
-//! signals; all send [`Event`]s. Which job is next is [`schedule`]'s, a job's course is [`one`]'s.
+//! signals; all send [`Event`]s. What is there before the first job is [`whole`]'s. Which job is next is [`schedule`]'s, a job's course is [`one`]'s.
 
 mod descriptors;
 mod engine;
@@ -10,8 +10,12 @@ mod live;
 mod load;
 mod one;
 mod orphans;
+mod outcome;
 mod schedule;
+mod whole;
 
-pub(crate) use engine::{Event, Outcome, Run};
+pub(crate) use engine::Event;
 pub(crate) use finished::Finished;
 pub(crate) use live::{Jobs, Live};
+pub(crate) use outcome::Outcome;
+pub(crate) use whole::Run;

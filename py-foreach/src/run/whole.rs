@@ -1,0 +1,220 @@
+//! A run as a whole: what is there before the first job, and what is taken away after the last.
+
+use std::path::PathBuf;
+use std::sync::mpsc::{self, Receiver, Sender};
+use std::sync::{Arc, Mutex};
+use std::thread::{self, Scope};
+use std::time::{Duration, Instant};
+
+use common::Result;
+use common::cli::Verbosity;
+use common::record::Writer;
+
+use super::descriptors;
+use super::engine::{Engine, Event};
+use super::live::Live;
+use super::one::Context;
+use super::outcome::Outcome;
+use super::schedule::Schedule;
+use crate::board::{self, Screen};
+use crate::cli::Output;
+use crate::environment;
+use crate::job::Job;
+use crate::memory::{self, Memory};
+use crate::output::{Before, Feeds, Hush, Show, Sink};
+use crate::pool::Pool;
+use crate::report::Facts;
+use crate::settings::{Settings, Which};
+use crate::supervise::Starter;
+
+/// A run: what is to be done, and with what.
+pub(crate) struct Run<'a> {
+    pub(crate) settings: &'a Settings,
+    pub(crate) jobs: &'a [Job],
+    /// Each job's log.
+    pub(crate) logs: &'a [PathBuf],
+    pub(crate) pool: Pool,
+    pub(crate) events: Receiver<Event>,
+    pub(crate) tell: Sender<Event>,
+    pub(crate) hush: Arc<Hush>,
+}
+
+impl Run<'_> {
+    /// Runs all, and waits for all.
+    pub(crate) fn all(self) -> Result<Outcome> {
+        // It is there before the list of live jobs, which takes it for none of its own.
+        let starter = Starter::new()?;
+        let live = Live::new();
+        let feeds = Feeds::new(self.jobs.len());
+        let limits = &self.settings.limits;
+        let context = Context {
+            live: &live,
+            feeds: &feeds,
+            starter: &starter,
+            before: match self.settings.which {
+                Which::Variants(_) => Before::Keep,
+                Which::Implementations(_) => Before::Discard,
+            },
+            timeout: limits.timeout,
+            grace: limits.grace,
+        };
+        let lines = self.lines()?;
+        let begun = Instant::now();
+        let memory = Memory::open(limits.memory)?;
+        let screen = self.screen()?;
+        let at_once = self.at_once()?;
+        let view = self
+            .pool
+            .view(together(self.jobs.len(), &self.pool, at_once));
+        environment::offer(self.jobs, &view)?;
+        let mut facts = Facts {
+            wall: Duration::ZERO,
+            slots: self.pool.size(),
+            pool: self.pool.whose(),
+            share: view.share,
+            memory: memory.as_ref().map(|memory| memory.at_start),
+        };
+        let mut pressure = memory.as_ref().map(Memory::pressure);
+        if let Some(pressure) = &mut pressure {
+            // Before anything starts: the watch has its first look later.
+            live.set_pressed(pressure.is_high());
+        }
+        thread::scope(|scope| {
+            self.start_showing(scope, &feeds, screen.as_ref())?;
+            // It watches as long as this lives.
+            let (_watching, stop) = mpsc::channel();
+            if let Some(pressure) = pressure {
+                let (live, tell) = (&live, self.tell.clone());
+                let changed = move || drop(tell.send(Event::Pressed));
+                scope.spawn(move || memory::watch(live, pressure, &changed, &stop));
+            }
+            let (board, stop) = mpsc::channel();
+            if let Some(screen) = &screen {
+                let subject = board::Subject {
+                    jobs: self.jobs,
+                    logs: self.logs,
+                    live: &live,
+                    feeds: &feeds,
+                };
+                scope.spawn(move || board::watch(subject, screen, &stop));
+            }
+            let mut engine = Engine {
+                scope,
+                view: &view,
+                jobs: self.jobs,
+                logs: self.logs,
+                limits,
+                context: &context,
+                schedule: Schedule::new(self.jobs.len(), at_once),
+                lines,
+                pool: self.pool,
+                tell: self.tell,
+                finished: self.jobs.iter().map(|_| None).collect(),
+                hush: self.hush,
+                signal: None,
+                errors: Vec::new(),
+                lost: 0,
+                memory,
+            };
+            let writer = engine.run(&self.events);
+            drop::<Sender<()>>(board);
+            let Engine {
+                pool,
+                finished,
+                signal,
+                mut errors,
+                lost,
+                ..
+            } = engine;
+            errors.extend(pool.close().err());
+            facts.wall = begun.elapsed();
+            Ok(Outcome {
+                finished,
+                signal,
+                errors,
+                lost,
+                facts,
+                writer,
+            })
+        })
+    }
+
+    /// The most jobs that may run at the same time, slots apart.
+    fn at_once(&self) -> Result<usize> {
+        let most = self.settings.limits.max_impls;
+        let most = most.map_or(usize::MAX, std::num::NonZeroUsize::get);
+        let room = descriptors::room()?;
+        let wished = together(self.jobs.len(), &self.pool, most);
+        if room < wished && self.settings.verbosity != Verbosity::Quiet {
+            common::error::eprint_line(&format!(
+                "{}: note: the limit of open files has room for {room} at once, not for {wished}",
+                crate::TOOL
+            ));
+        }
+        Ok(most.min(room))
+    }
+
+    /// The stream that lines with names go to, under `--output prefix`.
+    fn lines(&self) -> Result<Option<Arc<Mutex<Sink>>>> {
+        match self.settings.reports.output {
+            Output::Prefix => Ok(Some(Arc::new(Mutex::new(self.sink()?)))),
+            Output::Live | Output::Quiet => Ok(None),
+        }
+    }
+
+    /// Where output is shown: stdout belongs to the records, if there are any.
+    fn sink(&self) -> Result<Sink> {
+        match self.settings.images {
+            Some(_) => Sink::stderr(&self.hush),
+            None => Sink::stdout(&self.hush),
+        }
+    }
+
+    /// The terminal with a board, if there is to be one.
+    fn screen(&self) -> Result<Option<Screen>> {
+        if self.settings.verbosity == Verbosity::Quiet
+            || self.settings.reports.output == Output::Prefix
+        {
+            return Ok(None);
+        }
+        let live = self.settings.reports.output == Output::Live;
+        Ok(Screen::open(live && self.sink()?.is_terminal()))
+    }
+
+    fn start_showing<'scope>(
+        &self,
+        scope: &'scope Scope<'scope, '_>,
+        feeds: &'scope Feeds,
+        screen: Option<&'scope Screen>,
+    ) -> Result<()>
+    where
+        Self: 'scope,
+    {
+        let images = self.settings.images.is_some();
+        let live = self.settings.reports.output == Output::Live;
+        let show = Show {
+            feeds,
+            output: if live { Some(self.sink()?) } else { None },
+            screen,
+            records: self.jobs.iter().map(|job| job.record.clone()).collect(),
+            writer: images.then(|| Writer::new(std::io::stdout())),
+        };
+        let tell = self.tell.clone();
+        scope.spawn(move || drop(tell.send(Event::Shown(show.run()))));
+        if images || self.settings.reports.output != Output::Quiet {
+            let (stdout, tell) = (Sink::stdout(&self.hush)?, self.tell.clone());
+            // It waits for ever where the reader stays, so nobody waits for it.
+            thread::spawn(move || {
+                if stdout.wait_until_gone() {
+                    drop(tell.send(Event::ReaderGone));
+                }
+            });
+        }
+        Ok(())
+    }
+}
+
+/// How many jobs are to run at the same time.
+fn together(jobs: usize, pool: &Pool, at_once: usize) -> usize {
+    jobs.min(pool.size()).min(at_once)
+}
