@@ -79,11 +79,15 @@ class Table:
     def compare(self, work, ours, theirs, at_most=None, at_least=None, rounds=5, before=None):
         """A row: ours/theirs against `at_most`, or theirs/ours ("times as fast") against `at_least`."""
         mine, other = alternate([ours, theirs], rounds, before)
+        self.against(work, mine, other, at_most, at_least)
+        return mine, other
+
+    def against(self, work, mine, other, at_most=None, at_least=None):
+        """The row of `compare` for seconds that are known already."""
         ratio = statistics.median(mine) / statistics.median(other)
         if at_least is not None:
             ratio = 1 / ratio
         self.row(work, shown(mine), shown(other), ratio, at_most, at_least)
-        return mine, other
 
     def note(self, work, value, at_most=None, at_least=None, unit=""):
         """A row with one number and no contestant."""
