@@ -95,10 +95,13 @@ fn foreach(settings: &Settings) -> Result<u8, Failures> {
     adopt_orphans()?;
 
     let run_dir = RunDir::make()?;
-    watch.clean_up(run_dir.path());
+    watch.clean_up(run_dir.paths());
+    if let Some(note) = run_dir.note() {
+        eprint_line(&format!("{TOOL}: {note}"));
+    }
     let jobs = environment::plan(settings, choices, run_dir.path())?;
     let helpers = environment::distcc::slots(&Variables::of_this_process());
-    let pool = Pool::open(settings.limits.jobs, helpers, run_dir.path())?;
+    let pool = Pool::open(settings.limits.jobs, helpers, run_dir.for_fifo())?;
     if let Some(warning) = pool.warning {
         eprint_line(&format!("{TOOL}: {warning}"));
     }

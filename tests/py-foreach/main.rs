@@ -18,6 +18,7 @@ mod logs;
 mod manual;
 mod masked;
 mod memory;
+mod odd_places;
 mod order;
 mod output;
 mod packages;

@@ -162,10 +162,8 @@ fn own_parts(
     let workdir = given.path("WORKDIR");
     let stem = asked.map(|asked| build_dir::stem(&asked, workdir.as_deref(), &here));
     let stem = stem.transpose().map_err(one)?;
-    let images = settings.images.as_deref().map(std::path::absolute);
-    let images = images
-        .transpose()
-        .map_err(|c| one(Error::io("use", "image directory", c)))?;
+    let images = settings.images.as_deref().map(images::place);
+    let images = images.transpose().map_err(one)?;
     let parent = given.get("MULTIBUILD_ID");
     parent.map_or(Ok(()), identity::check).map_err(one)?;
     let layouts = layouts(&choices, given);
