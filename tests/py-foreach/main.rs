@@ -6,6 +6,7 @@
     reason = "helpers of tests say what they expect by unwrapping it, and their lists are short"
 )]
 
+mod answers;
 mod brake;
 mod clients;
 mod copying;

@@ -26,11 +26,12 @@ use common::{Error, Result};
 
 pub(crate) use plan::Plan;
 
+use crate::ask::Probes;
 use crate::clients;
 use crate::discover::Interpreter;
 use crate::job::Job;
 use crate::settings::Settings;
-use crate::shell_env::{Shell, write_exports};
+use crate::shell_env::{Shell, Source, write_exports};
 use crate::which::Choice;
 use plan::{Own, Python};
 use python::Layout;
@@ -61,7 +62,8 @@ pub(crate) struct Shared {
     clients: Vec<OsString>,
 }
 
-/// Decides all jobs; their temporary things will lie below `run_dir`. Nothing is made.
+/// Decides all jobs; their temporary things will lie below `run_dir`. Nothing is made, but a bash may be
+/// asked.
 ///
 /// # Errors
 /// Everything that is wrong, in declared order.
@@ -69,13 +71,21 @@ pub(crate) fn plan(
     settings: &Settings,
     choices: Vec<Choice>,
     run_dir: &Path,
+    probes: &Probes,
 ) -> Result<Vec<Job>, Vec<Error>> {
     let asked = &settings.environment;
     let given = Variables::of_this_process();
-    let shell = asked
-        .shell_env
-        .as_deref()
-        .map(|file| Shell::check(file, &asked.export, asked.export_to.as_deref(), &given));
+    let shell = asked.shell_env.as_deref().map(|file| {
+        Shell::check(
+            &Source {
+                file,
+                exports: &asked.export,
+                to: asked.export_to.as_deref(),
+            },
+            &given,
+            probes,
+        )
+    });
     let shell = shell.transpose().map_err(|error| vec![error])?;
     let owns = own_parts(settings, choices, run_dir, &given)?;
     let path = given.get("PATH").unwrap_or_default();
