@@ -2,6 +2,7 @@
 //!
 //! The way of a run: `main → run → cli → values → effects`.
 
+mod ask;
 mod board;
 mod cli;
 mod clients;
@@ -31,6 +32,7 @@ use std::sync::mpsc;
 use common::error::eprint_line;
 use common::{Error, Result, exit};
 
+use ask::Probes;
 use environment::variables::Variables;
 use logs::Logs;
 use output::Hush;
@@ -89,16 +91,19 @@ fn foreach(settings: &Settings) -> Result<u8, Failures> {
     let watch = signals::watch(move |ask| drop(told.send(Event::Ask(ask))))?;
     let choices = which::select(settings, &watch.probes())?;
     if settings.mode != Mode::Run {
-        return print(settings, choices);
+        return print(settings, choices, &watch.probes());
     }
     let files = report::try_files(settings)?;
     adopt_orphans()?;
 
     let run_dir = RunDir::make()?;
-    watch.clean_up(run_dir.path());
-    let jobs = environment::plan(settings, choices, run_dir.path())?;
-    let helpers = environment::distcc::slots(&Variables::of_this_process());
-    let pool = Pool::open(settings.limits.jobs, helpers, run_dir.path())?;
+    watch.clean_up(run_dir.paths());
+    if let Some(note) = run_dir.note() {
+        eprint_line(&format!("{TOOL}: {note}"));
+    }
+    let jobs = environment::plan(settings, choices, run_dir.path(), &watch.probes())?;
+    let helpers = helpers(settings, &watch.probes());
+    let pool = Pool::open(settings.limits.jobs, helpers, run_dir.for_fifo())?;
     if let Some(warning) = pool.warning {
         eprint_line(&format!("{TOOL}: {warning}"));
     }
@@ -128,14 +133,29 @@ fn foreach(settings: &Settings) -> Result<u8, Failures> {
     Ok(leave(outcome, status, errors, logs, run_dir)?)
 }
 
+/// The slots of distcc, where they may count; without an answer it goes on as if there were none.
+fn helpers(settings: &Settings, probes: &Probes) -> Option<usize> {
+    if settings.limits.jobs.is_some() {
+        return None;
+    }
+    environment::distcc::slots(&Variables::of_this_process(), probes).unwrap_or_else(|error| {
+        common::error::report(TOOL, [&error]);
+        None
+    })
+}
+
 /// Prints what was asked for instead of running anything.
-fn print(settings: &Settings, choices: Vec<which::Choice>) -> Result<u8, Failures> {
+fn print(
+    settings: &Settings,
+    choices: Vec<which::Choice>,
+    probes: &Probes,
+) -> Result<u8, Failures> {
     if settings.mode == Mode::List {
         show::list(&choices)?;
         return Ok(exit::DONE);
     }
     let pretended = rundir::parent().join("py-foreach-RUN");
-    let jobs = environment::plan(settings, choices, &pretended)?;
+    let jobs = environment::plan(settings, choices, &pretended, probes)?;
     match settings.mode {
         Mode::Env => show::environment(&jobs, &pretended)?,
         _ => show::plan(&jobs)?,

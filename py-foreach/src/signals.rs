@@ -1,6 +1,6 @@
 //! The signals to py-foreach itself, as events for the engine.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 
@@ -11,7 +11,7 @@ use signal_hook::consts::{SIGCHLD, SIGCONT, SIGHUP, SIGINT, SIGQUIT, SIGTERM, SI
 use signal_hook::iterator::Signals;
 use signal_hook::low_level::emulate_default_handler;
 
-use crate::discover::Probes;
+use crate::ask::Probes;
 
 /// What is handed on to the jobs, and what asks for the status.
 const HEEDED: [i32; 7] = [SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGTSTP, SIGCONT, SIGUSR1];
@@ -77,7 +77,7 @@ pub(crate) struct Watch(Arc<Mutex<State>>);
 struct State {
     handed_over: bool,
     probes: Probes,
-    run_dir: Option<PathBuf>,
+    run_dir: Vec<PathBuf>,
 }
 
 /// While it lives, the engine heeds the signals.
@@ -86,8 +86,8 @@ pub(crate) struct HandedOver(Watch);
 
 impl Watch {
     /// Names what is to be removed before a signal ends us.
-    pub(crate) fn clean_up(&self, run_dir: &Path) {
-        self.lock().run_dir = Some(run_dir.to_owned());
+    pub(crate) fn clean_up(&self, run_dir: Vec<PathBuf>) {
+        self.lock().run_dir = run_dir;
     }
 
     /// From here on the engine heeds the signals.
@@ -107,9 +107,9 @@ impl Watch {
         match ask {
             Ask::End(signal) if !state.handed_over => {
                 let _ended = state.probes.end_all();
-                if let Some(run_dir) = &state.run_dir {
+                for path in &state.run_dir {
                     // What cannot be removed now has nobody left to be told.
-                    drop(std::fs::remove_dir_all(run_dir));
+                    drop(std::fs::remove_dir_all(path));
                 }
                 die_by(signal);
             }

@@ -10,7 +10,8 @@ use common::error::eprint_line;
 use common::{Error, Implementation, show};
 
 use crate::TOOL;
-use crate::discover::{self, Found, Interpreter, Places, Probes, Wanted};
+use crate::ask::Probes;
+use crate::discover::{self, Found, Interpreter, Places, Wanted};
 use crate::environment::identity;
 use crate::settings::{Settings, Which};
 

@@ -25,7 +25,7 @@ echo + >> "$1/counted"; sleep 0.03; echo - >> "$1/counted"
 "#;
 
 /// A scratch directory with both programs, which are at `meet` and `count` in it.
-fn place() -> tempfile::TempDir {
+pub(crate) fn place() -> tempfile::TempDir {
     let place = scratch();
     for (name, text) in [("meet", MEET), ("count", COUNT)] {
         let path = place.path().join(name);
@@ -37,7 +37,7 @@ fn place() -> tempfile::TempDir {
 }
 
 /// The most that ran at once.
-fn most(place: &Path) -> usize {
+pub(crate) fn most(place: &Path) -> usize {
     let text = fs::read_to_string(place.join("counted")).expect("a count");
     let mut now = 0_usize;
     let mut most = 0;
@@ -50,7 +50,7 @@ fn most(place: &Path) -> usize {
 }
 
 /// A Makefile: `meet` has `meeting` jobs that wait for each other, `count` has twelve that count.
-fn makefile(place: &Path, meeting: usize) {
+pub(crate) fn makefile(place: &Path, meeting: usize) {
     let numbers = |n: usize| (1..=n).map(|i| i.to_string()).collect::<Vec<_>>();
     let meet: Vec<String> = numbers(meeting).iter().map(|i| format!("m{i}")).collect();
     let count: Vec<String> = numbers(12).iter().map(|i| format!("c{i}")).collect();
@@ -65,7 +65,7 @@ fn makefile(place: &Path, meeting: usize) {
 }
 
 /// A py-foreach that gives up before the test's reader does.
-fn foreach(place: &Path, options: &[&str]) -> Tool {
+pub(crate) fn foreach(place: &Path, options: &[&str]) -> Tool {
     tool()
         .args(["-q", "--memory=off", "--timeout=60"])
         .args(options)
@@ -73,7 +73,7 @@ fn foreach(place: &Path, options: &[&str]) -> Tool {
 }
 
 /// What a tool without faults says on stderr: nothing.
-fn in_peace(tool: Tool) {
+pub(crate) fn in_peace(tool: Tool) {
     let outcome = tool.run().expect(0);
     assert_eq!(outcome.stderr, "");
     assert!(!outcome.stdout.contains("jobserver"), "{}", outcome.stdout);
@@ -223,7 +223,7 @@ fn a_nested_run_shares_the_pool() {
 }
 
 /// A build.ninja like [`makefile`]'s.
-fn ninja_file(place: &Path, meeting: usize) {
+pub(crate) fn ninja_file(place: &Path, meeting: usize) {
     let at = place.display();
     let mut text = format!(
         "rule meet\n  command = {at}/meet {meeting} {at}/met\nrule count\n  command = {at}/count {at}\n"
@@ -296,7 +296,7 @@ fn a_ninja_in_a_cleared_environment_stays_within_the_slots() {
 }
 
 /// ninja as `PyPI` has it, which is a client of the pool; nothing if it cannot be had, which has been said.
-fn ninja_of_pypi(test: &str, place: &Path) -> Option<PathBuf> {
+pub(crate) fn ninja_of_pypi(test: &str, place: &Path) -> Option<PathBuf> {
     let target = place.join("pypi");
     let pip = [
         "-m",
@@ -357,18 +357,15 @@ fn ninja_of_pypi_draws_from_the_pool() {
     assert!(most(place.path()) <= 3, "{}", most(place.path()));
 }
 
-#[test]
-fn cargo_draws_from_the_pool() {
-    need_command("cargo", "cargo");
-    let place = place();
-    let at = place.path();
+/// A workspace of four packages that count when they are built.
+pub(crate) fn cargo_workspace(at: &Path) {
     let mut members = Vec::new();
     for number in 1..=4 {
         let name = format!("c{number}");
         let build = format!(
             "fn main() {{ assert!(std::process::Command::new({:?}).arg({:?}).status().unwrap().success()) }}",
-            at.join("count"),
-            at
+            at.join("count").display().to_string(),
+            at.display().to_string()
         );
         let manifest =
             format!("[package]\nname = \"{name}\"\nversion = \"0.1.0\"\nedition = \"2021\"\n");
@@ -388,6 +385,14 @@ fn cargo_draws_from_the_pool() {
             )
         ),
     );
+}
+
+#[test]
+fn cargo_draws_from_the_pool() {
+    need_command("cargo", "cargo");
+    let place = place();
+    let at = place.path();
+    cargo_workspace(at);
     // More jobs than slots: the pool is what holds cargo back.
     let script =
         "CARGO_TARGET_DIR=$PWD/$MULTIBUILD_ID cargo build -q --offline --config build.jobs=8";

@@ -6,6 +6,7 @@
     reason = "helpers of tests say what they expect by unwrapping it, and their lists are short"
 )]
 
+mod answers;
 mod brake;
 mod clients;
 mod copying;
@@ -18,6 +19,7 @@ mod logs;
 mod manual;
 mod masked;
 mod memory;
+mod odd_places;
 mod order;
 mod output;
 mod packages;

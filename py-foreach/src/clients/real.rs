@@ -2,10 +2,15 @@
 
 use std::ffi::OsStr;
 use std::fs;
+use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Command, Output};
+
+use common::Error;
+
+use crate::ask::{Probes, ask};
 
 /// What a program understands of pools.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -70,14 +75,31 @@ pub(crate) fn kind_of(program: &Path, known: &Path) -> Kind {
     {
         return kind;
     }
-    match ask(program) {
-        Some(kind) => {
-            let _asked_again = fs::write(&kept, kind.word());
-            kind
+    let (kind, keep) = match question(program) {
+        Ok(said) if said.status.success() => (
+            kind_by_version(&String::from_utf8_lossy(&said.stdout)),
+            true,
+        ),
+        Err(cause) if cause.kind() == io::ErrorKind::TimedOut => {
+            let error = Error::io("ask", program, cause);
+            common::error::report(crate::TOOL, [&error]);
+            // Once is enough.
+            (kind_without_answer(program), true)
         }
-        // The form that every make understands.
-        None if !program.ends_with("ninja") => Kind::Descriptors,
-        None => Kind::Alone,
+        _ => (kind_without_answer(program), false),
+    };
+    if keep {
+        let _asked_again = fs::write(&kept, kind.word());
+    }
+    kind
+}
+
+/// The form that every make understands; nothing for a ninja.
+fn kind_without_answer(program: &Path) -> Kind {
+    if program.ends_with("ninja") {
+        Kind::Alone
+    } else {
+        Kind::Descriptors
     }
 }
 
@@ -91,16 +113,10 @@ fn file_name(program: &Path) -> PathBuf {
     std::ffi::OsString::from_vec(name).into()
 }
 
-/// Nothing where no answer came.
-fn ask(program: &Path) -> Option<Kind> {
-    let said = Command::new(program)
-        .arg("--version")
-        .env_remove("MAKEFLAGS")
-        .stdin(Stdio::null())
-        .stderr(Stdio::null())
-        .output();
-    let said = said.ok().filter(|said| said.status.success())?;
-    Some(kind_by_version(&String::from_utf8_lossy(&said.stdout)))
+fn question(program: &Path) -> io::Result<Output> {
+    let mut command = Command::new(program);
+    command.arg("--version").env_remove("MAKEFLAGS");
+    ask(&mut command, &Probes::default())
 }
 
 /// Reads what `--version` says.

@@ -6,7 +6,6 @@
 
 mod candidates;
 mod probe;
-mod probes;
 mod pyenv;
 mod version_directory;
 
@@ -14,7 +13,6 @@ pub(crate) use candidates::Places;
 #[cfg(test)]
 pub(crate) use probe::DebianLayout;
 pub(crate) use probe::Facts;
-pub(crate) use probes::Probes;
 
 use std::path::{Path, PathBuf};
 use std::thread;
@@ -22,6 +20,7 @@ use std::thread;
 use common::implementation::Family;
 use common::{Error, Implementation, show};
 
+use crate::ask::{self, Probes};
 use candidates::Candidate;
 
 /// A Python that answered.
@@ -43,7 +42,7 @@ pub(crate) struct Skipped {
 impl Skipped {
     /// Whether it might have answered on a machine with less to do.
     pub(crate) fn is_late(&self) -> bool {
-        self.why.starts_with(probe::LATE)
+        self.why.starts_with(ask::LATE)
     }
 }
 
@@ -287,7 +286,7 @@ fn not_there(one: &Wanted, skipped: &[Skipped], there: &str) -> Error {
             Error::refused("find", name.to_string(), format!("{why}; {there}"))
         }
         Wanted::Path(path) => {
-            let why = skipped.first().map_or(probe::LATE, |s| s.why.as_str());
+            let why = skipped.first().map_or(ask::LATE, |s| s.why.as_str());
             Error::refused("ask", path.as_os_str(), why)
         }
     }

@@ -2,27 +2,15 @@
 
 use std::collections::HashMap;
 use std::ffi::{OsStr, OsString};
-use std::io::Read;
+use std::io;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
+use std::process::Command;
 
 use common::Implementation;
 use common::implementation::Family;
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::process::{PidfdFlags, pidfd_open};
 
-use super::probes::{Probe, Probes};
-
-/// The longest time that an interpreter may take to answer.
-const LIMIT: Duration = Duration::from_secs(5);
-
-/// How the reason begins where the time was over.
-pub(super) const LATE: &str = "did not answer";
-
-/// The most that is kept of an answer or a complaint, in bytes.
-const LONGEST: usize = 64 * 1024;
+use crate::ask::{self, Asked, Probes};
 
 /// What is asked; see there for the form of the answer.
 const SCRIPT: &str = include_str!("probe.py");
@@ -90,117 +78,27 @@ pub(crate) fn run(program: &Path, probes: &Probes) -> Result<Facts, String> {
     let mut command = Command::new(program);
     command
         .args(["-E", "-s", "-S", "-B", "-c", SCRIPT])
-        .env_remove("DEB_PYTHON_INSTALL_LAYOUT")
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped());
-    let probe = probes
-        .start(&mut command)
-        .map_err(|cause| common::error::plain(&cause))?;
-    Asked::new(probe).answer()
+        .env_remove("DEB_PYTHON_INSTALL_LAYOUT");
+    answer(&mut command, probes).unwrap_or_else(|cause| Err(common::error::plain(&cause)))
 }
 
-/// An interpreter that has been asked.
-struct Asked {
-    probe: Probe,
-    until: Instant,
-}
-
-impl Asked {
-    fn new(probe: Probe) -> Self {
-        Self {
-            probe,
-            until: Instant::now() + LIMIT,
-        }
+fn answer(command: &mut Command, probes: &Probes) -> io::Result<Result<Facts, String>> {
+    let mut asked = Asked::start(command, probes)?;
+    // An interpreter that leaves its streams to somebody has answered all the same.
+    let (said, complaint) = asked.listen(|said| said.ends_with(b"end\0\0"))?;
+    if let Some(facts) = parse(&said) {
+        return Ok(Ok(facts));
     }
-
-    fn answer(mut self) -> Result<Facts, String> {
-        let (said, complaint) = self
-            .listen()
-            .map_err(|cause| common::error::plain(&cause))?;
-        if let Some(facts) = parse(&said) {
-            return Ok(facts);
-        }
-        if Instant::now() >= self.until {
-            return Err(format!("{LATE} within {} seconds", LIMIT.as_secs()));
-        }
-        Err(first_line(&complaint).unwrap_or_else(|| self.how_it_ended()))
+    if asked.is_late() {
+        return Err(ask::late());
     }
-
-    /// Reads both streams until they are closed, the answer is whole, or the time is over.
-    fn listen(&mut self) -> std::io::Result<(Vec<u8>, Vec<u8>)> {
-        let mut out = self.probe.child.stdout.take();
-        let mut err = self.probe.child.stderr.take();
-        let (mut said, mut complaint) = (Vec::new(), Vec::new());
-        while out.is_some() || err.is_some() {
-            let (out_ready, err_ready) = self.wait_for(out.as_ref(), err.as_ref())?;
-            if !out_ready && !err_ready {
-                break;
-            }
-            if out_ready {
-                read_some(&mut out, &mut said)?;
-            }
-            if err_ready {
-                read_some(&mut err, &mut complaint)?;
-            }
-            if said.ends_with(b"end\0\0") || said.len() > LONGEST {
-                break;
-            }
-        }
-        Ok((said, complaint))
-    }
-
-    /// Which of the streams can be read; none when the time is over.
-    fn wait_for(
-        &self,
-        out: Option<&impl std::os::fd::AsFd>,
-        err: Option<&impl std::os::fd::AsFd>,
-    ) -> std::io::Result<(bool, bool)> {
-        let mut watched = Vec::new();
-        watched.extend(out.map(|fd| PollFd::new(fd, PollFlags::IN)));
-        watched.extend(err.map(|fd| PollFd::new(fd, PollFlags::IN)));
-        match poll(&mut watched, Some(&self.rest())) {
-            Ok(_) => {}
-            Err(rustix::io::Errno::INTR) => return self.wait_for(out, err),
-            Err(cause) => return Err(cause.into()),
-        }
-        let mut ready = watched.iter().map(|fd| !fd.revents().is_empty());
-        let out_ready = out.is_some() && ready.next() == Some(true);
-        let err_ready = err.is_some() && ready.next() == Some(true);
-        Ok((out_ready, err_ready))
-    }
-
-    fn rest(&self) -> Timespec {
-        let rest = self.until.saturating_duration_since(Instant::now());
-        Timespec::try_from(rest).unwrap_or(Timespec {
-            tv_sec: 0,
-            tv_nsec: 0,
-        })
-    }
-
-    /// It has closed its streams and said nothing: its exit status is what there is to tell.
-    fn how_it_ended(&mut self) -> String {
-        let handle = pidfd_open(self.probe.group, PidfdFlags::empty()).ok();
-        if let Some(handle) = &handle {
-            // A failure here is a time that is over: the child is killed and waited for all the same.
-            drop(self.wait_for(Some(handle), None::<&std::os::fd::OwnedFd>));
-        }
-        match self.probe.child.try_wait() {
-            Ok(Some(status)) => format!("gave no answer ({status})"),
-            _ => "gave no answer".to_owned(),
-        }
-    }
-}
-
-fn read_some(stream: &mut Option<impl Read>, into: &mut Vec<u8>) -> std::io::Result<()> {
-    let mut buffer = [0; 4096];
-    let Some(open) = stream else { return Ok(()) };
-    match open.read(&mut buffer)? {
-        0 => *stream = None,
-        count if into.len() <= LONGEST => into.extend_from_slice(&buffer[..count]),
-        _ => {}
-    }
-    Ok(())
+    Ok(Err(first_line(&complaint).unwrap_or_else(
+        // It has closed its streams and said nothing: its exit status is what there is to tell.
+        || match asked.status() {
+            Some(status) => format!("gave no answer ({status})"),
+            None => "gave no answer".to_owned(),
+        },
+    )))
 }
 
 fn first_line(text: &[u8]) -> Option<String> {

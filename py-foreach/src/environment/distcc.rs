@@ -1,11 +1,15 @@
 //! distcc as the compiler: how many slots it has, and how extensions are linked without it.
 
 use std::ffi::{OsStr, OsString};
+use std::io;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::Command;
+
+use common::{Error, Result};
 
 use super::variables::Variables;
+use crate::ask::{Probes, ask};
 use crate::discover::Facts;
 
 /// Whether the compilers of these variables are distcc's.
@@ -16,21 +20,28 @@ pub(crate) fn is_used(variables: &Variables) -> bool {
 }
 
 /// The slots that distcc has, as `distcc -j` tells; nothing where distcc is not used or does not tell.
-pub(crate) fn slots(variables: &Variables) -> Option<usize> {
+///
+/// # Errors
+/// It did not answer in time.
+pub(crate) fn slots(variables: &Variables, probes: &Probes) -> Result<Option<usize>> {
     if !is_used(variables) {
-        return None;
+        return Ok(None);
     }
-    let said = Command::new("distcc")
-        .arg("-j")
-        .stdin(Stdio::null())
-        .stderr(Stdio::null())
-        .output();
-    let said = said.ok().filter(|said| said.status.success())?;
-    let number: usize = std::str::from_utf8(&said.stdout)
-        .ok()?
-        .trim()
-        .parse()
-        .ok()?;
+    match ask(Command::new("distcc").arg("-j"), probes) {
+        Ok(said) => Ok(said
+            .status
+            .success()
+            .then(|| number(&said.stdout))
+            .flatten()),
+        Err(cause) if cause.kind() == io::ErrorKind::TimedOut => {
+            Err(Error::io("ask", "distcc -j", cause))
+        }
+        Err(_not_there) => Ok(None),
+    }
+}
+
+fn number(said: &[u8]) -> Option<usize> {
+    let number = std::str::from_utf8(said).ok()?.trim().parse().ok()?;
     (number > 0).then_some(number)
 }
 
@@ -112,6 +123,6 @@ mod tests {
         let mut variables = Variables::from([("CC", "gcc"), ("HOME", "/h")]);
         prepare(&mut variables, Some(&facts()));
         assert_eq!(variables, Variables::from([("CC", "gcc"), ("HOME", "/h")]));
-        assert_eq!(slots(&variables), None);
+        assert_eq!(slots(&variables, &Probes::default()).unwrap(), None);
     }
 }

@@ -2,9 +2,25 @@
 
 use std::fs;
 use std::io;
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use common::{Error, Result};
+
+/// The whole path of the directory that the images are to lie in.
+///
+/// # Errors
+/// A path that no record can name: found before anything is built, and not when it is to be handed on.
+pub(super) fn place(directory: &Path) -> Result<PathBuf> {
+    let whole = std::path::absolute(directory)
+        .map_err(|cause| Error::io("use image directory", directory, cause))?;
+    let bytes = whole.as_os_str().as_bytes();
+    if bytes.iter().any(|byte| matches!(byte, b'\t' | b'\n')) {
+        let cause = "a tab or newline cannot be in a record";
+        return Err(Error::refused("use image directory", whole, cause));
+    }
+    Ok(whole)
+}
 
 /// Makes each of these directories.
 ///

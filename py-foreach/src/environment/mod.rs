@@ -28,11 +28,12 @@ use common::{Error, Result};
 
 pub(crate) use plan::Plan;
 
+use crate::ask::Probes;
 use crate::clients;
 use crate::discover::Interpreter;
 use crate::job::{Job, PoolView};
 use crate::settings::Settings;
-use crate::shell_env::{Shell, write_exports};
+use crate::shell_env::{Shell, Source, write_exports};
 use crate::which::Choice;
 use client_scripts::ClientScripts;
 use plan::{Own, Python};
@@ -62,7 +63,8 @@ pub(crate) struct Shared {
     clients: ClientScripts,
 }
 
-/// Decides all jobs; their temporary things will lie below `run_dir`. Nothing is made.
+/// Decides all jobs; their temporary things will lie below `run_dir`. Nothing is made, but a bash may be
+/// asked.
 ///
 /// # Errors
 /// Everything that is wrong, in declared order.
@@ -70,13 +72,21 @@ pub(crate) fn plan(
     settings: &Settings,
     choices: Vec<Choice>,
     run_dir: &Path,
+    probes: &Probes,
 ) -> Result<Vec<Job>, Vec<Error>> {
     let asked = &settings.environment;
     let given = Variables::of_this_process();
-    let shell = asked
-        .shell_env
-        .as_deref()
-        .map(|file| Shell::check(file, &asked.export, asked.export_to.as_deref(), &given));
+    let shell = asked.shell_env.as_deref().map(|file| {
+        Shell::check(
+            &Source {
+                file,
+                exports: &asked.export,
+                to: asked.export_to.as_deref(),
+            },
+            &given,
+            probes,
+        )
+    });
     let shell = shell.transpose().map_err(|error| vec![error])?;
     let owns = own_parts(settings, choices, run_dir, &given)?;
     let mut not_sources = vec![run_dir.to_owned()];
@@ -168,10 +178,8 @@ fn own_parts(
     let workdir = given.path("WORKDIR");
     let stem = asked.map(|asked| build_dir::stem(&asked, workdir.as_deref(), &here));
     let stem = stem.transpose().map_err(one)?;
-    let images = settings.images.as_deref().map(std::path::absolute);
-    let images = images
-        .transpose()
-        .map_err(|c| one(Error::io("use", "image directory", c)))?;
+    let images = settings.images.as_deref().map(images::place);
+    let images = images.transpose().map_err(one)?;
     let parent = given.get("MULTIBUILD_ID");
     parent.map_or(Ok(()), identity::check).map_err(one)?;
     let layouts = layouts(&choices, given);

@@ -97,14 +97,14 @@ pub(crate) struct Opened {
 impl Pool {
     /// Opens the pool that MAKEFLAGS name, or makes one: of `jobs` slots, else as MAKEOPTS say, else as
     /// many as `helpers` has (distcc), else one for each CPU that we may use. An explicit `-j` makes an
-    /// own one in any case, as with make.
+    /// own one in any case, as with make. The fifo will lie in `directory`.
     pub(crate) fn open(
         jobs: Option<NonZeroUsize>,
         helpers: Option<usize>,
-        run_dir: &Path,
+        directory: &Path,
     ) -> Result<Opened> {
         let makeflags = env::var_os("MAKEFLAGS").unwrap_or_default();
-        let fifo = Fifo::make(run_dir.join("pool"))?;
+        let fifo = Fifo::make(directory.join("pool"))?;
         let mut warning = None;
         if let (None, Some(auth)) = (jobs, makeflags::auth(&makeflags)) {
             match Outer::open(&auth) {

@@ -15,10 +15,11 @@ use std::fs;
 use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Command;
 
 use common::{Error, Result};
 
+use crate::ask::{Probes, ask};
 use crate::clients;
 use crate::environment::commands::quoted;
 use crate::environment::variables::Variables;
@@ -35,6 +36,15 @@ pub(crate) struct Shell {
     to: Option<PathBuf>,
 }
 
+/// What the user says of the functions.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Source<'a> {
+    pub(crate) file: &'a Path,
+    pub(crate) exports: &'a [OsString],
+    /// Where the exported variables are to go.
+    pub(crate) to: Option<&'a Path>,
+}
+
 /// What a job's bash is told. `$0` is FILE.
 ///
 /// `own` sets the job's own environment again, which FILE may have overwritten. The two dumps are of the
@@ -47,12 +57,8 @@ struct Words<'a> {
 
 impl Shell {
     /// Finds the bash and looks at FILE and the names before anything is started.
-    pub(crate) fn check(
-        file: &Path,
-        exports: &[OsString],
-        to: Option<&Path>,
-        given: &Variables,
-    ) -> Result<Self> {
+    pub(crate) fn check(source: &Source<'_>, given: &Variables, probes: &Probes) -> Result<Self> {
+        let Source { file, exports, to } = *source;
         let file = std::path::absolute(file).map_err(|cause| Error::io("read", file, cause))?;
         let data = fs::metadata(&file).map_err(|cause| Error::io("read", &file, cause))?;
         if !data.is_file() {
@@ -61,7 +67,7 @@ impl Shell {
         }
         fs::File::open(&file).map_err(|cause| Error::io("read", &file, cause))?;
         let bash = bash(given)?;
-        check_syntax(&bash, &file)?;
+        check_syntax(&bash, &file, probes)?;
         let exports: Vec<Name> = exports
             .iter()
             .map(|word| Name::read(word))
@@ -172,12 +178,8 @@ fn bash(given: &Variables) -> Result<PathBuf> {
         .ok_or_else(|| Error::refused("find", "bash", "command not found"))
 }
 
-fn check_syntax(bash: &Path, file: &Path) -> Result<()> {
-    let said = Command::new(bash)
-        .arg("-n")
-        .arg(file)
-        .stdin(Stdio::null())
-        .output();
+fn check_syntax(bash: &Path, file: &Path, probes: &Probes) -> Result<()> {
+    let said = ask(Command::new(bash).arg("-n").arg(file), probes);
     let said = said.map_err(|cause: io::Error| Error::io("run", bash, cause))?;
     if said.status.success() {
         return Ok(());

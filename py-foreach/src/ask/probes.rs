@@ -1,4 +1,4 @@
-//! The interpreters that are being asked, so that none outlives a py-foreach that a signal ends.
+//! The programs that are being asked, so that none outlives a py-foreach that a signal ends.
 //!
 //! Each is the leader of a group of its own, which the terminal's signals do not reach.
 
@@ -21,13 +21,13 @@ struct Shared {
     groups: Mutex<HashSet<Pid>>,
 }
 
-/// While it lives, no interpreter starts, and none is given up for having been ended.
+/// While it lives, none starts, and none is given up for having been ended.
 #[derive(Debug)]
 pub(crate) struct AllEnded<'a>(
     #[expect(dead_code, reason = "held, not read")] RwLockWriteGuard<'a, ()>,
 );
 
-/// An interpreter that runs; its whole group ends with this value.
+/// A program that runs; its whole group ends with this value.
 #[derive(Debug)]
 pub(super) struct Probe {
     pub(super) child: Child,
@@ -51,7 +51,7 @@ impl Probes {
 
     /// Ends all that run.
     ///
-    /// Who waits for one of them waits on until the value is dropped: nobody speaks of interpreters
+    /// Who waits for one of them waits on until the value is dropped: nobody speaks of programs
     /// that give no answer when it is us who ended them.
     #[must_use]
     pub(crate) fn end_all(&self) -> AllEnded<'_> {
