@@ -20,6 +20,8 @@ pub(crate) enum Format {
     Ext4,
     /// With small inodes, whose times are whole seconds.
     Ext4Seconds,
+    /// Counts what each user has.
+    Ext4Quota,
     Xfs,
     Btrfs,
     Tmpfs,
@@ -29,6 +31,11 @@ pub(crate) enum Format {
 
 impl Disk {
     pub(crate) fn new(format: Format) -> Self {
+        Self::mounted(format).unwrap_or_else(|why| panic!("{why}"))
+    }
+
+    /// What `mount` says comes back where the kernel cannot mount it.
+    pub(crate) fn mounted(format: Format) -> Result<Self, String> {
         assert!(
             rustix::process::geteuid().is_root(),
             "this test mounts file systems: run it as root, as CI does"
@@ -37,7 +44,7 @@ impl Disk {
         let mount = home.path().join("mount");
         fs::create_dir(&mount).expect("a mount point");
         let (megabytes, program) = match format {
-            Format::Ext4 | Format::Ext4Seconds => (16, "mkfs.ext4"),
+            Format::Ext4 | Format::Ext4Seconds | Format::Ext4Quota => (16, "mkfs.ext4"),
             Format::Xfs => (320, "mkfs.xfs"),
             Format::Btrfs => (128, "mkfs.btrfs"),
             Format::Tmpfs | Format::Ramfs => {
@@ -46,7 +53,7 @@ impl Disk {
                     _ => "ramfs",
                 };
                 run(Command::new("mount").args(["-t", kind, "none"]).arg(&mount));
-                return Self { _home: home, mount };
+                return Ok(Self { _home: home, mount });
             }
         };
         need_command(program, "e2fsprogs xfsprogs btrfs-progs");
@@ -54,16 +61,22 @@ impl Disk {
         File::create(&file)
             .and_then(|f| f.set_len(megabytes << 20))
             .expect("the disk's file");
-        let inodes: &[&str] = match format {
-            Format::Ext4Seconds => &["-I", "128"],
-            _ => &[],
+        let (features, options): (&[&str], _) = match format {
+            Format::Ext4Seconds => (&["-I", "128"], "loop"),
+            Format::Ext4Quota => (
+                &["-O", "quota", "-E", "quotatype=usrquota"],
+                "loop,usrquota",
+            ),
+            _ => (&[], "loop"),
         };
-        run(Command::new(program).arg("-q").args(inodes).arg(&file));
-        run(Command::new("mount")
-            .args(["-o", "loop"])
-            .arg(&file)
-            .arg(&mount));
-        Self { _home: home, mount }
+        run(Command::new(program).arg("-q").args(features).arg(&file));
+        try_run(
+            Command::new("mount")
+                .args(["-o", options])
+                .arg(&file)
+                .arg(&mount),
+        )?;
+        Ok(Self { _home: home, mount })
     }
 
     pub(crate) fn path(&self) -> &Path {
@@ -103,11 +116,17 @@ impl Drop for Disk {
     }
 }
 
-fn run(command: &mut Command) {
+pub(crate) fn run(command: &mut Command) {
+    try_run(command).unwrap_or_else(|why| panic!("{why}"));
+}
+
+fn try_run(command: &mut Command) -> Result<(), String> {
     let output = command.output().expect("a program to make a file system");
-    assert!(
-        output.status.success(),
-        "{command:?} failed: this test needs loop devices and the right to mount\n{}",
-        String::from_utf8_lossy(&output.stderr)
-    );
+    if output.status.success() {
+        return Ok(());
+    }
+    let said = String::from_utf8_lossy(&output.stderr);
+    Err(format!(
+        "{command:?} failed: this test needs loop devices and the right to mount\n{said}"
+    ))
 }

@@ -48,6 +48,12 @@ enum Renames {
     AreOld,
 }
 
+/// Merges that replace and rename nothing that was there.
+const REMOVED_AGAIN: [&[&str]; 2] = [
+    &["--method=link", "--on-conflict=keep"],
+    &["--method=copy", "--on-conflict=keep"],
+];
+
 struct Scene {
     home: tempfile::TempDir,
     images: &'static [&'static str],
@@ -109,8 +115,8 @@ impl Scene {
             .run()
     }
 
-    /// With the call number `at` of the kind `call` hit by `what`; nothing if there is no such call.
-    fn hit(&self, words: &[&str], call: &str, at: u32, what: &str) -> Option<Outcome> {
+    /// With calls of the kind `call` hit by `what`, as strace has it; nothing if there was no such call.
+    fn hit(&self, words: &[&str], call: &str, what: &str) -> Option<Outcome> {
         let log = self.home.path().join("log");
         let old: &[&str] = match self.renames {
             Renames::KnowFlags => &[],
@@ -121,7 +127,7 @@ impl Scene {
             .arg(&log)
             .arg(format!("--trace={call},renameat2"))
             .args(old)
-            .arg(format!("--inject={call}:{what}:when={at}"))
+            .arg(format!("--inject={call}:{what}"))
             .arg(env!("CARGO_BIN_EXE_img-merge"))
             .args(words)
             .args(["-j1"])
@@ -177,18 +183,80 @@ impl Scene {
 
 #[test]
 fn a_call_that_fails_is_undone() {
-    fail_any_call(&Scene::new(Renames::KnowFlags), &CALLS);
+    let hits = fail_any_call(&Scene::new(Renames::KnowFlags), &MERGES, &CALLS, EIO);
+    assert!(hits > 100, "{hits}");
 }
 
 #[test]
 fn a_call_that_fails_is_undone_where_renames_know_no_flags() {
-    fail_any_call(&Scene::new(Renames::AreOld), &OLD_CALLS);
+    let hits = fail_any_call(&Scene::new(Renames::AreOld), &MERGES, &OLD_CALLS, EIO);
+    assert!(hits > 100, "{hits}");
 }
 
-fn fail_any_call(scene: &Scene, calls: &[&str]) {
+#[test]
+fn an_undo_tries_again_when_there_was_no_room() {
+    let full = Fault {
+        error: "ENOSPC",
+        lasts: Lasts::ForTwo,
+        said: "no space left on device",
+    };
+    let scene = Scene::new(Renames::KnowFlags);
+    let hits = fail_any_call(&scene, &MERGES, &["renameat2"], full);
+    assert!(hits > 20, "{hits}");
+}
+
+#[test]
+fn an_undo_that_only_removes_needs_no_room() {
+    let full = Fault {
+        error: "EDQUOT",
+        lasts: Lasts::ToTheEnd,
+        said: "disk quota exceeded",
+    };
+    let scene = Scene::new(Renames::KnowFlags);
+    let calls = ["renameat2", "linkat", "mkdirat", "copy_file_range"];
+    let hits = fail_any_call(&scene, &REMOVED_AGAIN, &calls, full);
+    assert!(hits > 30, "{hits}");
+}
+
+/// What calls answer.
+#[derive(Clone, Copy)]
+struct Fault {
+    error: &'static str,
+    lasts: Lasts,
+    /// What is said of it.
+    said: &'static str,
+}
+
+#[derive(Clone, Copy)]
+enum Lasts {
+    Once,
+    /// This call and the next of its kind.
+    ForTwo,
+    ToTheEnd,
+}
+
+const EIO: Fault = Fault {
+    error: "EIO",
+    lasts: Lasts::Once,
+    said: "input/output error",
+};
+
+impl Fault {
+    fn from(self, at: u32) -> String {
+        let when = match self.lasts {
+            Lasts::Once => at.to_string(),
+            Lasts::ForTwo => format!("{at}..{}", at + 1),
+            Lasts::ToTheEnd => format!("{at}+"),
+        };
+        format!("error={}:when={when}", self.error)
+    }
+}
+
+/// How many calls failed.
+fn fail_any_call(scene: &Scene, merges: &[&[&str]], calls: &[&str], fault: Fault) -> u32 {
     need_command("strace", "strace");
     let mut hits = 0;
-    for words in MERGES {
+    for words in merges {
         scene.reset();
         let (before, images) = (scene.dest(), scene.images());
         scene.run(words).expect(0);
@@ -196,7 +264,7 @@ fn fail_any_call(scene: &Scene, calls: &[&str]) {
         for call in calls {
             for at in 1.. {
                 scene.reset();
-                let Some(outcome) = scene.hit(words, call, at, "error=EIO") else {
+                let Some(outcome) = scene.hit(words, call, &fault.from(at)) else {
                     break;
                 };
                 hits += 1;
@@ -217,17 +285,13 @@ fn fail_any_call(scene: &Scene, calls: &[&str]) {
                     assert_same(&after, &expected, &what);
                     continue;
                 }
-                assert!(
-                    outcome.stderr.contains("input/output error")
-                        || outcome.stderr.contains("I/O error"),
-                    "{what}"
-                );
+                assert!(outcome.stderr.contains(fault.said), "{what}");
                 assert_same(&after, &before, &what);
                 assert!(scene.images() == images, "{what}: an image is not whole");
             }
         }
     }
-    assert!(hits > 100, "{hits}");
+    hits
 }
 
 #[test]
@@ -261,7 +325,7 @@ fn kill_at_any(scene: &Scene, words: &[&str], call: &str) -> u32 {
     let expected = scene.dest();
     for at in 1.. {
         scene.reset();
-        let Some(outcome) = scene.hit(words, call, at, "signal=KILL") else {
+        let Some(outcome) = scene.hit(words, call, &format!("signal=KILL:when={at}")) else {
             return at - 1;
         };
         assert_eq!(outcome.status, None, "{}", outcome.stderr);

@@ -248,3 +248,37 @@ fn what_is_mounted_in_an_image_is_copied_and_not_consumed() {
     }
     assert!(root.join("j/x").exists());
 }
+
+#[test]
+fn a_conflict_between_two_images_names_both() {
+    for (method, dest) in [("link", ""), ("copy", "d/ 755"), ("move", "d/usr/ 755")] {
+        let root = scratch();
+        let root = root.path();
+        lay(
+            root,
+            "i1/usr/a 644 \"1\"\ni1/usr/m 755 \"m\"\ni1/usr/t 644 \"t\"\n\
+             i2/usr/a 644 \"22\"\ni2/usr/m 644 \"m\"\ni2/usr/only 644 \"o\"\n\
+             i3/usr/a 644 \"1\"\ni3/usr/t -> a",
+        );
+        lay(root, dest);
+        let before = test_support::listing(root);
+        let method = format!("--method={method}");
+        let said = merge(root, &[&method, "i1", "i2", "i3", "d"])
+            .expect(1)
+            .stderr;
+        let conflicts: Vec<&str> = said
+            .lines()
+            .filter(|line| line.contains("conflict ("))
+            .collect();
+        assert_eq!(
+            conflicts,
+            [
+                "img-merge: merge usr/a: conflict (content): i2 has a file 0644 0:0 of 2 bytes, i1 has a file 0644 0:0 of 1 bytes",
+                "img-merge: merge usr/m: conflict (mode): i2 has a file 0644 0:0 of 1 bytes, i1 has a file 0755 0:0 of 1 bytes",
+                "img-merge: merge usr/t: conflict (type): i3 has a symlink 0:0, i1 has a file 0644 0:0 of 1 bytes",
+            ],
+            "{said}"
+        );
+        assert_eq!(test_support::listing(root), before, "{method}");
+    }
+}

@@ -133,3 +133,68 @@ fn what_the_file_system_does_not_take_is_no_conflict_later() {
     let said = again().expect(0).stderr;
     assert!(said.contains("nothing changed"), "{said}");
 }
+
+/// A program with a capability, of another owner (chown takes capabilities away), and a directory with
+/// both kinds of ACL.
+fn lay_privileged(root: &Path) {
+    need_command("setcap", "libcap2-bin");
+    need_command("setfacl", "acl");
+    lay(
+        root,
+        "usr/bin/ping 755 \"ping\"\nusr/bin/ping6 == usr/bin/ping\nusr/acl/f 640 \"f\"",
+    );
+    lchown(root.join("usr/bin/ping"), Some(1000), Some(1000))
+        .expect("chown: this test runs as root");
+    for words in [
+        &["setcap", "cap_net_raw+ep", "usr/bin/ping"][..],
+        &["setfacl", "-m", "u:12345:rwx,d:g:12345:rx", "usr/acl"],
+        &["setfacl", "-m", "u:12345:r", "usr/acl/f"],
+    ] {
+        let done = Command::new(words[0])
+            .args(&words[1..])
+            .current_dir(root)
+            .status();
+        assert!(done.expect("a program").success(), "{words:?}");
+    }
+}
+
+#[test]
+fn capabilities_and_acls_arrive_by_every_method() {
+    let far = Disk::new(Format::Tmpfs);
+    let clones = Disk::new(Format::Btrfs);
+    let (here, there, shared) = (scratch(), far.path(), clones.path());
+    for (what, from, to) in [
+        ("link", here.path(), here.path()),
+        ("link", here.path(), there),
+        ("copy", here.path(), here.path()),
+        ("copy", here.path(), there),
+        ("reflink", shared, shared),
+        ("move", here.path(), here.path()),
+        ("move", here.path(), there),
+    ] {
+        for held in ["", "usr/bin/ 755\nusr/acl/ 755"] {
+            let (image, dest) = (from.join("i"), to.join("d"));
+            lay_privileged(&image);
+            let expected = snapshot(&image);
+            for (path, name) in [
+                ("usr/bin/ping", &b"security.capability"[..]),
+                ("usr/acl", b"system.posix_acl_access"),
+                ("usr/acl", b"system.posix_acl_default"),
+                ("usr/acl/f", b"system.posix_acl_access"),
+            ] {
+                assert!(expected[Path::new(path)].xattrs.contains_key(name));
+            }
+            lay(&dest, held);
+            let (method, i, d) = (
+                format!("--method={what}"),
+                image.display().to_string(),
+                dest.display().to_string(),
+            );
+            merge(here.path(), &[&method, "--dir-metadata=image", &i, &d]).expect(0);
+            assert_same(&snapshot(&dest), &expected, &format!("{what} to {d}"));
+            for root in [image, dest] {
+                drop(fs::remove_dir_all(root));
+            }
+        }
+    }
+}

@@ -1,9 +1,11 @@
-//! Random trees merged by every method, beside a model that knows nothing of how it is done.
+//! Random trees merged by every method, beside a model that knows nothing of how it is done, and beside
+//! GNU cp where cp is right.
 //!
 //! `IMG_MERGE_CASES=2000 cargo test -p img-merge property` runs more cases than the default.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use proptest::prelude::*;
 use test_support::{Outcome, Tool, scratch};
@@ -43,6 +45,12 @@ proptest! {
             let word = format!("--method={method}");
             merge(root.path(), &[&word]).expect(0);
             assert_same(&snapshot(&dest), &expected, method);
+            if let Some(flags) = cp_like(method) {
+                let copied = root.path().join("copied");
+                prop_assert_eq!(cp(&[flags, "-T"], &image, &copied), "");
+                assert_same(&snapshot(&dest), &snapshot(&copied), &format!("cp {flags}"));
+                std::fs::remove_dir_all(&copied).unwrap();
+            }
             if method == "move" {
                 prop_assert!(!image.exists());
                 lay(&image, &nodes);
@@ -59,6 +67,15 @@ proptest! {
     }
 
     #[test]
+    fn what_is_new_and_what_is_kept_is_what_cp_gives(nodes in tree(), others in tree()) {
+        for method in METHODS {
+            if let Some(flags) = cp_like(method) {
+                beside_cp(method, flags, &nodes, &others);
+            }
+        }
+    }
+
+    #[test]
     fn two_trees_are_joined_or_nothing_changes(nodes in tree(), others in tree()) {
         for method in METHODS {
             for policy in ["error", "keep", "replace"] {
@@ -66,6 +83,53 @@ proptest! {
             }
         }
     }
+}
+
+/// What is the same of cp.
+fn cp_like(method: &str) -> Option<&'static str> {
+    match method {
+        "link" => Some("-aln"),
+        "copy" => Some("-an"),
+        _ => None,
+    }
+}
+
+/// What cp complains of.
+fn cp(words: &[&str], from: &Path, to: &Path) -> String {
+    let output = Command::new("cp").args(words).args([from, to]).output();
+    String::from_utf8_lossy(&output.expect("cp").stderr).into_owned()
+}
+
+/// cp is wrong about the directories of both sides, and stops at what is a directory on one of them only, and
+/// at a file where there is a link to nothing.
+fn beside_cp(method: &str, flags: &str, nodes: &[Node], others: &[Node]) {
+    let root = scratch();
+    let (image, dest) = (root.path().join("image"), root.path().join("dest"));
+    lay(&image, nodes);
+    lay(&dest, others);
+    let (new, old) = (snapshot(&image), snapshot(&dest));
+    let copied = root.path().join("copied");
+    assert_eq!(cp(&["-aT"], &dest, &copied), "");
+    let follows = |(path, entry): (&PathBuf, &Entry)| {
+        let is_link = |entry: &Entry| matches!(entry.kind, Kind::Symlink(_));
+        !is_link(entry) && old.get(path).is_some_and(is_link)
+    };
+    if model(&new, &old, "replace").is_none() || new.iter().any(follows) {
+        return;
+    }
+    assert_eq!(cp(&[flags, "-T"], &image, &copied), "");
+    let words = [&*format!("--method={method}"), "--on-conflict=keep"];
+    merge(root.path(), &words).expect(0);
+    let groups = split_groups(&new, &old);
+    let strip = |tree: Snapshot| -> Snapshot {
+        let kept = tree.into_iter().filter(|(path, entry)| {
+            let of_both = entry.kind == Kind::Directory && old.contains_key(path);
+            !of_both && !groups.contains(path)
+        });
+        kept.collect()
+    };
+    let what = format!("cp {flags}");
+    assert_same(&strip(snapshot(&dest)), &strip(snapshot(&copied)), &what);
 }
 
 fn join(method: &str, policy: &str, nodes: &[Node], others: &[Node]) {

@@ -144,7 +144,9 @@ pub(crate) fn assert_same(actual: &Snapshot, expected: &Snapshot, what: &str) {
         .filter(|path| actual.get(*path) != expected.get(*path))
         .map(|path| {
             let (a, e) = (actual.get(path), expected.get(path));
-            format!("{}\n  is     {a:?}\n  should {e:?}", path.display())
+            let short = |entry| format!("{entry:?}").chars().take(400).collect::<String>();
+            let (a, e) = (short(a), short(e));
+            format!("{}\n  is     {a}\n  should {e}", path.display())
         })
         .collect();
     assert!(differ.is_empty(), "{what}:\n{}", differ.join("\n"));

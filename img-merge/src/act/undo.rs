@@ -13,6 +13,7 @@ use super::subtract::{shut_again, subtract};
 use super::work::{Done, Work, lock};
 use super::{dirs, publish, replace};
 use crate::destination::State;
+use crate::fs::Dir;
 use crate::journal::Written;
 use crate::plan::as_os;
 use crate::recovery;
@@ -91,6 +92,14 @@ impl Work<'_> {
                 let (dir, aside) = (root.beneath(place)?, staging.fresh());
                 match publish::file((&dir, name), (&staging.dir, &aside)) {
                     Ok(()) => {}
+                    // No room to see what it is before it is gone.
+                    Err(cause) if lacks_room(cause) => {
+                        return match dir.stat_name(name) {
+                            Ok(there) if there.identity == *identity => dir.unlink(name),
+                            Ok(_) | Err(Errno::NOENT) => Ok(()),
+                            Err(cause) => Err(cause),
+                        };
+                    }
                     Err(Errno::NOENT) => return Ok(()),
                     Err(cause) => return Err(cause),
                 }
@@ -112,9 +121,8 @@ impl Work<'_> {
                 match dir.stat_name(name) {
                     Ok(there) if there.identity == *identity => {
                         let home = self.images[*image].root.beneath(path)?;
-                        self.move_back((&dir, name), (&home, name), || {
-                            self.images[*image].below(&path.join(as_os(name)))
-                        })
+                        let whole = || self.images[*image].below(&path.join(as_os(name)));
+                        with_room(&home, || self.move_back((&dir, name), (&home, name), whole))
                     }
                     Ok(_) | Err(Errno::NOENT) => Ok(()),
                     Err(cause) => Err(cause),
@@ -128,7 +136,10 @@ impl Work<'_> {
                 new,
             } => {
                 let staging = self.stagings.get(root, volume)?;
-                replace::put_back((&staging.dir, staged), (&root.beneath(place)?, name), *new)
+                let dir = root.beneath(place)?;
+                with_room(&dir, || {
+                    replace::put_back((&staging.dir, staged), (&dir, name), *new)
+                })
             }
         }
     }
@@ -184,7 +195,11 @@ impl Work<'_> {
             Err(cause) => return Err(cause),
         };
         let aside = staging.fresh();
-        publish::directory((&dir, name), (&staging.dir, &aside), publish::unnoted)?;
+        match publish::directory((&dir, name), (&staging.dir, &aside), publish::unnoted) {
+            Ok(()) => {}
+            Err(cause) if lacks_room(cause) => return self.undo_tree_in_place(done, &dir, mode),
+            Err(cause) => return Err(cause),
+        }
         let tree = staging.dir.child(&aside)?;
         let source = self.images[*image].root.beneath(path)?.child(name)?;
         if subtract(&tree, &source)? {
@@ -194,6 +209,23 @@ impl Work<'_> {
         self.publish_directory((&staging.dir, &aside), (&dir, name), || {
             place.join(as_os(name))
         })?;
+        shut_again(&tree, mode)?;
+        Err(Errno::NOTEMPTY)
+    }
+
+    /// The same in the sight of all, where there is no room for a rename.
+    fn undo_tree_in_place(&self, done: &Done, dir: &Dir, mode: u32) -> Result<(), Errno> {
+        let Done::Tree {
+            name, image, path, ..
+        } = done
+        else {
+            return Ok(());
+        };
+        let tree = dir.child(name)?;
+        let source = self.images[*image].root.beneath(path)?.child(name)?;
+        if subtract(&tree, &source)? {
+            return dir.remove_dir(name);
+        }
         shut_again(&tree, mode)?;
         Err(Errno::NOTEMPTY)
     }
@@ -223,5 +255,22 @@ impl Work<'_> {
             }
         }
         errors
+    }
+}
+
+/// What a disk or a quota answers that is used up.
+fn lacks_room(cause: Errno) -> bool {
+    matches!(cause, Errno::NOSPC | Errno::DQUOT)
+}
+
+/// Tries once more what there was no room for: some file systems give back what was freed, or taken for
+/// the worst case, when they write it to disk.
+fn with_room(dir: &Dir, act: impl Fn() -> Result<(), Errno>) -> Result<(), Errno> {
+    match act() {
+        Err(cause) if lacks_room(cause) => {
+            rustix::fs::syncfs(dir)?;
+            act()
+        }
+        done => done,
     }
 }

@@ -1,0 +1,106 @@
+//! Merges of a user who is not root.
+
+use std::fs;
+use std::os::unix::fs::{MetadataExt, lchown};
+use std::path::Path;
+
+use test_support::{Outcome, Tool, lay, need_command, scratch};
+
+use crate::snapshot::{assert_same, contents, snapshot};
+
+/// The tool as a user who owns nothing but what the test gives away.
+pub(crate) fn as_user(words: &[&str], image: &Path, dest: &Path) -> Outcome {
+    need_command("setpriv", "util-linux");
+    Tool::new("setpriv")
+        .args(["--reuid=1000", "--regid=1000", "--clear-groups"])
+        .arg(env!("CARGO_BIN_EXE_img-merge"))
+        .args(words)
+        .arg(image)
+        .arg(dest)
+        .run()
+}
+
+pub(crate) fn give_away(path: &Path) {
+    lchown(path, Some(1000), Some(1000)).expect("chown: this test runs as root");
+    if path.symlink_metadata().expect("metadata").is_dir() {
+        for entry in fs::read_dir(path).expect("a directory") {
+            give_away(&entry.expect("an entry").path());
+        }
+    }
+}
+
+#[test]
+fn a_plain_user_merges_shut_directories_of_his_own() {
+    for method in ["link", "copy", "move"] {
+        let root = scratch();
+        give_away(root.path());
+        fs::set_permissions(
+            root.path(),
+            std::os::unix::fs::PermissionsExt::from_mode(0o755),
+        )
+        .unwrap();
+        let (image, dest) = (root.path().join("image"), root.path().join("dest"));
+        lay(
+            &image,
+            "usr/shut/new/a 444 \"a\"\nusr/shut/new/ 555\nusr/shut/b 644 \"b\"\nusr/shut/ 555\nusr/shut2/ 555\nusr/shut2/c 644 \"c\"",
+        );
+        lay(&dest, "usr/shut/mine 644 \"m\"\nusr/shut/ 555");
+        give_away(&image);
+        give_away(&dest);
+        let expected = contents(&image);
+        let before = snapshot(&dest);
+        as_user(
+            &[
+                "--on-conflict=error",
+                "--dir-metadata=strict",
+                &format!("--method={method}"),
+            ],
+            &image,
+            &dest,
+        )
+        .expect(0);
+        let mut merged = contents(&dest);
+        merged.remove(Path::new("usr/shut/mine"));
+        for (path, entry) in &mut merged {
+            // Both had these: the later time counts.
+            if let Some(held) = before.get(path) {
+                assert_eq!(entry.modified, held.modified.max(expected[path].modified));
+                entry.modified = expected[path].modified;
+            }
+        }
+        assert_same(&merged, &expected, method);
+        assert_eq!(image.exists(), method != "move", "{method}");
+    }
+}
+
+#[test]
+fn what_a_plain_user_may_not_link_is_copied() {
+    let limit = fs::read_to_string("/proc/sys/fs/protected_hardlinks").expect("a sysctl");
+    assert_eq!(
+        limit.trim(),
+        "1",
+        "this test needs fs.protected_hardlinks=1"
+    );
+    let root = scratch();
+    give_away(root.path());
+    let (image, dest) = (root.path().join("image"), root.path().join("dest"));
+    lay(
+        &image,
+        "usr/a 644 \"of root\"\nusr/set 4755 \"set-id\"\nusr/to -> a",
+    );
+    fs::set_permissions(
+        root.path(),
+        std::os::unix::fs::PermissionsExt::from_mode(0o755),
+    )
+    .unwrap();
+    let said = as_user(&[], &image, &dest).expect(0).stderr;
+    assert!(
+        said.contains("because of \"operation not permitted\""),
+        "{said}"
+    );
+    assert_eq!(fs::metadata(dest.join("usr/a")).unwrap().uid(), 1000);
+    let mode = fs::metadata(dest.join("usr/set")).unwrap().mode();
+    assert_eq!(mode & 0o7777, 0o755, "no set-id for another owner");
+    let again = as_user(&[], &image, &dest).expect(0).stderr;
+    assert!(again.contains("nothing changed"), "{again}");
+}
