@@ -135,8 +135,8 @@ impl Work<'_> {
         let lists = image::find_lists(self.image, &self.job.layout.bindirs)?;
         let mut moves = Moves::new();
         for replica in replicas {
-            let moved = self.replicate_one(replica)?;
-            moves.insert(replica.bindir.join(&replica.name), moved);
+            let files = self.replicate_one(replica)?;
+            moves.insert(replica.bindir.join(&replica.name), files);
         }
         self.commit_with(&lists, &moves)
     }
