@@ -4,6 +4,7 @@
 //! anew with what is there by then.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::ffi::CStr;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
@@ -123,9 +124,8 @@ impl<'a> Visit<'a> {
         step: &Step,
         built: Option<&(Arc<crate::staging::Staging>, std::ffi::CString)>,
     ) -> Result<Outcome, Error> {
-        if !self.sources.contains_key(&step.image) {
-            let source = self.work.open_source(step.image, &self.step.path)?;
-            self.sources.insert(step.image, source);
+        if let Entry::Vacant(unopened) = self.sources.entry(step.image) {
+            unopened.insert(self.work.open_source(step.image, &self.step.path)?);
         }
         let source = &self.sources[&step.image];
         let verb = match step.act {
