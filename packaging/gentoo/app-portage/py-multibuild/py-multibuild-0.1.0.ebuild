@@ -12,7 +12,7 @@ SRC_URI="${HOMEPAGE}${P}.tar.xz"
 
 LICENSE="|| ( MIT Apache-2.0 )"
 # Those of the crates that end in the programs.
-LICENSE+=" BSD MIT Unicode-3.0 || ( MIT Unlicense )"
+LICENSE+=" MIT || ( MIT Unlicense )"
 SLOT="0"
 KEYWORDS="~amd64 ~arm64"
 # The tests install Portage and interpreters of their own from the network.
