@@ -15,7 +15,10 @@ const USER: [&str; 4] = [
     "--clear-groups",
 ];
 
-/// The tool as a plain user, under strace with `injected` where there is any.
+/// The tool in `home`: where it was built a plain user may not come, as below /root.
+const TOOL: &str = "./img-merge";
+
+/// The tool as a plain user, under strace with `injected` where there is any, in a `home` of his.
 fn as_user(root: &Path, injected: &[&str], words: &[&str]) -> Outcome {
     need_command("setpriv", "util-linux");
     need_command("strace", "strace");
@@ -25,7 +28,7 @@ fn as_user(root: &Path, injected: &[&str], words: &[&str]) -> Outcome {
         command.extend(["strace", "-f", "-qq", "-o", "log"]);
         command.extend(inject.iter().map(String::as_str));
     }
-    command.push(env!("CARGO_BIN_EXE_img-merge"));
+    command.push(TOOL);
     Tool::new(command[0])
         .args(&command[1..])
         .args(words)
@@ -54,6 +57,10 @@ fn home(tree: &str) -> tempfile::TempDir {
     give_away(home.path());
     let mode = fs::Permissions::from_mode(0o755);
     fs::set_permissions(home.path(), mode).expect("a mode");
+    let (built, tool) = (env!("CARGO_BIN_EXE_img-merge"), home.path().join(TOOL));
+    fs::hard_link(built, &tool)
+        .or_else(|_| fs::copy(built, &tool).map(drop))
+        .expect("the tool within reach");
     home
 }
 

@@ -31,7 +31,10 @@ fn a_job_has_the_interpreters_own_answers() {
     let python = &all[0];
     let found = environment(tool().args(["-q", "-i"]).arg(&python.path));
     let target = python.epython.replace('.', "_");
+    // Debian's own interpreter answers by the layout that the job is given.
+    let layout = found.get("DEB_PYTHON_INSTALL_LAYOUT");
     let asked = std::process::Command::new(&python.path)
+        .envs(layout.map(|layout| ("DEB_PYTHON_INSTALL_LAYOUT", layout)))
         .args([
             "-c",
             "import sysconfig as s; print(s.get_path('purelib')); print(s.get_path('platinclude'))",

@@ -5,13 +5,14 @@
 EAPI=8
 
 DESCRIPTION="Builds one Python package for every Python at once"
-HOMEPAGE="https://github.com/py-multibuild/py-multibuild"
+# example.org stands for where the distributor keeps the project; its own address belongs here and below.
+HOMEPAGE="https://example.org/"
 # What "make dist" writes; the crates are in it.
-SRC_URI="${HOMEPAGE}/releases/download/v${PV}/${P}.tar.xz"
+SRC_URI="${HOMEPAGE}${P}.tar.xz"
 
 LICENSE="|| ( MIT Apache-2.0 )"
 # Those of the crates that end in the programs.
-LICENSE+=" BSD MIT Unicode-3.0 || ( MIT Unlicense )"
+LICENSE+=" MIT || ( MIT Unlicense )"
 SLOT="0"
 KEYWORDS="~amd64 ~arm64"
 # The tests install Portage and interpreters of their own from the network.
