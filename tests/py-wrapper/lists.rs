@@ -1,5 +1,6 @@
 //! What installers know of the files stays true, by Python's own reading of it.
 
+use std::fmt::Write;
 use std::fs;
 use std::path::Path;
 
@@ -34,10 +35,10 @@ fn lay_listed(image: &Path, scripts: &[(String, String)]) {
     let mut tree = format!("{SITE}/x.dist-info/METADATA 644 \"Name: x\\nVersion: 1\\n\"\n");
     let mut record = String::new();
     for (name, content) in scripts {
-        tree += &format!("usr/bin/{name} 755 \"{content}\"\n");
-        record += &format!("../../../bin/{name},sha256=old,1\\n");
+        writeln!(tree, "usr/bin/{name} 755 \"{content}\"").unwrap();
+        write!(record, "../../../bin/{name},sha256=old,1\\n").unwrap();
     }
-    tree += &format!("{SITE}/x.dist-info/RECORD 644 \"{record}\"");
+    write!(tree, "{SITE}/x.dist-info/RECORD 644 \"{record}\"").unwrap();
     lay(image, &tree);
 }
 
