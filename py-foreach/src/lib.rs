@@ -115,7 +115,7 @@ fn foreach(settings: &Settings) -> Result<u8, Failures> {
         jobs: &jobs,
         logs: &paths,
         pool: pool.pool,
-        events,
+        events: &events,
         tell,
         hush: Hush::new()?,
     };
@@ -123,6 +123,14 @@ fn foreach(settings: &Settings) -> Result<u8, Failures> {
         let _heeded = watch.hand_over();
         run.all()?
     };
+    if outcome.signal.is_none() {
+        // What came when the engine had ended, and was still told to it.
+        for event in events.try_iter() {
+            if let Event::Ask(ask) = event {
+                watch.heed(ask);
+            }
+        }
+    }
     let exported = environment::export(&jobs);
     let status = match report::status(&outcome) {
         exit::DONE if exported.is_err() => exit::FOREACH_FAILED,

@@ -102,6 +102,11 @@ impl Watch {
         self.lock().probes.clone()
     }
 
+    /// Heeds what was told to an engine that no longer listens.
+    pub(crate) fn heed(&self, ask: Ask) {
+        self.arrived(ask, &drop);
+    }
+
     fn arrived(&self, ask: Ask, tell: &impl Fn(Ask)) {
         let state = self.lock();
         match ask {

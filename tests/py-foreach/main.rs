@@ -15,6 +15,7 @@ mod distcc;
 mod endings;
 mod environment;
 mod gate;
+mod interplay;
 mod logs;
 mod manual;
 mod masked;

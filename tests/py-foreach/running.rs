@@ -52,6 +52,11 @@ impl Running {
         kill_process(Pid::from_child(&self.child), signal).expect("the means of the test");
     }
 
+    /// Sends a signal to the tool's process group, as a terminal does.
+    pub(crate) fn signal_group(&self, signal: Signal) {
+        kill_process_group(Pid::from_child(&self.child), signal).expect("the means of the test");
+    }
+
     /// Waits for the end, which must come in time.
     #[track_caller]
     pub(crate) fn end(mut self) -> Outcome {

@@ -14,10 +14,21 @@ use crate::running::{MARK, Running, marked};
 use crate::tool;
 
 /// A job that says that it is there, with a grandchild in a session of its own, and stays.
-const STAYS: &str = r#"setsid sh -c 'echo "$MULTIBUILD_ID" > "$GATES/ready"; sleep 1000' & wait"#;
+pub(crate) const STAYS: &str =
+    r#"setsid sh -c 'echo "$MULTIBUILD_ID" > "$GATES/ready"; sleep 1000' & wait"#;
+
+/// A job that only KILL ends. It tells each INT and TERM, of which it loses none: a shell that starts
+/// something just then would.
+pub(crate) const STUBBORN: &str = r#"exec python3 -c '
+import os, signal
+both = {signal.SIGINT, signal.SIGTERM}
+signal.pthread_sigmask(signal.SIG_BLOCK, both)
+tell = lambda gate, word: open(os.environ["GATES"] + "/" + gate, "w").write(word + "\n")
+tell("ready", "")
+while True: tell("told", signal.Signals(signal.sigwait(both)).name)'"#;
 
 /// Runs `script` for `a b c`, its temporary things in `dir`, its processes marked with `dir`.
-fn script(dir: &Path, options: &[&str], script: &str) -> Tool {
+pub(crate) fn script(dir: &Path, options: &[&str], script: &str) -> Tool {
     tool()
         .args(["--variants", "a b c"])
         .args(options)
@@ -29,7 +40,7 @@ fn script(dir: &Path, options: &[&str], script: &str) -> Tool {
 
 /// Nothing runs on, and nothing but logs is left.
 #[track_caller]
-fn nothing_is_left(dir: &Path) {
+pub(crate) fn nothing_is_left(dir: &Path) {
     let left: Vec<_> = marked(dir.to_str().unwrap())
         .into_iter()
         .map(|pid| (pid, fs::read_to_string(format!("/proc/{pid}/stat"))))
@@ -43,7 +54,7 @@ fn nothing_is_left(dir: &Path) {
     assert_eq!(left, Vec::<String>::new(), "temporary things are left");
 }
 
-fn room() -> tempfile::TempDir {
+pub(crate) fn room() -> tempfile::TempDir {
     let dir = scratch();
     fs::create_dir(dir.path().join("tmp")).unwrap();
     dir
@@ -130,21 +141,31 @@ fn a_signal_while_pythons_are_looked_for() {
 
 #[test]
 fn a_second_interrupt_kills() {
+    test_support::need_command("python3", "python3");
     let dir = room();
-    let ready = Gate::new(dir.path(), "ready");
-    // One obeys: when it is gone, the first interrupt has been heard, and the second cannot melt into it.
-    let text = r#"[ "$MULTIBUILD_VARIANT" = a ] || trap "" INT TERM
-        echo > "$GATES/ready"; sleep 1000; :"#;
-    let run = Running::start(script(dir.path(), &["-j3", "--grace=1h"], text));
+    let (ready, told) = (
+        Gate::new(dir.path(), "ready"),
+        Gate::new(dir.path(), "told"),
+    );
+    let run = Running::start(script(dir.path(), &["-j3", "--grace=1h"], STUBBORN));
     ready.lines(3);
-    let alive = || marked(dir.path().to_str().unwrap()).len();
-    // Beside py-foreach and its starter: each has a supervisor, a shell and a sleep.
-    until("all are there", || alive() == 2 + 3 * 3);
     run.signal(Signal::INT);
-    until("the one that obeys is gone", || alive() == 2 + 2 * 3);
+    // They have heard it, and stay.
+    assert_eq!(told.lines(3), ["SIGINT"; 3]);
     run.signal(Signal::INT);
     assert_eq!(run.end().signal, Some(Signal::INT.as_raw()));
     nothing_is_left(dir.path());
+}
+
+/// No `signal` is pending for `pid`.
+pub(crate) fn handled(pid: i32, signal: Signal) -> bool {
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
+    let pending = status
+        .lines()
+        .find_map(|line| line.strip_prefix("ShdPnd:"))
+        .unwrap();
+    let pending = u64::from_str_radix(pending.trim(), 16).unwrap();
+    pending & (1 << (signal.as_raw() - 1)) == 0
 }
 
 #[test]
@@ -199,7 +220,7 @@ fn stop_and_continue_reach_the_jobs() {
     run.end().expect(0);
 }
 
-fn state(pid: i32) -> char {
+pub(crate) fn state(pid: i32) -> char {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
     stat.rsplit(") ").next().unwrap().chars().next().unwrap()
 }

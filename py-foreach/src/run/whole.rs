@@ -34,7 +34,7 @@ pub(crate) struct Run<'a> {
     /// Each job's log.
     pub(crate) logs: &'a [PathBuf],
     pub(crate) pool: Pool,
-    pub(crate) events: Receiver<Event>,
+    pub(crate) events: &'a Receiver<Event>,
     pub(crate) tell: Sender<Event>,
     pub(crate) hush: Arc<Hush>,
 }
@@ -116,7 +116,7 @@ impl Run<'_> {
                 lost: 0,
                 memory,
             };
-            let writer = engine.run(&self.events);
+            let writer = engine.run(self.events);
             drop::<Sender<()>>(board);
             let Engine {
                 pool,
