@@ -205,18 +205,6 @@ pub(crate) fn path_of(dir: &Dir) -> Result<PathBuf, Errno> {
     Ok(PathBuf::from(std::ffi::OsStr::from_bytes(path.to_bytes())))
 }
 
-/// Where DEST lies, or would lie, without links.
-pub(crate) fn real_path(path: &Path) -> Result<PathBuf, Errno> {
-    match Dir::named(path) {
-        Ok(dir) => path_of(&dir),
-        Err(Errno::NOENT) => {
-            let parent = path_of(&Dir::named(parent_of(path))?)?;
-            Ok(parent.join(path.file_name().unwrap_or_default()))
-        }
-        Err(cause) => Err(cause),
-    }
-}
-
 /// The directory and the name that a DEST gets which is missing, and not a link to nothing.
 fn place_to_make(path: &Path) -> Result<(Dir, CString)> {
     let failed = |cause| Error::io("make destination", path, cause);
@@ -235,7 +223,7 @@ fn place_to_make(path: &Path) -> Result<(Dir, CString)> {
     }
 }
 
-fn parent_of(path: &Path) -> &Path {
+pub(crate) fn parent_of(path: &Path) -> &Path {
     match path.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent,
         _ => Path::new("."),

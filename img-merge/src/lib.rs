@@ -11,6 +11,7 @@ mod fs;
 mod image;
 mod journal;
 mod manifest;
+mod overlap;
 mod plan;
 mod pool;
 mod progress;

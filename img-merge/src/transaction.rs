@@ -12,6 +12,7 @@ use crate::destination::{Destination, State};
 use crate::failure::Failure;
 use crate::fs::Caller;
 use crate::image::Image;
+use crate::overlap;
 use crate::plan::{self, Plan, Scan};
 use crate::progress;
 use crate::recovery;
@@ -52,7 +53,7 @@ impl Transactions<'_> {
 
     fn hold_and_run(&self, paths: &[PathBuf], until: &mut Option<Hold>) -> Result<Done, Failure> {
         let images = open_images(paths)?;
-        refuse_overlap(&images, &self.settings.destination)?;
+        overlap::refuse(&images, &self.settings.destination)?;
         let (destination, hold) = Destination::open(
             &self.settings.destination,
             self.merge().locking,
@@ -72,7 +73,7 @@ impl Transactions<'_> {
     /// Prints what merging `paths` would do after `before`, and changes nothing.
     pub(crate) fn show(&self, before: &[PathBuf], paths: &[PathBuf]) -> Result<Done, Failure> {
         let images = &open_images(&[before, paths].concat())?;
-        refuse_overlap(images, &self.settings.destination)?;
+        overlap::refuse(images, &self.settings.destination)?;
         let destination = Destination::look(&self.settings.destination, self.merge().locking)?;
         let scan = self.scan(images, &destination);
         let plan = scan.everything()?;
@@ -245,34 +246,6 @@ fn open_images(paths: &[PathBuf]) -> Result<Vec<Image>, Failure> {
     }
     if errors.is_empty() {
         Ok(images)
-    } else {
-        Err(Failure::Failed(errors))
-    }
-}
-
-/// Refuses an image that is DEST, or one of them inside another, also where a symlink hides it.
-///
-/// What a mount hides is found while the directories are read.
-fn refuse_overlap(images: &[Image], destination: &PathBuf) -> Result<(), Failure> {
-    let failed = |path: &PathBuf, cause| Error::io("resolve", path, cause);
-    let mut errors = Vec::new();
-    let mut places = Vec::new();
-    for image in images {
-        let real = crate::destination::path_of(&image.root).map_err(|c| failed(&image.path, c))?;
-        places.push((&image.path, real));
-    }
-    let real = crate::destination::real_path(destination);
-    places.push((destination, real.map_err(|c| failed(destination, c))?));
-    for (at, (path, real)) in places.iter().enumerate() {
-        for (other, other_real) in &places[..at] {
-            if real.starts_with(other_real) || other_real.starts_with(real) {
-                let why = format!("it overlaps {}", common::show::path(other));
-                errors.push(Error::refused("merge", path.as_path(), why));
-            }
-        }
-    }
-    if errors.is_empty() {
-        Ok(())
     } else {
         Err(Failure::Failed(errors))
     }

@@ -91,3 +91,30 @@ fn a_merge_that_makes_a_destination_leaves_the_staging_of_another_alone() {
         "a 644 \"a\"\nnew/ 755\nnew/b 644 \"b\"\n"
     );
 }
+
+#[test]
+fn an_undo_leaves_what_another_put_in_the_place_of_ours() {
+    for (method, call, image, foreign) in [
+        ("move", "renameat2", "i/a 644 \"a\"", "a 644 \"a\""),
+        ("link", "renameat2", "i/a/x 644 \"x\"", "a/x 644 \"x\""),
+        ("copy", "renameat2", "i/a/x 644 \"x\"", "a/x 644 \"x\""),
+        ("move", "renameat2", "i/a/x 644 \"x\"", "a/x 644 \"x\""),
+    ] {
+        let root = scratch();
+        lay(root.path(), image);
+        lay(root.path(), "i/b 644 \"b\"\nd/ 755");
+        let dest = root.path().join("d");
+        let method = format!("--method={method}");
+        let paused = pause_at(root.path(), call, 1, &[&method, "-j1", "i", "d"]);
+        fs::rename(dest.join("a"), root.path().join("aside")).expect("ours is there");
+        // A file that differs is a conflict, so everything is undone.
+        lay(&dest, foreign);
+        lay(&dest, "b 644 \"other\"");
+        let (status, said) = paused.resume();
+        assert_eq!(status, Some(1), "{said}");
+        let expected = scratch();
+        lay(expected.path(), foreign);
+        lay(expected.path(), "b 644 \"other\"");
+        assert_eq!(listing(&dest), listing(expected.path()), "{method} {image}");
+    }
+}

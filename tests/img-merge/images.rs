@@ -182,10 +182,10 @@ fn what_comes_late_into_a_copied_image_is_not_removed() {
 }
 
 /// A bind mount that is taken away at the end.
-struct Bind<'a>(&'a Path);
+pub(crate) struct Bind<'a>(&'a Path);
 
 impl<'a> Bind<'a> {
-    fn new(from: &Path, to: &'a Path) -> Self {
+    pub(crate) fn new(from: &Path, to: &'a Path) -> Self {
         let status = Command::new("mount")
             .arg("--bind")
             .arg(from)

@@ -15,6 +15,7 @@ mod metadata;
 mod methods;
 mod moment;
 mod output;
+mod overlap;
 mod pause;
 mod plain_user;
 mod power;

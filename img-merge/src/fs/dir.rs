@@ -213,3 +213,29 @@ fn name_by_name(from: BorrowedFd<'_>, path: &Path) -> Result<Dir> {
     }
     Ok(here)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_name_of_a_path_beneath_may_be_a_link() {
+        let home = tempfile::tempdir().expect("a temporary directory");
+        std::fs::create_dir_all(home.path().join("here/below")).expect("a directory");
+        for (to, link) in [("here", "inside"), ("/", "root"), ("..", "up")] {
+            std::os::unix::fs::symlink(to, home.path().join(link)).expect("a link");
+        }
+        let dir = Dir::named(home.path()).expect("a directory");
+        assert!(dir.beneath(Path::new("here/below")).is_ok());
+        for path in ["inside", "inside/below", "root", "up"] {
+            let opened = dir.beneath(Path::new(path)).map(drop);
+            assert_eq!(opened, Err(Errno::LOOP), "{path}");
+        }
+        assert!(dir.beneath_through_links(Path::new("inside/below")).is_ok());
+        for path in ["root", "up", "..", "inside/../.."] {
+            let opened = dir.beneath_through_links(Path::new(path)).map(drop);
+            assert_eq!(opened, Err(Errno::XDEV), "{path}");
+        }
+        assert_eq!(dir.child(c"inside").map(drop), Err(Errno::NOTDIR));
+    }
+}
