@@ -18,7 +18,7 @@ use common::{Error, Interrupts, Result};
 use crate::Job;
 use crate::image;
 use crate::image::dir::Dir;
-use crate::installed::{self, List, Moved, Moves};
+use crate::installed::{self, List, Moved, Moves, Sum};
 use crate::plan::{Action, Decision, Plan, Wrap};
 use crate::replicate::Replica;
 use make::Pair;
@@ -101,22 +101,12 @@ impl Work<'_> {
         let mut moves = Moves::new();
         for ((decision, _), script_sum) in wraps.iter().zip(sums) {
             let files = Moved {
-                script: scripts.join(&decision.name),
-                script_sum,
+                scripts: vec![(scripts.join(&decision.name), script_sum)],
                 wrapper_sum: self.wrapper(&decision.bindir).1,
             };
             moves.insert(decision.path(), files);
         }
-        let wrappers = std::mem::take(&mut self.renames);
-        for list in &lists {
-            if let Some(content) = installed::updated(list, &moves) {
-                self.prepare_list(list, &content)?;
-            }
-        }
-        // The lists go first: a run that is killed behind them leaves scripts that the next run wraps, and
-        // then their lines are right. The other way round nobody would look at the lists again.
-        self.renames.extend(wrappers);
-        self.commit()
+        self.commit_with(&lists, &moves)
     }
 
     /// Says where the moved script and the wrapper are made, and makes the directories on the way.
@@ -142,23 +132,50 @@ impl Work<'_> {
     }
 
     fn replicate(&mut self, replicas: &[Replica]) -> Result<()> {
+        let lists = image::find_lists(self.image, &self.job.layout.bindirs)?;
+        let mut moves = Moves::new();
         for replica in replicas {
-            let source = Source::open(&replica.file)?;
-            let like = self.made(&replica.bindir, &source.stat)?.stat_self()?;
-            for (implementation, head) in &replica.heads {
-                self.alive()?;
-                let scripts = self.job.layout.scripts(implementation);
-                let scripts = self.made(&scripts, &like)?;
-                let temporary = self.reserve(&scripts, &replica.name, false);
-                let content = head.exchange(&source.content);
-                make::script(&source, &content, &scripts, &temporary)?;
-            }
-            let bindir = self.open(&replica.bindir)?;
-            let temporary = self.reserve(&bindir, &replica.name, replica.in_place);
-            let times = files::times(self.job.epoch, &source.stat);
-            let (wrapper, _) = self.wrapper(&replica.bindir);
-            make::wrapper(&wrapper, &source, &times, &bindir, &temporary)?;
+            let files = self.replicate_one(replica)?;
+            moves.insert(replica.bindir.join(&replica.name), files);
         }
+        self.commit_with(&lists, &moves)
+    }
+
+    fn replicate_one(&mut self, replica: &Replica) -> Result<Moved> {
+        let source = Source::open(&replica.file)?;
+        let like = self.made(&replica.bindir, &source.stat)?.stat_self()?;
+        let mut scripts = Vec::new();
+        for (implementation, head) in &replica.heads {
+            self.alive()?;
+            let path = self.job.layout.scripts(implementation);
+            let dir = self.made(&path, &like)?;
+            let temporary = self.reserve(&dir, &replica.name, false);
+            let content = head.exchange(&source.content);
+            make::script(&source, &content, &dir, &temporary)?;
+            scripts.push((path.join(&replica.name), Sum::of(&content)));
+        }
+        let bindir = self.open(&replica.bindir)?;
+        let temporary = self.reserve(&bindir, &replica.name, replica.in_place);
+        let times = files::times(self.job.epoch, &source.stat);
+        let (wrapper, wrapper_sum) = self.wrapper(&replica.bindir);
+        make::wrapper(&wrapper, &source, &times, &bindir, &temporary)?;
+        Ok(Moved {
+            scripts,
+            wrapper_sum,
+        })
+    }
+
+    /// Makes the new lists of installed files too, and gives everything its name.
+    fn commit_with(&mut self, lists: &[List], moves: &Moves) -> Result<()> {
+        let files = std::mem::take(&mut self.renames);
+        for list in lists {
+            if let Some(content) = installed::updated(list, moves) {
+                self.prepare_list(list, &content)?;
+            }
+        }
+        // The lists go first: a run that is killed behind them leaves scripts that the next run wraps, and
+        // then their lines are right. The other way round nobody would look at the lists again.
+        self.renames.extend(files);
         self.commit()
     }
 

@@ -73,11 +73,11 @@ impl Sum {
     }
 }
 
-/// What became of a script: where it went, and the columns of both files.
+/// What became of a script: where it went, to more than one place when it was replicated, and the columns of
+/// all files.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Moved {
-    pub(crate) script: PathBuf,
-    pub(crate) script_sum: Sum,
+    pub(crate) scripts: Vec<(PathBuf, Sum)>,
     pub(crate) wrapper_sum: Sum,
 }
 
@@ -105,14 +105,15 @@ pub(crate) fn updated(list: &List, moves: &Moves) -> Option<Vec<u8>> {
         let column = column(line, list.form);
         let ending = ending(line);
         row(&mut new, column, &done.wrapper_sum, list.form, ending);
-        if !known.contains(&done.script) {
-            let script = if path_of(line, list.form).starts_with(b"/") {
-                done.script.clone()
+        let is_absolute = path_of(line, list.form).starts_with(b"/");
+        for (script, sum) in done.scripts.iter().filter(|(s, _)| !known.contains(s)) {
+            let script = if is_absolute {
+                script.clone()
             } else {
-                relative(base, &done.script)
+                relative(base, script)
             };
             let column = quoted(script.as_os_str().as_bytes(), list.form);
-            row(&mut new, &column, &done.script_sum, list.form, ending);
+            row(&mut new, &column, sum, list.form, ending);
         }
     }
     touched.then_some(new)
@@ -206,8 +207,10 @@ mod tests {
         ["foo", "a,b"]
             .map(|name| {
                 let moved = Moved {
-                    script: format!("/usr/lib/python-exec/python3.12/{name}").into(),
-                    script_sum: Sum::of(b"script"),
+                    scripts: vec![(
+                        format!("/usr/lib/python-exec/python3.12/{name}").into(),
+                        Sum::of(b"script"),
+                    )],
                     wrapper_sum: Sum::of(b""),
                 };
                 (format!("/usr/bin/{name}").into(), moved)

@@ -79,3 +79,51 @@ fn all_files_or_none() {
     let script = fs::read_to_string(image.path().join("usr/lib/python-exec/pypy3/old")).unwrap();
     assert_eq!(script, "#!/usr/bin/pypy3\n");
 }
+
+#[test]
+fn the_lists_of_installed_files_stay_true() {
+    let image = scratch();
+    lay(
+        image.path(),
+        "usr/bin/foo 755 \"#!/usr/bin/python\\nx\\n\"\n\
+         usr/lib/python3.11/site-packages/x.dist-info/METADATA 644 \"Name: x\\nVersion: 1\\n\"\n\
+         usr/lib/python3.11/site-packages/x.dist-info/RECORD 644 \"../../../bin/foo,sha256=old,1\\n\"\n\
+         usr/lib/pypy3/site-packages/y.egg-info/installed-files.txt 644 \"../../../../bin/foo\\n\"",
+    );
+    let file = image.path().join("usr/bin/foo");
+    // A wrapper with content, so that its own hash is looked at too.
+    Tool::new(env!("CARGO_BIN_EXE_py-wrapper"))
+        .args(["-q", "--impl", "python3.11,pypy3", "--replicate"])
+        .args([&file, image.path()])
+        .run()
+        .expect(0);
+    let site = image.path().join("usr/lib/python3.11/site-packages");
+    let code = "import base64, hashlib, importlib.metadata as metadata, sys\n\
+        files = list(metadata.distributions(path=[sys.argv[1]]))[0].files\n\
+        for file in files:\n\
+        \x20   content = file.locate().read_bytes()\n\
+        \x20   digest = base64.urlsafe_b64encode(hashlib.sha256(content).digest())\n\
+        \x20   assert digest.decode().rstrip('=') == file.hash.value, file\n\
+        \x20   assert len(content) == file.size, file\n\
+        \x20   print(file)\n";
+    let told = Tool::new("/usr/bin/python3")
+        .args(["-c", code])
+        .arg(&site)
+        .run()
+        .expect(0);
+    assert_eq!(
+        told.stdout,
+        "../../../bin/foo\n\
+         ../../python-exec/python3.11/foo\n\
+         ../../python-exec/pypy3/foo\n"
+    );
+    let list = image
+        .path()
+        .join("usr/lib/pypy3/site-packages/y.egg-info/installed-files.txt");
+    assert_eq!(
+        fs::read_to_string(list).unwrap(),
+        "../../../../bin/foo\n\
+         ../../../python-exec/python3.11/foo\n\
+         ../../../python-exec/pypy3/foo\n"
+    );
+}
