@@ -28,8 +28,8 @@ build: ## build the programs into target/release
 	./setup build
 	$(MAKE) programs
 
-# py-exec starts before every script: the one that is installed is built without libc and unwinding, where
-# that can be done.
+# py-exec starts before every script: the one that is installed is static, without std and unwinding, and also
+# without libc where that can be done.
 programs:
 	$(CARGO) build $(CARGOFLAGS) --release --workspace --bins
 	$(CARGO) build $(CARGOFLAGS) --profile dispatcher --package py-exec --features bare
@@ -53,7 +53,13 @@ prove: ## the long proofs of img-merge: 200 runs at once, 200 kills, 200 random 
 
 bench: build ## compare with the tools people use today; prints ratios
 	./setup bench
+	$(MAKE) through-libc
 	bench/all
+
+# py-exec as processors get it that it does not know: measured beside the one that is installed.
+through-libc:
+	$(CARGO) build $(CARGOFLAGS) --profile dispatcher --package py-exec --features through-libc \
+		--target-dir target/through-libc
 
 # Installs what `make build` built; it builds nothing itself, so that `sudo make install` needs no cargo.
 install: ## install the programs, man pages, completions and the shell side
@@ -87,4 +93,4 @@ clean: ## remove what was built
 	$(CARGO) clean
 	rm -rf bench/work dist
 
-.PHONY: help build programs demo check prove bench install dist check-packaging clean
+.PHONY: help build programs through-libc demo check prove bench install dist check-packaging clean

@@ -1,24 +1,61 @@
 //! Settings of the build: where scripts and configuration are, and how the bare program is linked.
+//!
+//! Three programs come of it. Without features one with std, for the tests. With `bare` one without std: on
+//! a processor that `sys/bare.rs` knows without libc too, elsewhere with libc, linked statically where
+//! there is a static one.
+
+use std::fmt::Display;
+use std::path::Path;
+use std::process::Command;
+
+/// Neither a loader nor relocations: the kernel maps the program at its own address.
+const FIXED: [&str; 2] = ["-static", "-no-pie"];
+
+/// What a static program with libc is made of, as the compiler driver puts it together.
+const LIBRARIES: [&str; 3] = ["c", "gcc", "gcc_eh"];
 
 fn main() {
     for name in ["PY_EXEC_SCRIPTROOT", "PY_EXEC_SYSCONFDIR"] {
         println!("cargo::rerun-if-env-changed={name}");
     }
-    println!("cargo::rustc-check-cfg=cfg(bare)");
-    let set = |name: &str| std::env::var(name).unwrap_or_default();
-    let asked = std::env::var_os("CARGO_FEATURE_BARE").is_some();
-    let known = set("CARGO_CFG_TARGET_ARCH") == "x86_64" && set("CARGO_CFG_TARGET_OS") == "linux";
-    if asked && known {
-        println!("cargo::rustc-cfg=bare");
-        // No libc, no start code, no loader: the kernel maps it at its own address and jumps in.
-        for word in [
-            "-nostdlib",
-            "-nostartfiles",
-            "-static",
-            "-no-pie",
-            "-Wl,--build-id=none",
-        ] {
-            println!("cargo::rustc-link-arg-bins={word}");
-        }
+    println!("cargo::rustc-check-cfg=cfg(bare, alone)");
+    let is_set = |feature: &str| std::env::var_os(format!("CARGO_FEATURE_{feature}")).is_some();
+    if !is_set("BARE") {
+        return;
     }
+    let set = |name: &str| std::env::var(name).unwrap_or_default();
+    let known = set("CARGO_CFG_TARGET_ARCH") == "x86_64" && set("CARGO_CFG_TARGET_OS") == "linux";
+    println!("cargo::rustc-cfg=alone");
+    if known && !is_set("THROUGH_LIBC") {
+        println!("cargo::rustc-cfg=bare");
+        // No libc and no start code: the kernel jumps right in.
+        link(&["-nostdlib", "-nostartfiles", "-Wl,--build-id=none"]);
+        link(&FIXED);
+    } else if LIBRARIES.iter().all(|name| is_there_statically(name)) {
+        link(&FIXED);
+        link(&["-Wl,-Bstatic", "-Wl,--start-group"]);
+        link(&LIBRARIES.map(|name| format!("-l{name}")));
+        link(&["-Wl,--end-group"]);
+    } else {
+        println!("cargo::warning=no static libc was found: py-exec is linked with the shared one");
+        link(&["-lc"]);
+    }
+}
+
+fn link<S: Display>(words: &[S]) {
+    for word in words {
+        println!("cargo::rustc-link-arg-bins={word}");
+    }
+}
+
+/// Whether the linker knows a static library; of a file that it does not know it prints the bare name.
+fn is_there_statically(library: &str) -> bool {
+    let linker = std::env::var_os("RUSTC_LINKER").unwrap_or_else(|| "cc".into());
+    let asked = Command::new(linker)
+        .arg(format!("-print-file-name=lib{library}.a"))
+        .output();
+    asked.is_ok_and(|answer| {
+        let path = String::from_utf8_lossy(&answer.stdout);
+        Path::new(path.trim()).is_absolute()
+    })
 }

@@ -7,35 +7,43 @@ use std::sync::OnceLock;
 use tempfile::TempDir;
 use test_support::{Tool, lay, scratch};
 
-/// The forms of the program: the one that libc starts, and, where there is one, the bare one.
-pub(crate) fn programs() -> [PathBuf; 2] {
-    static BARE: OnceLock<PathBuf> = OnceLock::new();
+/// The forms of the program: the one with std, the one that is installed, and that of other processors.
+pub(crate) fn programs() -> [PathBuf; 3] {
+    static BUILT: OnceLock<[PathBuf; 2]> = OnceLock::new();
+    let [bare, others] = BUILT.get_or_init(|| {
+        let place = place();
+        let others = place.join("through-libc");
+        [
+            build("bare", &place, &[]),
+            build("through-libc", &others, &[]),
+        ]
+    });
     let hosted = PathBuf::from(env!("CARGO_BIN_EXE_py-exec"));
-    [hosted, BARE.get_or_init(build_bare).clone()]
+    [hosted, bare.clone(), others.clone()]
 }
 
-/// Builds it as `make build` does, into the same place.
-fn build_bare() -> PathBuf {
+/// The target directory of this build.
+fn place() -> PathBuf {
+    let program = Path::new(env!("CARGO_BIN_EXE_py-exec"));
+    let place = program.parent().and_then(Path::parent);
+    place.expect("a target directory").to_owned()
+}
+
+/// Builds it with a feature as `make` does, into a target directory, with these variables.
+pub(crate) fn build(feature: &str, place: &Path, variables: &[(&str, &str)]) -> PathBuf {
     let manifest = concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml");
-    let target = Path::new(env!("CARGO_BIN_EXE_py-exec"));
-    let target = target
-        .parent()
-        .and_then(Path::parent)
-        .expect("a target directory");
     let done = Command::new(env!("CARGO"))
-        .args([
-            "build",
-            "--quiet",
-            "--locked",
-            "--profile=dispatcher",
-            "--features=bare",
-        ])
-        .args(["--manifest-path", manifest, "--target-dir"])
-        .arg(target)
+        .args(["build", "--quiet", "--locked", "--profile=dispatcher"])
+        .args(["--features", feature, "--manifest-path", manifest])
+        .arg("--target-dir")
+        .arg(place)
+        .env_remove("PY_EXEC_SCRIPTROOT")
+        .env_remove("PY_EXEC_SYSCONFDIR")
+        .envs(variables.iter().copied())
         .status()
         .expect("cargo");
-    assert!(done.success(), "the bare program is built");
-    target.join("dispatcher/py-exec")
+    assert!(done.success(), "{feature} is built");
+    place.join("dispatcher/py-exec")
 }
 
 /// A tree with a script `foo` for each implementation, which says who it is.

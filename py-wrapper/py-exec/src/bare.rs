@@ -33,11 +33,6 @@ unsafe extern "C" fn start(stack: *mut usize) -> ! {
     py_exec::sys::exit(py_exec::run(&start))
 }
 
-#[panic_handler]
-fn panic(_: &core::panic::PanicInfo<'_>) -> ! {
-    py_exec::sys::exit(py_exec::NOT_FOUND)
-}
-
 // What the compiler calls for copies and comparisons. They are written with string instructions, because
 // a loop would be compiled into a call of the very same function.
 

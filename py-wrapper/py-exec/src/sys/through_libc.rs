@@ -1,6 +1,14 @@
 //! The way into the kernel on every processor: libc's syscall(2).
 #![expect(unsafe_code, reason = "the boundary to libc")]
 
+use core::ffi::{c_int, c_long};
+
+// Of libc the program needs these two, which glibc and musl have alike; build.rs says how they are linked.
+unsafe extern "C" {
+    fn syscall(number: c_long, ...) -> c_long;
+    fn __errno_location() -> *mut c_int;
+}
+
 /// Makes the system call `number`; an error is its number below zero.
 ///
 /// # Safety
@@ -8,7 +16,7 @@
 pub(super) unsafe fn call(number: u32, words: [usize; 6]) -> isize {
     // SAFETY: passed on to our caller.
     let result = unsafe {
-        libc::syscall(
+        syscall(
             number.into(),
             words[0],
             words[1],
@@ -22,6 +30,6 @@ pub(super) unsafe fn call(number: u32, words: [usize; 6]) -> isize {
         return isize::try_from(result).unwrap_or(-1);
     }
     // SAFETY: libc's own place for this thread.
-    let errno = unsafe { *libc::__errno_location() };
+    let errno = unsafe { *__errno_location() };
     isize::try_from(-errno).unwrap_or(-1)
 }
