@@ -126,10 +126,10 @@ fn parse(name: &str) -> Option<Implementation> {
     })
 }
 
-/// A decimal number in its one canonical form: no sign, no leading zero.
+/// A decimal number of at most four digits in its one canonical form: no sign, no leading zero.
 fn number(digits: &str) -> Option<u16> {
     let canonical = digits == "0" || !digits.starts_with('0');
-    let decimal = !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit());
+    let decimal = (1..=4).contains(&digits.len()) && digits.bytes().all(|b| b.is_ascii_digit());
     if canonical && decimal {
         digits.parse().ok()
     } else {
@@ -196,6 +196,7 @@ mod tests {
             "python3.",
             "python.3",
             "python3.012",
+            "python3.10000",
             "python03.1",
             "python3.12.1",
             "python3.12tt",

@@ -1,4 +1,7 @@
 //! Names of implementations, and how much each is preferred.
+//!
+//! `common::Implementation` says the same for the other tools, with an allocator; a test holds the two
+//! together.
 
 /// The preference of an implementation: the newest `CPython` is the greatest, a free-threaded build comes
 /// right after the plain one, `PyPy` is the least. Different names have different ranks.
@@ -94,6 +97,56 @@ mod tests {
             "python3.1 ",
         ] {
             assert_eq!(Rank::of(word.as_bytes()), None, "{word:?}");
+        }
+    }
+
+    /// Words of every shape that is a name, and of many that nearly are.
+    fn words() -> Vec<String> {
+        let numbers = [
+            "", "0", "00", "2", "3", "9", "10", "03", "9999", "10000", "65535", "65536", "-1",
+            "+3", " 3", "3.1",
+        ];
+        let mut words = Vec::new();
+        for family in [
+            "python",
+            "pypy",
+            "Python",
+            "jython",
+            "",
+            "../python",
+            " pypy",
+        ] {
+            for major in numbers {
+                for dot in ["", ".", "..", ","] {
+                    for minor in numbers {
+                        for end in ["", "t", "tt", "x", " ", "\n"] {
+                            words.push(format!("{family}{major}{dot}{minor}{end}"));
+                        }
+                    }
+                }
+            }
+        }
+        words
+    }
+
+    #[test]
+    fn the_other_tools_read_and_order_the_same_names() {
+        let mut names = Vec::new();
+        for word in words() {
+            let rank = Rank::of(word.as_bytes());
+            let other = word.parse::<common::Implementation>().ok();
+            assert_eq!(rank.is_some(), other.is_some(), "{word:?}");
+            if let (Some(rank), Some(other)) = (rank, other) {
+                assert_eq!(other.to_string(), word);
+                assert!(word.len() <= LONGEST, "{word}");
+                names.push((rank, other));
+            }
+        }
+        assert!(names.len() > 100, "{}", names.len());
+        for (rank, other) in &names {
+            for (rank_2, other_2) in &names {
+                assert_eq!(rank.cmp(rank_2), other.cmp(other_2), "{other} {other_2}");
+            }
         }
     }
 }
