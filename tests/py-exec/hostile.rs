@@ -14,13 +14,14 @@ const EVIL: &str = "755 \"#!/bin/sh\\necho EVIL\\n\"";
 #[test]
 fn nothing_comes_from_the_working_directory() {
     for program in programs() {
-        let tree = tree(&program, &["python3.9"]);
+        let tree = tree(&program, &["python3.9", "python3.8"]);
         lay(
             tree.path(),
             &format!(
                 "evil/bin/foo {EVIL}\nevil/bin/python3.9/foo {EVIL}\n\
                  evil/lib/python-exec/python3.13/foo {EVIL}\n\
-                 evil/bin/python-exec/foo.conf 644 \"python3.13\\n\""
+                 evil/bin/python-exec/foo.conf 644 \"python3.8\\n\"\n\
+                 evil/bin/.config/python-exec/foo.conf 644 \"python3.8\\n\""
             ),
         );
         let evil = tree.path().join("evil/bin");
@@ -46,11 +47,13 @@ fn nothing_comes_from_the_working_directory() {
             .expect(127)
             .complains("no python-exec wrapped executable found in");
         // Relative directories of the environment count as none.
-        let run = foo(tree.path())
-            .env("XDG_CONFIG_HOME", ".")
-            .env("HOME", ".")
-            .in_directory(&evil);
-        assert_eq!(run.run().expect(0).stdout, "python3.9/foo\n");
+        for home in [".", "", "../bin"] {
+            let run = foo(tree.path())
+                .env("XDG_CONFIG_HOME", home)
+                .env("HOME", home)
+                .in_directory(&evil);
+            assert_eq!(run.run().expect(0).stdout, "python3.9/foo\n", "{home:?}");
+        }
     }
 }
 
@@ -103,18 +106,18 @@ fn anothers_configuration_and_odd_files_are_not_read() {
         if rustix::process::geteuid().is_root() {
             chown(&conf, Some(12345), None).unwrap();
             assert_eq!(foo(tree.path()).run().expect(0).stdout, "python3.10/foo\n");
-            // Real and effective user differ: the file is the effective one's, and still not read.
-            chown(&conf, Some(0), None).unwrap();
+            // Real and effective user differ: the file is the one's or the other's, and not read.
             let wrapper = tree.path().join("usr/bin/foo");
             open_up(tree.path());
-            let run = Tool::new("setpriv")
-                .args(["--ruid=12345", "--keep-groups"])
-                .arg(&wrapper);
-            let run = run
-                .env("XDG_CONFIG_HOME", tree.path().join("home"))
-                .env_remove("EPYTHON")
-                .run();
-            assert_eq!(run.expect(0).stdout, "python3.10/foo\n");
+            for owner in [0, 12345] {
+                chown(&conf, Some(owner), None).unwrap();
+                let run = Tool::new("setpriv")
+                    .args(["--ruid=12345", "--keep-groups"])
+                    .arg(&wrapper)
+                    .env("XDG_CONFIG_HOME", tree.path().join("home"))
+                    .env_remove("EPYTHON");
+                assert_eq!(run.run().expect(0).stdout, "python3.10/foo\n", "{owner}");
+            }
         }
         fs::remove_file(&conf).unwrap();
         // A fifo would block for ever.

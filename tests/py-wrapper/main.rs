@@ -3,6 +3,7 @@
 
 mod faults;
 mod installed;
+mod lists;
 mod lock;
 mod matrix;
 mod packages;

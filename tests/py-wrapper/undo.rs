@@ -79,6 +79,8 @@ fn a_killed_run_is_finished_by_the_next_one() {
          usr/bin/b 755 \"#!/usr/bin/python3.11\\n\"\n\
          usr/bin/.py-wrapper.1.1 600 \"\"\n\
          usr/lib/python-exec/python3.11/.py-wrapper.1.2 600 \"\"\n\
+         usr/lib/python3.11/site-packages/x.dist-info/RECORD 644 \"\"\n\
+         usr/lib/python3.11/site-packages/x.dist-info/.py-wrapper.1.3 600 \"\"\n\
          usr/lib/python-exec/python3.11/a 755 \"#!/usr/bin/python3.11\\n\"",
     );
     tool(image.path()).run().expect(0);
@@ -130,6 +132,42 @@ fn mode_owner_times_and_attributes_stay() {
         for data in [&moved_data, &wrapper] {
             assert_eq!((data.uid(), data.gid()), (1234, 4321));
         }
+    }
+}
+
+#[test]
+fn directories_keep_their_times_and_new_ones_have_those_of_the_bin_directory() {
+    let image = scratch();
+    lay(
+        image.path(),
+        "usr/bin/foo 755 \"#!/usr/bin/env python3\\n\"\n\
+         usr/lib/python3.11/site-packages/x.dist-info/RECORD 644 \"../../../bin/foo,,\\n\"",
+    );
+    let time = |seconds| SystemTime::UNIX_EPOCH + Duration::new(seconds, 7);
+    let there = [
+        "usr",
+        "usr/bin",
+        "usr/lib",
+        "usr/lib/python3.11/site-packages/x.dist-info",
+    ];
+    for (path, seconds) in there.iter().zip(1000..) {
+        let directory = fs::File::open(image.path().join(path)).unwrap();
+        let times = FileTimes::new().set_modified(time(seconds));
+        directory.set_times(times).unwrap();
+    }
+    tool(image.path())
+        .env_remove("SOURCE_DATE_EPOCH")
+        .run()
+        .expect(0);
+    let modified = |path: &str| {
+        let data = fs::metadata(image.path().join(path)).unwrap();
+        data.modified().unwrap()
+    };
+    for (path, seconds) in there.iter().zip(1000..) {
+        assert_eq!(modified(path), time(seconds), "{path}");
+    }
+    for made in ["usr/lib/python-exec", "usr/lib/python-exec/python3.11"] {
+        assert_eq!(modified(made), time(1001), "{made}");
     }
 }
 

@@ -17,6 +17,7 @@ const IMAGE: &str = r##"
     usr/bin/generic 750 "#!/usr/bin/env python3\n"
     usr/bin/alias -> foo
     usr/bin/same == usr/bin/foo
+    usr/bin/second == usr/bin/generic
     usr/bin/shell 755 "#!/bin/sh\necho\n"
     usr/bin/data 644 "#!/usr/bin/python3.11\n"
     usr/bin/__pycache__/x 644 ""
@@ -38,13 +39,15 @@ fn scripts_of_this_implementation_move_and_the_rest_stays() {
          usr/bin/foo -> ../lib/python-exec/py-exec2\n\
          usr/bin/generic -> ../lib/python-exec/py-exec2\n\
          usr/bin/same -> ../lib/python-exec/py-exec2\n\
+         usr/bin/second -> ../lib/python-exec/py-exec2\n\
          usr/bin/shell 755 \"#!/bin/sh\\necho\\n\"\n\
          usr/lib/ 755\n\
          usr/lib/python-exec/ 755\n\
          usr/lib/python-exec/python3.11/ 755\n\
          usr/lib/python-exec/python3.11/foo 755 \"#!/usr/bin/python3.11\\nprint()\\n\"\n\
          usr/lib/python-exec/python3.11/generic 750 \"#!/usr/bin/python3.11\\n\"\n\
-         usr/lib/python-exec/python3.11/same == usr/lib/python-exec/python3.11/foo\n"
+         usr/lib/python-exec/python3.11/same == usr/lib/python-exec/python3.11/foo\n\
+         usr/lib/python-exec/python3.11/second == usr/lib/python-exec/python3.11/generic\n"
     );
 }
 

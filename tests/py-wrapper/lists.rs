@@ -1,0 +1,107 @@
+//! What installers know of the files stays true, by Python's own reading of it.
+
+use std::fs;
+use std::path::Path;
+
+use test_support::{Tool, lay, scratch};
+
+const SITE: &str = "usr/lib/python3.11/site-packages";
+
+/// Prints the files of a distribution after their hashes and sizes were compared.
+const COMPARE: &str = "
+import base64, hashlib, importlib.metadata as metadata, sys
+dist, = metadata.distributions(path=[sys.argv[1]])
+for file in dist.files:
+    content = file.locate().read_bytes()
+    digest = base64.urlsafe_b64encode(hashlib.sha256(content).digest())
+    assert digest.decode().rstrip('=') == file.hash.value, file
+    assert len(content) == file.size, file
+    print(file)
+";
+
+/// The files that the one distribution of an image says it has, each compared with what is there.
+fn files(image: &Path) -> Vec<String> {
+    let told = Tool::new("/usr/bin/python3")
+        .args(["-c", COMPARE])
+        .arg(image.join(SITE))
+        .run()
+        .expect(0);
+    told.stdout.lines().map(str::to_owned).collect()
+}
+
+/// An image with these scripts, and a distribution that lists them.
+fn lay_listed(image: &Path, scripts: &[(String, String)]) {
+    let (tree, record): (Vec<_>, Vec<_>) = scripts
+        .iter()
+        .map(|(name, content)| {
+            let file = format!("usr/bin/{name} 755 \"{content}\"");
+            (file, format!("../../../bin/{name},sha256=old,1\\n"))
+        })
+        .unzip();
+    lay(image, &tree.join("\n"));
+    let (info, record) = (format!("{SITE}/x.dist-info"), record.concat());
+    lay(
+        image,
+        &format!(
+            "{info}/METADATA 644 \"Name: x\\nVersion: 1\\n\"\n\
+             {info}/RECORD 644 \"{record}\""
+        ),
+    );
+}
+
+fn tool(implementations: &str) -> Tool {
+    Tool::new(env!("CARGO_BIN_EXE_py-wrapper")).args(["-q", "--impl", implementations])
+}
+
+#[test]
+fn each_of_many_scripts_is_listed_with_its_own_hash() {
+    let image = scratch();
+    // Enough for two threads; every second one stays as it is.
+    let script = |number: usize| {
+        let line = ["#!/usr/bin/python3.11", "#!/usr/bin/env python3"][number % 2];
+        let content = format!("{line}\\n{}\\n", "x".repeat(number));
+        (format!("script{number}"), content)
+    };
+    let scripts: Vec<_> = (0..100).map(script).collect();
+    lay_listed(image.path(), &scripts);
+    tool("python3.11").arg(image.path()).run().expect(0);
+    let expected: Vec<_> = scripts
+        .iter()
+        .flat_map(|(name, _)| {
+            [
+                format!("../../../bin/{name}"),
+                format!("../../python-exec/python3.11/{name}"),
+            ]
+        })
+        .collect();
+    assert_eq!(files(image.path()), expected);
+}
+
+#[test]
+fn a_replicated_script_is_listed_with_all_its_places() {
+    let image = scratch();
+    let script = ("foo".to_owned(), "#!/usr/bin/python\\nx\\n".to_owned());
+    lay_listed(image.path(), &[script]);
+    let egg = "usr/lib/pypy3/site-packages/y.egg-info/installed-files.txt";
+    let line = "../../../../bin/foo\\n";
+    lay(image.path(), &format!("{egg} 644 \"{line}\""));
+    tool("python3.11,pypy3")
+        .arg("--replicate")
+        .args([&image.path().join("usr/bin/foo"), image.path()])
+        .run()
+        .expect(0);
+    assert_eq!(
+        files(image.path()),
+        [
+            "../../../bin/foo",
+            "../../python-exec/python3.11/foo",
+            "../../python-exec/pypy3/foo",
+        ]
+    );
+    assert_eq!(
+        fs::read_to_string(image.path().join(egg)).unwrap(),
+        "../../../../bin/foo\n\
+         ../../../python-exec/python3.11/foo\n\
+         ../../../python-exec/pypy3/foo\n"
+    );
+}
