@@ -1,6 +1,5 @@
 //! What installers know of the files stays true, by Python's own reading of it.
 
-use std::fmt::Write;
 use std::fs;
 use std::path::Path;
 
@@ -32,14 +31,22 @@ fn files(image: &Path) -> Vec<String> {
 
 /// An image with these scripts, and a distribution that lists them.
 fn lay_listed(image: &Path, scripts: &[(String, String)]) {
-    let mut tree = format!("{SITE}/x.dist-info/METADATA 644 \"Name: x\\nVersion: 1\\n\"\n");
-    let mut record = String::new();
-    for (name, content) in scripts {
-        writeln!(tree, "usr/bin/{name} 755 \"{content}\"").unwrap();
-        write!(record, "../../../bin/{name},sha256=old,1\\n").unwrap();
-    }
-    write!(tree, "{SITE}/x.dist-info/RECORD 644 \"{record}\"").unwrap();
-    lay(image, &tree);
+    let (tree, record): (Vec<_>, Vec<_>) = scripts
+        .iter()
+        .map(|(name, content)| {
+            let file = format!("usr/bin/{name} 755 \"{content}\"");
+            (file, format!("../../../bin/{name},sha256=old,1\\n"))
+        })
+        .unzip();
+    lay(image, &tree.join("\n"));
+    let (info, record) = (format!("{SITE}/x.dist-info"), record.concat());
+    lay(
+        image,
+        &format!(
+            "{info}/METADATA 644 \"Name: x\\nVersion: 1\\n\"\n\
+             {info}/RECORD 644 \"{record}\""
+        ),
+    );
 }
 
 fn tool(implementations: &str) -> Tool {

@@ -71,6 +71,32 @@ fn a_write_that_fails_leaves_the_image_as_it_was() {
 }
 
 #[test]
+fn of_many_scripts_the_first_that_fails_is_told() {
+    let image = scratch();
+    // So many are made by two threads; two of them are too big.
+    let tree: Vec<_> = (10..99)
+        .map(|number| {
+            let size = if number == 40 || number == 41 {
+                100_000
+            } else {
+                1
+            };
+            let rest = "x".repeat(size);
+            format!("usr/bin/s{number} 755 \"#!/usr/bin/env python3\\n{rest}\"")
+        })
+        .collect();
+    lay(image.path(), &tree.join("\n"));
+    let before = state(image.path());
+    for _ in 0..20 {
+        let run = limited(image.path(), 100).run().expect(2);
+        // 30 scripts with two temporary names each are before it.
+        run.complains("python3.11/.py-wrapper.")
+            .complains(".61: file too large");
+        assert_eq!(state(image.path()), before);
+    }
+}
+
+#[test]
 fn a_killed_run_is_finished_by_the_next_one() {
     let image = scratch();
     lay(
