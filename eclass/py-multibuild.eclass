@@ -442,6 +442,11 @@ _py_multibuild_become_job() {
 	fi
 	# shellcheck disable=SC2034
 	EBUILD_DEATH_HOOKS=_py_multibuild_keep_message
+	# Without it ninja-utils.eclass reads the bare -j before the pool in MAKEFLAGS as 999 jobs.
+	if [[ ! ${NINJAOPTS+set} ]]; then
+		NINJAOPTS=
+		declare -F get_makeopts_loadavg >/dev/null && NINJAOPTS=-l$(get_makeopts_loadavg 0)
+	fi
 	if [[ ${_PY_MULTIBUILD_SOURCES} && ${MULTIBUILD_VARIANT} != "${_PY_MULTIBUILD_LAST}" ]]; then
 		_py_multibuild_enter_copy
 	fi

@@ -10,9 +10,13 @@ fn unusual_words_options_and_names_arrive_as_in_the_ebuilds_own_shell() {
     };
     let (at_once, said) = logs(&rig);
     assert!(said.contains("went on with 5, ran here: no\n"), "{said}");
+    // Options for ninja that are set keep ninja-utils.eclass from a number of jobs of its own, and so in the pool.
+    let ninja = |rig: &Rig| rig.temporary("hostile-1", "ninja-left");
+    assert_eq!(ninja(&rig), "-l7\n");
     let rig = rig.with_variable("PY_MULTIBUILD_SERIAL", "compile");
     let (in_order, said) = logs(&rig);
     assert!(said.contains("went on with 5, ran here: yes\n"), "{said}");
+    assert_eq!(ninja(&rig), "unset\n");
     assert_eq!(at_once, in_order);
     assert_eq!(in_order[0].matches("left: running ").count(), 11);
 }

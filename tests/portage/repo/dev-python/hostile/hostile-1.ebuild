@@ -64,6 +64,11 @@ look() {
 	printf ' %s\n' ../hostile*/
 }
 
+# Of multiprocessing.eclass, which says what of MAKEOPTS and MAKEFLAGS ninja is to have.
+get_makeopts_loadavg() {
+	echo 7
+}
+
 unusual_names() {
 	local target="of a reference"
 	local -n reference=target
@@ -83,6 +88,7 @@ name() {
 		"${NEVER_AGAIN}" "${declared-unset}" "${NINJA}"
 	printf '\n'
 	RAN_HERE=yes
+	echo "${NINJAOPTS-unset}" > "${T}/ninja-${MULTIBUILD_VARIANT}" || die
 }
 
 dies_softly() {
