@@ -421,6 +421,7 @@ _py_multibuild_write_shell() {
 		printf '_PY_MULTIBUILD_HAND=%q\n' "${_pm_hand}"
 		printf '_PY_MULTIBUILD_SOURCES=%q\n' "${_pm_sources}"
 		printf '_PY_MULTIBUILD_LAST=%q\n' "${MULTIBUILD_VARIANTS[-1]}"
+		printf '_PY_MULTIBUILD_HOME=%q\n' "${HOME}"
 		printf '_PY_MULTIBUILD_CALL=('
 		printf ' %q' "${@}"
 		printf ' )\n'
@@ -442,6 +443,7 @@ _py_multibuild_become_job() {
 	fi
 	# shellcheck disable=SC2034
 	EBUILD_DEATH_HOOKS=_py_multibuild_keep_message
+	_py_multibuild_furnish_home
 	# Without it ninja-utils.eclass reads the bare -j before the pool in MAKEFLAGS as 999 jobs.
 	if [[ ! ${NINJAOPTS+set} ]]; then
 		NINJAOPTS=
@@ -450,6 +452,14 @@ _py_multibuild_become_job() {
 	if [[ ${_PY_MULTIBUILD_SOURCES} && ${MULTIBUILD_VARIANT} != "${_PY_MULTIBUILD_LAST}" ]]; then
 		_py_multibuild_enter_copy
 	fi
+}
+
+# In the job: gives its HOME what earlier phases configured in the ebuild's; the caches stay where they are.
+_py_multibuild_furnish_home() {
+	[[ ${_PY_MULTIBUILD_HOME} == "${PORTAGE_BUILDDIR%/}"/* && -d ${_PY_MULTIBUILD_HOME} ]] || return 0
+	find "${_PY_MULTIBUILD_HOME}" -mindepth 1 -maxdepth 1 -name '.*' \
+		! -name .cache ! -name .cargo ! -name .ccache ! -name .distcc ! -name .pyenv ! -name .rustup \
+		-exec cp -p -R -t "${HOME}" {} + || die
 }
 
 # In the job: leaves the words that die was called with.

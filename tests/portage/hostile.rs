@@ -18,7 +18,7 @@ fn unusual_words_options_and_names_arrive_as_in_the_ebuilds_own_shell() {
     assert!(said.contains("went on with 5, ran here: yes\n"), "{said}");
     assert_eq!(ninja(&rig), "unset\n");
     assert_eq!(at_once, in_order);
-    assert_eq!(in_order[0].matches("left: running ").count(), 11);
+    assert_eq!(in_order[0].matches("left: running ").count(), 12);
 }
 
 fn logs(rig: &Rig) -> ([String; 2], String) {

@@ -19,13 +19,22 @@ src_unpack() {
 	echo beside > "${WORKDIR}/beside" || die
 }
 
+# Some builds read what an earlier phase has configured for the user that it runs as.
+src_configure() {
+	mkdir -p "${HOME}"/.config/sample "${HOME}"/.cache || die
+	echo configured > "${HOME}"/.config/sample/settings || die
+	echo cached > "${HOME}"/.cache/sample || die
+}
+
 src_compile() {
 	local MULTIBUILD_VARIANTS=( left right.x86 )
 	unusual_words
 	unusual_options
 	unusual_names
 	nonfatal multibuild_foreach_variant dies_softly
-	echo "went on with ${?}, ran here: ${RAN_HERE-no}"
+	local status=${?}
+	multibuild_foreach_variant look_home
+	echo "went on with ${status}, ran here: ${RAN_HERE-no}"
 }
 
 # No word of the hand-over may depend on what splits words here.
@@ -97,4 +106,8 @@ dies_softly() {
 		return 5
 	fi
 	echo "well"
+}
+
+look_home() {
+	cat ~/.config/sample/settings "${XDG_CACHE_HOME:-${HOME}/.cache}/sample"
 }
