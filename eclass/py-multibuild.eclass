@@ -75,6 +75,9 @@ _PY_MULTIBUILD_ECLASS=1
 # order of MULTIBUILD_VARIANTS: a scalar is the last one's, elements of arrays
 # are added.  The names that distutils-r1 needs are known.
 
+# The callers' IFS may be anything.
+_PY_MULTIBUILD_IFS=$' \t\n'
+
 # The version of the tools that these functions talk to.
 _PY_MULTIBUILD_NEEDS=0.1.0
 
@@ -195,7 +198,7 @@ _py_multibuild_name_replaced() {
 		[[ ${owner} && ${owner} != "${variant}" ]] &&
 			eqawarn "QA Notice: ${path} of ${variant} replaces that of ${owner}, which is different"
 	done
-	while read -r path; do
+	while IFS= read -r path; do
 		printf '%s\t%s\n' "${variant}" "${place%/}/${path}"
 	done < <(_py_multibuild_reported 'brought\|replaced' "${1}") >> "${ledger}" || die
 }
@@ -225,7 +228,7 @@ _py_multibuild_needs_tool() {
 
 # Prints what is wrong with the tool and fails, or is silent and succeeds.
 _py_multibuild_tool_problem() {
-	local found
+	local found IFS=${_PY_MULTIBUILD_IFS}
 	if ! type -P "${1}" >/dev/null; then
 		echo "${1} is not on PATH: install app-portage/py-multibuild"
 		return 1
@@ -241,7 +244,7 @@ _py_multibuild_tool_problem() {
 # Whether this call runs all variants at once.
 _py_multibuild_wants_all_at_once() {
 	[[ ${#MULTIBUILD_VARIANTS[@]} -gt 1 ]] || return 1
-	local word
+	local word IFS=${_PY_MULTIBUILD_IFS}
 	for word in ${PY_MULTIBUILD_SERIAL}; do
 		has "${word}" "${EBUILD_PHASE}" "${@}" && return 1
 	done
@@ -287,7 +290,8 @@ _py_multibuild_public_words() {
 	while [[ ${1} == _* ]]; do
 		shift
 	done
-	echo "${*}"
+	local IFS=' '
+	printf '%s\n' "${*}"
 }
 
 # Hands the variants to py-foreach, waits for them and takes over what they left.
@@ -303,12 +307,13 @@ _py_multibuild_all_at_once() {
 	fi
 	_py_multibuild_write_shell "${@}"
 
-	local _pm_name _pm_export=()
-	for _pm_name in "${_PY_MULTIBUILD_EXPORT[@]}" ${PY_MULTIBUILD_EXPORT}; do
+	local _pm_name _pm_exports _pm_export=()
+	_py_multibuild_list_exports
+	for _pm_name in "${_pm_exports[@]}"; do
 		_pm_export+=( --export "${_pm_name}" )
 	done
 	BUILD_DIR=${_pm_build_dir} MULTIBUILD_ID=${MULTIBUILD_ID} \
-		py-foreach --quiet --output=live --variants "${MULTIBUILD_VARIANTS[*]}" \
+		py-foreach --quiet --output=live --variants "$(printf '%s ' "${MULTIBUILD_VARIANTS[@]}")" \
 		${MULTIBUILD_JOBS:+--max-impls="${MULTIBUILD_JOBS}"} \
 		--log-dir "${T}" --isolate-home \
 		--shell-env "${_pm_hand}/ebuild.sh" "${_pm_export[@]}" --export-to "${_pm_hand}/exports" \
@@ -322,6 +327,13 @@ _py_multibuild_all_at_once() {
 	[[ ${_pm_sources} ]] && _py_multibuild_gather_sources
 	rm -rf "${_pm_hand}" || die
 	return "${_pm_status}"
+}
+
+# Lists in _pm_exports the names of the variables that come back.
+_py_multibuild_list_exports() {
+	local IFS=${_PY_MULTIBUILD_IFS}
+	# shellcheck disable=SC2206
+	_pm_exports=( "${_PY_MULTIBUILD_EXPORT[@]}" ${PY_MULTIBUILD_EXPORT} )
 }
 
 # The directory that holds the source tree with what lies beside it: ${WORKDIR}, or a job's copy.
@@ -345,10 +357,10 @@ _py_multibuild_copy_for_each() {
 		mkdir -p "${copy}" || die
 		cp -p -R "${base}/${top}" "${copy}/" || die "${variant}: copying the sources failed"
 		# A build that looks beside its sources finds what it always found.
-		for other in "${base}"/*; do
+		while IFS= read -r -d '' other; do
 			[[ ${other##*/} == @("${top}"|py-multibuild) ]] && continue
 			ln -s "${other}" "${copy}/" || die
-		done
+		done < <(find "${base}" -mindepth 1 -maxdepth 1 -print0)
 	done
 }
 
@@ -367,9 +379,12 @@ _py_multibuild_gather_sources() {
 # sets for a job, none of ours.
 _py_multibuild_list_names() {
 	_pm_names=()
-	local _pm_letter _pm_name _pm_some
+	local _pm_letter _pm_name _pm_some _pm_case
+	# "path" is not "PATH", whatever the caller likes.
+	_pm_case=$(shopt -p nocasematch)
+	shopt -u nocasematch
 	for _pm_letter in {A..Z} {a..z} _; do
-		eval "_pm_some=( \${!${_pm_letter}@} )"
+		eval "_pm_some=( \"\${!${_pm_letter}@}\" )"
 		for _pm_name in "${_pm_some[@]}"; do
 			case ${_pm_name} in
 				BASH_COMPAT) ;;
@@ -377,7 +392,8 @@ _py_multibuild_list_names() {
 				PIPESTATUS|PPID|PWD|RANDOM|SECONDS|SHELLOPTS|SHLVL|SRANDOM|UID|_) continue ;;
 				BUILD_DIR|HOME|MULTIBUILD_ID|MULTIBUILD_VARIANT|PATH|TEMP|TMP|TMPDIR) continue ;;
 				CARGO_MAKEFLAGS|CMAKE_BUILD_PARALLEL_LEVEL|GNUMAKEFLAGS|MAKEFLAGS|MAKEOPTS) continue ;;
-				MAX_JOBS|MFLAGS|NINJA|NINJAOPTS|NPY_NUM_BUILD_JOBS|SAMUFLAGS) continue ;;
+				MAX_JOBS|MFLAGS|NINJAOPTS|NPY_NUM_BUILD_JOBS|SAMUFLAGS) continue ;;
+				NINJA) [[ ${NINJA@a} == *x* ]] && continue ;;
 				CARGO_HOME|CCACHE_DIR|DISTCC_DIR|PIP_CACHE_DIR|PIP_CONFIG_FILE) continue ;;
 				PYENV_ROOT|RUSTUP_HOME|XDG_CACHE_HOME) continue ;;
 				EBUILD_MASTER_PID|PORTAGE_EBUILD_EXIT_FD|_pm_*) continue ;;
@@ -385,6 +401,7 @@ _py_multibuild_list_names() {
 			_pm_names+=( "${_pm_name}" )
 		done
 	done
+	eval "${_pm_case}"
 }
 
 # Writes this shell to files that a job's shell sources: what the caller has, then what a job differs in.
@@ -404,7 +421,10 @@ _py_multibuild_write_shell() {
 		printf '_PY_MULTIBUILD_HAND=%q\n' "${_pm_hand}"
 		printf '_PY_MULTIBUILD_SOURCES=%q\n' "${_pm_sources}"
 		printf '_PY_MULTIBUILD_LAST=%q\n' "${MULTIBUILD_VARIANTS[-1]}"
-		echo "_PY_MULTIBUILD_CALL=(${*@Q})"
+		printf '_PY_MULTIBUILD_HOME=%q\n' "${HOME}"
+		printf '_PY_MULTIBUILD_CALL=('
+		printf ' %q' "${@}"
+		printf ' )\n'
 		printf '_PY_MULTIBUILD_PRIVATE=( MULTIBUILD_ID MULTIBUILD_VARIANT %s )\n' \
 			"$([[ ${BUILD_DIR@a} == *x* ]] || echo BUILD_DIR)"
 		declare -f _py_multibuild_job
@@ -423,9 +443,23 @@ _py_multibuild_become_job() {
 	fi
 	# shellcheck disable=SC2034
 	EBUILD_DEATH_HOOKS=_py_multibuild_keep_message
+	_py_multibuild_furnish_home
+	# Without it ninja-utils.eclass reads the bare -j before the pool in MAKEFLAGS as 999 jobs.
+	if [[ ! ${NINJAOPTS+set} ]]; then
+		NINJAOPTS=
+		declare -F get_makeopts_loadavg >/dev/null && NINJAOPTS=-l$(get_makeopts_loadavg 0)
+	fi
 	if [[ ${_PY_MULTIBUILD_SOURCES} && ${MULTIBUILD_VARIANT} != "${_PY_MULTIBUILD_LAST}" ]]; then
 		_py_multibuild_enter_copy
 	fi
+}
+
+# In the job: gives its HOME what earlier phases configured in the ebuild's; the caches stay where they are.
+_py_multibuild_furnish_home() {
+	[[ ${_PY_MULTIBUILD_HOME} == "${PORTAGE_BUILDDIR%/}"/* && -d ${_PY_MULTIBUILD_HOME} ]] || return 0
+	find "${_PY_MULTIBUILD_HOME}" -mindepth 1 -maxdepth 1 -name '.*' \
+		! -name .cache ! -name .cargo ! -name .ccache ! -name .distcc ! -name .pyenv ! -name .rustup \
+		-exec cp -p -R -t "${HOME}" {} + || die
 }
 
 # In the job: leaves the words that die was called with.
@@ -493,15 +527,17 @@ _py_multibuild_list_changed() {
 # Prints the name, unless it comes back or is a note of Portage's own.
 _py_multibuild_print_watched() {
 	[[ ${1} == @(LAST_E_*|__*) ]] && return
-	# shellcheck disable=SC2086
-	has "${1}" "${_PY_MULTIBUILD_EXPORT[@]}" ${PY_MULTIBUILD_EXPORT} || echo "${1}"
+	local _pm_exports
+	_py_multibuild_list_exports
+	has "${1}" "${_pm_exports[@]}" || echo "${1}"
 }
 
 # In the job: the copy's path means nothing later, so what comes back names the real one.
 _py_multibuild_name_real_sources() {
 	[[ ${_PY_MULTIBUILD_COPIED[*]} ]] || return 0
-	local _pm_name _pm_key
-	for _pm_name in "${_PY_MULTIBUILD_EXPORT[@]}" ${PY_MULTIBUILD_EXPORT}; do
+	local _pm_name _pm_key _pm_exports
+	_py_multibuild_list_exports
+	for _pm_name in "${_pm_exports[@]}"; do
 		local -n _pm_it=${_pm_name}
 		if [[ ${_pm_it@a} == *[aA]* ]]; then
 			for _pm_key in "${!_pm_it[@]}"; do
@@ -532,13 +568,13 @@ _py_multibuild_name_changed() {
 	local variant name
 	local -A changed=()
 	for variant in "${MULTIBUILD_VARIANTS[@]}"; do
-		while read -r name; do
+		while IFS= read -r name; do
 			changed[${name}]+=" ${variant}"
 		done < "${_pm_hand}/changed-${variant}"
 	done
 	[[ ${#changed[@]} -gt 0 ]] || return 0
 	eqawarn "QA Notice: variables were changed that neither another variant nor a later phase sees:"
-	while read -r name; do
+	while IFS= read -r name; do
 		eqawarn "  ${name} (by${changed[${name}]})"
 	done < <(printf '%s\n' "${!changed[@]}" | sort)
 	eqawarn "PY_MULTIBUILD_EXPORT brings them back; see py-multibuild(7)."

@@ -7,6 +7,7 @@ mod at_once;
 mod dying;
 mod gentoo;
 mod hook;
+mod hostile;
 mod image;
 mod interrupted;
 mod merging;

@@ -1,0 +1,29 @@
+//! A caller whose shell is in an unusual state: the hand-over adds nothing to it and loses nothing of it.
+
+use crate::rig::Rig;
+
+/// What each variant's log says when all run at once, and when they run one after another.
+#[test]
+fn unusual_words_options_and_names_arrive_as_in_the_ebuilds_own_shell() {
+    let Some(rig) = Rig::new() else {
+        return;
+    };
+    let (at_once, said) = logs(&rig);
+    assert!(said.contains("went on with 5, ran here: no\n"), "{said}");
+    // Options for ninja that are set keep ninja-utils.eclass from a number of jobs of its own, and so in the pool.
+    let ninja = |rig: &Rig| rig.temporary("hostile-1", "ninja-left");
+    assert_eq!(ninja(&rig), "-l7\n");
+    let rig = rig.with_variable("PY_MULTIBUILD_SERIAL", "compile");
+    let (in_order, said) = logs(&rig);
+    assert!(said.contains("went on with 5, ran here: yes\n"), "{said}");
+    assert_eq!(ninja(&rig), "unset\n");
+    assert_eq!(at_once, in_order);
+    assert_eq!(in_order[0].matches("left: running ").count(), 12);
+}
+
+fn logs(rig: &Rig) -> ([String; 2], String) {
+    let outcome = rig.ebuild("hostile-1", "compile").expect(0);
+    let logs = ["left", "right.x86"]
+        .map(|variant| rig.temporary("hostile-1", &format!("build-{variant}.log")));
+    (logs, outcome.stdout)
+}

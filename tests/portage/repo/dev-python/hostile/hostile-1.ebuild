@@ -1,0 +1,113 @@
+# shellcheck shell=bash disable=SC2034,SC2153
+EAPI=8
+
+inherit py-multibuild
+
+DESCRIPTION="Hands functions over from shells in an unusual state"
+HOMEPAGE="https://example.org/"
+LICENSE="MIT"
+SLOT="0"
+KEYWORDS="amd64"
+
+# A variable of the ebuild that has the name of one which py-foreach sets for its jobs.
+: "${NINJA:=samu}"
+FIXED=$'a line\nanother'
+FIXED_LIST=( one $'t w\to' )
+
+src_unpack() {
+	mkdir -p "${S}" || die
+	echo beside > "${WORKDIR}/beside" || die
+}
+
+# Some builds read what an earlier phase has configured for the user that it runs as.
+src_configure() {
+	mkdir -p "${HOME}"/.config/sample "${HOME}"/.cache || die
+	echo configured > "${HOME}"/.config/sample/settings || die
+	echo cached > "${HOME}"/.cache/sample || die
+}
+
+src_compile() {
+	local MULTIBUILD_VARIANTS=( left right.x86 )
+	unusual_words
+	unusual_options
+	unusual_names
+	nonfatal multibuild_foreach_variant dies_softly
+	local status=${?}
+	multibuild_foreach_variant look_home
+	echo "went on with ${status}, ran here: ${RAN_HERE-no}"
+}
+
+# No word of the hand-over may depend on what splits words here.
+unusual_words() {
+	local separators=( : ',' f $'\n' '' ) IFS
+	for IFS in "${separators[@]}"; do
+		multibuild_foreach_variant tell "a b" "" -n $'c:d\n*'
+	done
+}
+
+tell() {
+	printf '<%s> ' "${#}" "${@}"
+	printf '%q\n' "${IFS}"
+}
+
+# Neither may what globs match, what echo makes of a backslash and what counts as equal.
+unusual_options() {
+	local HOMES="a variable" path="lower case" tmp="another"
+	set -f
+	multibuild_foreach_variant look '*'
+	set +f
+	shopt -s nocasematch
+	multibuild_foreach_variant look case
+	shopt -u nocasematch
+	shopt -s xpg_echo
+	multibuild_foreach_variant look $'back\\nslash'
+	shopt -u xpg_echo
+	shopt -s failglob dotglob
+	multibuild_foreach_variant look glob
+	shopt -u failglob dotglob
+}
+
+look() {
+	printf '%s sees' "${MULTIBUILD_VARIANT}"
+	printf ' <%s>' "${HOMES}" "${path}" "${tmp}" "${1}" "${-//[!f]/}" "$(cat ../beside)"
+	printf ' %s\n' ../hostile*/
+}
+
+# Of multiprocessing.eclass, which says what of MAKEOPTS and MAKEFLAGS ninja is to have.
+get_makeopts_loadavg() {
+	echo 7
+}
+
+unusual_names() {
+	local target="of a reference"
+	local -n reference=target
+	local -i number=3
+	local -l lower=LOWER
+	local -a empty=()
+	local -r NEVER_AGAIN="read only"
+	local declared
+	readonly FIXED FIXED_LIST
+	multibuild_foreach_variant name
+}
+
+name() {
+	local -i sum=number+4
+	printf '%s has' "${MULTIBUILD_VARIANT}"
+	printf ' <%s>' "${reference}" "${sum}" "${lower}" "${#empty[@]}" "${FIXED}" "${FIXED_LIST[@]}" \
+		"${NEVER_AGAIN}" "${declared-unset}" "${NINJA}"
+	printf '\n'
+	RAN_HERE=yes
+	echo "${NINJAOPTS-unset}" > "${T}/ninja-${MULTIBUILD_VARIANT}" || die
+}
+
+dies_softly() {
+	if [[ ${MULTIBUILD_VARIANT} == left ]]; then
+		die -n "softly"
+		return 5
+	fi
+	echo "well"
+}
+
+look_home() {
+	cat ~/.config/sample/settings "${XDG_CACHE_HOME:-${HOME}/.cache}/sample"
+}
