@@ -89,7 +89,7 @@ pub(crate) struct Words {
     #[arg(long, value_name = "FILE")]
     pub(crate) shell_env: Option<PathBuf>,
 
-    /// Bring the variable NAME back from the shell functions; NAME+= appends arrays
+    /// Bring the variable NAME back from the shell functions; NAME+= appends to a string
     #[arg(long, value_name = "NAME", requires = "shell_env")]
     pub(crate) export: Vec<OsString>,
 

@@ -90,7 +90,12 @@ impl Settings {
     /// Reads the words; the first that means nothing is refused.
     pub(crate) fn read(words: Words) -> Result<Self> {
         let which = if words.variants.is_empty() {
-            Which::Implementations(split(&words.implementations))
+            let implementations = split(&words.implementations);
+            // A list that came out empty is a mistake of the caller's and not the wish for all.
+            if implementations.is_empty() && !words.implementations.is_empty() {
+                return Err(Error::said("read --impl", "the list is empty"));
+            }
+            Which::Implementations(implementations)
         } else {
             let variants = split(&words.variants);
             if variants.is_empty() {

@@ -4,6 +4,7 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use clap::Parser;
+use clap::builder::{OsStringValueParser, TypedValueParser};
 use common::cli::{Shared, Stream};
 use common::{Error, Implementation, Result};
 
@@ -49,8 +50,8 @@ pub(crate) struct Words {
     #[arg(long, value_name = "DIR")]
     scriptroot: Option<PathBuf>,
 
-    /// Gentoo Prefix: put DIR before all defaults
-    #[arg(long, value_name = "DIR")]
+    /// Gentoo Prefix: put DIR before all defaults; empty where there is none
+    #[arg(long, value_name = "DIR", value_parser = path_or_nothing())]
     eprefix: Option<PathBuf>,
 
     /// What links point to [default: py-exec2 in the script root]
@@ -163,6 +164,11 @@ impl Words {
         }
         Ok(Some(template.clone()))
     }
+}
+
+/// A path that may be empty, as `EPREFIX` is on a Gentoo without a prefix; clap's own takes none that is.
+fn path_or_nothing() -> impl TypedValueParser<Value = PathBuf> {
+    OsStringValueParser::new().map(PathBuf::from)
 }
 
 /// Each once, in the order in which they were named.

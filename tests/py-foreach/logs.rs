@@ -48,6 +48,23 @@ fn under_variants_a_log_grows_and_only_the_new_part_is_shown() {
 }
 
 #[test]
+fn an_empty_log_has_no_end_to_show_and_the_next_failure_has() {
+    let dir = scratch();
+    let text = "[ $MULTIBUILD_VARIANT = a ] || echo why; exit 1";
+    let outcome = tool()
+        .args(["--variants", "a b", "--log-dir"])
+        .arg(dir.path())
+        .args(["sh", "-c", text])
+        .run()
+        .expect(1);
+    let lines: Vec<_> = outcome.stderr.lines().collect();
+    assert_eq!(lines.len(), 3, "{}", outcome.stderr);
+    assert!(lines[0].ends_with("build-a.log"), "{}", lines[0]);
+    assert!(lines[1].ends_with("build-b.log; it ends:"), "{}", lines[1]);
+    assert_eq!(lines[2], "why");
+}
+
+#[test]
 fn gentoos_t_is_where_logs_go() {
     let dir = scratch();
     let t = dir.path().to_str().unwrap();

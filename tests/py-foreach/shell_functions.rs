@@ -181,6 +181,19 @@ fn strings_are_appended_where_that_is_asked() {
 }
 
 #[test]
+fn a_string_that_nobody_had_is_appended_too() {
+    let root = scratch();
+    let text = "build() { flags+=\" -$MULTIBUILD_VARIANT\"; }\n";
+    let job = shell(
+        root.path(),
+        text,
+        &["--variants", "v1 v2", "--export", "flags+="],
+    );
+    run(job, root.path(), &["build"]).expect(0);
+    assert_eq!(sourced(root.path(), "", "echo \"$flags\""), " -v1 -v2\n");
+}
+
+#[test]
 fn any_bytes_come_back() {
     let root = scratch();
     let value = r#"$'a\001\177\\ \'\"`$(x)\xff\nend\n'"#;

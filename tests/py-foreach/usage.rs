@@ -4,3 +4,12 @@
 fn it_answers_as_every_tool_does() {
     test_support::usage::assert_usual(env!("CARGO_BIN_EXE_py-foreach"), "py-foreach", 125);
 }
+
+#[test]
+fn a_list_that_came_out_empty_is_not_the_wish_for_all() {
+    for (option, list) in [("--impl", ""), ("--impl", " , "), ("--variants", "")] {
+        let run = crate::tool().args([option, list, "true"]).run();
+        run.expect(125)
+            .complains(&format!("py-foreach: read {option}: the list is empty"));
+    }
+}

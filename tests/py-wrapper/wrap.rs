@@ -52,6 +52,19 @@ fn scripts_of_this_implementation_move_and_the_rest_stays() {
 }
 
 #[test]
+fn an_empty_eprefix_is_none() {
+    for words in [&["--eprefix="][..], &["--eprefix", ""]] {
+        let images = [scratch(), scratch()];
+        for image in &images {
+            lay(image.path(), IMAGE);
+        }
+        wrap(images[0].path(), words).run().expect(0);
+        wrap(images[1].path(), &[]).run().expect(0);
+        assert_eq!(listing(images[0].path()), listing(images[1].path()));
+    }
+}
+
+#[test]
 fn a_second_run_changes_nothing() {
     for kind in ["--kind=script", "--kind=link", "--kind=copy"] {
         let image = scratch();

@@ -36,11 +36,17 @@ pub(crate) fn say(jobs: &[Job], outcome: &Outcome, verbosity: Verbosity) {
             }
             let log = show::path(&finished.log);
             let tells = !shown && verbosity > Verbosity::Quiet && finished.status().is_some();
-            let colon = if tells { "; it ends:" } else { "" };
+            // An empty log tells nothing: the next failure may.
+            let end = tells
+                .then(|| end_of(finished))
+                .filter(|text| !text.is_empty());
+            let colon = if end.is_some() { "; it ends:" } else { "" };
             eprint_line(&format!("{TOOL}: {name}: {how}; its log is {log}{colon}"));
-            if tells {
+            if let Some(text) = end {
+                use std::io::Write;
                 shown = true;
-                show_tail(finished);
+                // Where stderr is gone there is nobody to be told.
+                drop(std::io::stderr().write_all(&text));
             }
         }
     }
@@ -85,22 +91,15 @@ fn notes(finished: &Finished) -> Vec<String> {
     notes
 }
 
-fn show_tail(finished: &Finished) {
-    use std::io::Write;
-    match tail(&finished.log, finished.begin, TAIL_LINES, TAIL_BYTES) {
-        Ok(mut text) => {
-            if !text.is_empty() && !text.ends_with(b"\n") {
-                text.push(b'\n');
-            }
-            // Where stderr is gone there is nobody to be told.
-            drop(std::io::stderr().write_all(&text));
-        }
-        Err(cause) => {
-            let cause = common::error::plain(&cause);
-            eprint_line(&format!(
-                "{TOOL}: read {}: {cause}",
-                show::path(&finished.log)
-            ));
-        }
+/// The last lines of the log, or why it cannot be read.
+fn end_of(finished: &Finished) -> Vec<u8> {
+    let mut text =
+        tail(&finished.log, finished.begin, TAIL_LINES, TAIL_BYTES).unwrap_or_else(|cause| {
+            let (log, cause) = (show::path(&finished.log), common::error::plain(&cause));
+            format!("{TOOL}: read {log}: {cause}").into_bytes()
+        });
+    if !text.is_empty() && !text.ends_with(b"\n") {
+        text.push(b'\n');
     }
+    text
 }

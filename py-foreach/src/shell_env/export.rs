@@ -96,6 +96,10 @@ fn changes(name: &Name, before: &Value, after: Option<&Value>, text: &mut Vec<u8
             declare_associative(variable, text);
             set_elements(variable, old, now, text);
         }
+        // As from a loop: a string that nobody had yet is made of what each job added.
+        (Value::Nothing, Some(Value::Scalar(now))) if name.how == How::Append => {
+            assign(variable, "+=", now, text);
+        }
         (Value::Nothing, Some(Value::Indexed(now))) => {
             text.extend(format!("{variable}+=()\n").bytes());
             added_elements(variable, &BTreeMap::new(), now, text);
@@ -224,6 +228,7 @@ mod tests {
                 "declare -- A=\"1 2\"\n",
                 "A+=' 2'\n",
             ),
+            ("A+", "", "declare -- A=\" 1\"\n", "A+=' 1'\n"),
             (
                 "A+",
                 "declare -- A=\"1\"\n",

@@ -26,6 +26,32 @@ pub fn assert_options_match(program: &str, page: &Path) {
         "--help lacks {unknown:?} of {}",
         page.display()
     );
+    let eaten: Vec<_> = text.lines().filter(|line| is_misread(line)).collect();
+    assert!(eaten.is_empty(), "{} has {eaten:?}", page.display());
+}
+
+/// Whether mdoc shows something else than the line seems to say. A word of an example that is one mark is
+/// punctuation to it, so that `dir . --` becomes `dir. --`; quoted words that follow each other in one
+/// request are quoted as one, or one within the other.
+fn is_misread(line: &str) -> bool {
+    let words: Vec<&str> = line.split_whitespace().collect();
+    match words.first() {
+        Some(&(".Dl" | ".D1")) => words.iter().any(|word| is_mark(word)),
+        Some(_)
+            if words
+                .iter()
+                .any(|word| word.trim_start_matches('.') == "Ql") =>
+        {
+            words
+                .windows(2)
+                .any(|two| is_mark(two[0]) && !is_mark(two[1]))
+        }
+        _ => false,
+    }
+}
+
+fn is_mark(word: &str) -> bool {
+    matches!(word, "." | "," | ":" | ";" | "!" | "?")
 }
 
 /// The words that begin with two dashes where `--help` starts a line with an option.
@@ -68,5 +94,15 @@ mod tests {
         let names = BTreeSet::from(["quiet".to_owned(), "json".to_owned()]);
         assert_eq!(options_of_help(help), names);
         assert_eq!(options_of_page(page), names);
+    }
+
+    #[test]
+    fn what_mdoc_misreads_is_seen() {
+        assert!(is_misread(".Dl tool --copy . -- word"));
+        assert!(!is_misread(r".Dl tool --copy \&. -- word"));
+        assert!(is_misread(".Ql one , two"));
+        assert!(is_misread(".Pq Ql one , Ql two ,"));
+        assert!(!is_misread(".Ql one ,"));
+        assert!(!is_misread(".Cm one , two"));
     }
 }
