@@ -165,7 +165,7 @@ impl<'a> Course<'a> {
                     }
                     None if last.is_none() => {
                         last = Some(Last::Unsaid);
-                        orphans::end(self.context.live, self.context.grace);
+                        orphans::end(self.context.live, supervisor.pid(), self.context.grace);
                         self.ended.get_or_insert_with(Instant::now);
                     }
                     None => {}

@@ -3,16 +3,22 @@
 use std::collections::HashSet;
 use std::time::{Duration, Instant};
 
-use rustix::process::{Pid, Signal, WaitOptions, waitpid};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::Errno;
+use rustix::process::{Pid, PidfdFlags, Signal, WaitOptions, pidfd_open, waitpid};
 
 use super::live::Live;
 use crate::supervise::tree::{Process, Processes};
 
-/// Ends what has become our child and is no supervisor, dead or alive.
+/// How long a killed process may take to end: one that is stopped in the kernel takes what it takes.
+const LIMIT: Duration = Duration::from_secs(5);
+
+/// Ends what has become our child, `supervisor` having been killed, and is no supervisor, dead or alive.
 ///
 /// A daemon that an earlier job left belongs to that job's end and may be among them; it cannot be told
 /// apart any more, and a killed supervisor is reason enough to leave nothing behind.
-pub(crate) fn end(live: &Live, grace: Duration) {
+pub(crate) fn end(live: &Live, supervisor: u32, grace: Duration) {
+    await_end(supervisor);
     let deadline = Instant::now() + grace;
     // What even KILL does not reach is not ours to signal.
     let give_up = deadline + Duration::from_secs(5);
@@ -35,6 +41,19 @@ pub(crate) fn end(live: &Live, grace: Duration) {
         }
         std::thread::sleep(Duration::from_millis(20));
     }
+}
+
+/// Waits until a process has given its children away: it closes its files, by which we know of its end,
+/// before that.
+fn await_end(process: u32) {
+    let pid = i32::try_from(process).ok().and_then(Pid::from_raw);
+    // What cannot be opened is gone.
+    let Some(Ok(handle)) = pid.map(|pid| pidfd_open(pid, PidfdFlags::empty())) else {
+        return;
+    };
+    let mut fds = [PollFd::new(&handle, PollFlags::IN)];
+    let limit = Timespec::try_from(LIMIT).ok();
+    while let Err(Errno::INTR) = poll(&mut fds, limit.as_ref()) {}
 }
 
 fn orphans(live: &Live) -> Vec<Process> {
