@@ -73,7 +73,7 @@ pub(crate) struct Words {
     sync: bool,
 
     /// Write what was merged to FILE in the format of mtree(5)
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", conflicts_with = "dry_run")]
     manifest: Option<PathBuf>,
 
     /// Write what was done to FILE as JSON Lines

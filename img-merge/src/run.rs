@@ -101,7 +101,7 @@ fn stream(
     } else {
         from.as_os_str().to_owned()
     };
-    let mut reader = Reader::new(input, name, end);
+    let mut reader = Reader::new(input, name.clone(), end);
     let (mut before, mut waiting) = (Vec::new(), Vec::new());
     for record in reader.by_ref() {
         match record {
@@ -123,7 +123,7 @@ fn stream(
     };
     if status != exit::DONE {
         let why = format!("it ended with status {status}");
-        report.error(Error::refused("read records from", from, why));
+        report.error(Error::refused("read records from", name, why));
         if cut == Cut::All {
             return;
         }

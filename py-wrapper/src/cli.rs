@@ -97,6 +97,15 @@ impl Words {
     /// What is to be wrapped.
     pub(crate) fn work(&self) -> Result<Work<'_>> {
         let wrong = |why: &str| Err(Error::said("read arguments", why));
+        // clap holds what a conflict rules out for not required.
+        if self.stream.no_end && self.stream.images_from.is_none() {
+            return wrong("--no-end wants --images-from");
+        }
+        for (n, one) in self.r#impl.iter().enumerate() {
+            if self.r#impl[..n].contains(one) {
+                return wrong(&format!("--impl names {one} twice"));
+            }
+        }
         match (
             &self.stream.images_from,
             self.r#impl.as_slice(),

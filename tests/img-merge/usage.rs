@@ -1,6 +1,33 @@
 //! What the command line answers before any work is done.
 
+use test_support::{Tool, lay, scratch};
+
 #[test]
 fn it_answers_as_every_tool_does() {
     test_support::usage::assert_usual(env!("CARGO_BIN_EXE_img-merge"), "img-merge", 2);
+}
+
+#[test]
+fn a_plan_has_no_manifest() {
+    let root = scratch();
+    lay(&root.path().join("image"), "file 644 \"x\"\n");
+    Tool::new(env!("CARGO_BIN_EXE_img-merge"))
+        .in_directory(root.path())
+        .args(["--dry-run", "--manifest=list", "image", "dest"])
+        .run()
+        .expect(2)
+        .complains("'--dry-run' cannot be used with '--manifest <FILE>'");
+    assert!(!root.path().join("list").exists());
+}
+
+#[test]
+fn a_stream_that_tells_of_a_failure_is_named_in_words() {
+    let root = scratch();
+    Tool::new("sh")
+        .in_directory(root.path())
+        .args(["-c", "printf 'end\\t3\\n' | \"$0\" --images-from=- dest"])
+        .arg(env!("CARGO_BIN_EXE_img-merge"))
+        .run()
+        .expect(2)
+        .complains("img-merge: read records from standard input: it ended with status 3");
 }

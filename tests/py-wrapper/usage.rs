@@ -33,6 +33,14 @@ fn words_that_do_not_go_together_are_one_line() {
         ),
         (&["--impl=python3.12", "a", "b"], "one image at a time"),
         (
+            &["--impl=python3.12", "--no-end", "a"],
+            "--no-end wants --images-from",
+        ),
+        (
+            &["--impl=python3.12,python3_12", "--replicate", "f", "a"],
+            "--impl names python3.12 twice",
+        ),
+        (
             &["--impl=python3.12,pypy3", "a"],
             "an image has one implementation",
         ),
