@@ -86,7 +86,7 @@ fn a_signal_after_a_failure_under_halt_soon() {
     let text = format!("case $MULTIBUILD_ID in a) exit 4;; esac; {STAYS}");
     let run = Running::start(script(dir.path(), &["-j2", "--halt=soon"], &text));
     ready.line();
-    until("a has ended", || count(dir.path()) <= 5);
+    until("a has ended", || count(dir.path()) <= 6);
     run.signal(Signal::HUP);
     let outcome = run.end();
     assert_eq!(outcome.signal, Some(Signal::HUP.as_raw()));
@@ -134,7 +134,7 @@ fn the_status_is_told_of_those_that_run() {
     let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
     let mut said = BufReader::new(child.stderr.take().unwrap()).lines();
     ready.lines(2);
-    until("b has ended", || count(dir.path()) == 5);
+    until("b has ended", || count(dir.path()) == 6);
     kill_process(Pid::from_child(&child), Signal::USR1).unwrap();
     for name in ["a", "c"] {
         let line = said.next().unwrap().unwrap();

@@ -263,7 +263,7 @@ fn a_killed_starter_ends_no_job_and_is_said_for_the_next() {
     go.open(1);
     let outcome = run.end().expect(125);
     assert_eq!(outcome.stdout, "fine\n");
-    let said = "py-foreach: b: run sh: the process that starts supervisors was killed\n";
+    let said = "py-foreach: b: run sh: the process that starts supervisors is gone\n";
     assert!(outcome.stderr.starts_with(said), "{}", outcome.stderr);
     assert_eq!(marked(dir.path().to_str().unwrap()), []);
 }
@@ -441,4 +441,117 @@ fn when_we_are_killed_what_we_may_not_signal_is_all_that_stays() {
         !lives(told[0]) && !lives(told[1])
     });
     assert!(lives(told[2]));
+}
+
+#[test]
+fn a_starter_that_was_stopped_goes_on() {
+    // The starter is the supervisor's parent: it is stopped before b, and after the last job.
+    let text = "kill -STOP $(awk '{print $4}' /proc/$PPID/stat); echo $MULTIBUILD_ID";
+    let run = tool().args(["-j1", "--variants", "a b", "sh", "-c", text]);
+    assert_eq!(Running::start(run).end().expect(0).stdout, "a\nb\n");
+}
+
+#[test]
+fn a_supervisor_that_was_stopped_obeys() {
+    let text = "kill -STOP $PPID; exec sleep 1000";
+    let run = tool()
+        .args(["--timeout=0.5", "--grace=10", "--variants", "a"])
+        .args(["sh", "-c", text]);
+    Running::start(run).end().expect(124);
+}
+
+#[test]
+fn a_preloaded_thread_is_named_as_the_cause() {
+    let dir = scratch();
+    let library = dir.path().join("thread.so");
+    fs::write(
+        dir.path().join("thread.c"),
+        "#include <pthread.h>\n#include <unistd.h>\n\
+         static void *rest(void *x) { pause(); return x; }\n\
+         __attribute__((constructor)) static void start(void) {\n\
+         pthread_t t; pthread_create(&t, 0, rest, 0); }\n",
+    )
+    .unwrap();
+    let compiler = Command::new("cc")
+        .args(["-shared", "-fPIC", "-o"])
+        .arg(&library)
+        .arg(dir.path().join("thread.c"))
+        .status()
+        .unwrap();
+    assert!(compiler.success());
+    let run = tool()
+        .args(["--variants", "a", "true"])
+        .env("LD_PRELOAD", library);
+    let outcome = Running::start(run).end().expect(125);
+    let said =
+        "py-foreach: supervise: it has several threads: a preloaded library has started them\n";
+    assert!(outcome.stderr.contains(said), "{}", outcome.stderr);
+}
+
+#[test]
+fn a_limit_of_processes_is_said_and_hangs_nobody() {
+    let test = "a_limit_of_processes_is_said_and_hangs_nobody";
+    if !rustix::process::geteuid().is_root() {
+        test_support::cannot_run_here(test, "it runs as a user who has no other process");
+        return;
+    }
+    test_support::need_command("prlimit", "util-linux");
+    test_support::need_command("setpriv", "util-linux");
+    let dir = scratch();
+    // Nobody else is this user.
+    let user = 40_000 + std::process::id() % 20_000;
+    let ours = dir.path().join("py-foreach");
+    fs::copy(env!("CARGO_BIN_EXE_py-foreach"), &ours).unwrap();
+    chown(dir.path(), Some(user), None).unwrap();
+    let mut good = 0;
+    for most in (1..14).chain([40]) {
+        let run = test_support::Tool::new("setpriv")
+            .args([format!("--reuid={user}"), format!("--regid={user}")])
+            .args(["--clear-groups", "prlimit"])
+            .arg(format!("--nproc={most}"))
+            .arg(&ours)
+            .args([
+                "-q",
+                "--variants",
+                "a b c d",
+                "-j4",
+                "sh",
+                "-c",
+                "exec sleep 0.1",
+            ]);
+        let run = crate::NOT_OURS
+            .into_iter()
+            .fold(run, test_support::Tool::env_remove)
+            .env("TMPDIR", dir.path())
+            .in_directory(dir.path());
+        let outcome = Running::start(run).end();
+        assert!(
+            !outcome.stderr.contains("panicked"),
+            "{most}: {}",
+            outcome.stderr
+        );
+        match outcome.status {
+            Some(0) => good += 1,
+            _ => assert!(
+                outcome.stderr.contains("py-foreach: "),
+                "{most}: {}",
+                outcome.stderr
+            ),
+        }
+    }
+    assert!(good > 0, "a limit that is wide enough");
+}
+
+#[test]
+fn a_log_that_is_a_fifo_waits_for_nobody() {
+    let dir = scratch();
+    let fifo = dir.path().join("build-a.log");
+    let made = Command::new("mkfifo").arg(&fifo).status().unwrap();
+    assert!(made.success());
+    let run = tool()
+        .args(["--variants", "a", "--log-dir"])
+        .arg(dir.path())
+        .arg("true");
+    let outcome = Running::start(run).end().expect(125);
+    assert!(outcome.stderr.contains("build-a.log"), "{}", outcome.stderr);
 }

@@ -140,13 +140,19 @@ fn in_parallel<T: Sync>(items: &[T], look: impl Fn(&T) -> Answer + Sync) -> Vec<
         let look = &look;
         let running: Vec<_> = items
             .iter()
-            .map(|item| scope.spawn(move || look(item)))
+            .map(|item| {
+                let look = move || look(item);
+                (item, thread::Builder::new().spawn_scoped(scope, look))
+            })
             .collect();
         running
             .into_iter()
-            .map(|one| {
-                one.join()
-                    .unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+            .map(|(item, started)| match started {
+                Ok(one) => one
+                    .join()
+                    .unwrap_or_else(|panic| std::panic::resume_unwind(panic)),
+                // There are no more threads to be had: then one after the other.
+                Err(_) => look(item),
             })
             .collect()
     })

@@ -64,6 +64,14 @@ impl Feeds {
         self.changed.notify_all();
     }
 
+    /// Nothing more comes of any job: whoever waits for one need not.
+    pub(crate) fn all_over(&self) {
+        for feed in self.lock().iter_mut() {
+            feed.over.get_or_insert(Over::Bad);
+        }
+        self.changed.notify_all();
+    }
+
     /// Where the bytes of `job` begin in its log.
     pub(crate) fn begin(&self, job: usize) -> u64 {
         self.lock()[job].begin

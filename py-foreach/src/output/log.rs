@@ -3,9 +3,11 @@
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::os::fd::BorrowedFd;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use common::{Error, Result};
+use rustix::fs::OFlags;
 use rustix::io::Errno;
 use rustix::pipe::{SpliceFlags, splice};
 
@@ -50,6 +52,7 @@ impl Log {
             .write(true)
             .create(true)
             .truncate(!keep)
+            .custom_flags(at_once())
             .open(path)
             .map_err(failed)?;
         let start = file.seek(SeekFrom::End(0)).map_err(failed)?;
@@ -66,14 +69,20 @@ impl Log {
         self.start
     }
 
-    /// Takes what the pipe has now and waits only if that is nothing. 0 is the pipe's end.
+    /// Takes what the pipe has now: so many bytes, of which 0 are the pipe's end; nothing where it has none
+    /// yet. The pipe's reading end must not block.
     ///
     /// `seen` is shown the bytes, if it wants to see any.
-    pub(crate) fn take(&mut self, pipe: BorrowedFd<'_>, seen: Option<See<'_>>) -> Result<usize> {
+    pub(crate) fn take(
+        &mut self,
+        pipe: BorrowedFd<'_>,
+        seen: Option<See<'_>>,
+    ) -> Result<Option<usize>> {
         let failed = |cause: io::Error| Error::io("write", &self.path, cause);
         if seen.is_none() && matches!(self.way, Way::Splice) {
-            match splice(pipe, None, &self.file, None, CHUNK, SpliceFlags::MOVE) {
-                Ok(n) => return Ok(n),
+            match splice(pipe, None, &self.file, None, CHUNK, SpliceFlags::NONBLOCK) {
+                Ok(n) => return Ok(Some(n)),
+                Err(Errno::AGAIN | Errno::INTR) => return Ok(None),
                 Err(Errno::INVAL) => {}
                 Err(cause) => return Err(failed(cause.into())),
             }
@@ -82,21 +91,32 @@ impl Log {
             self.way = Way::Copy(vec![0; CHUNK / 4]);
         }
         let Way::Copy(buffer) = &mut self.way else {
-            return Ok(0);
+            return Ok(None);
         };
-        let n = rustix::io::read(pipe, &mut buffer[..])
-            .map_err(|cause| Error::io("read", "the output of a job", cause))?;
+        let n = match rustix::io::read(pipe, &mut buffer[..]) {
+            Ok(n) => n,
+            Err(Errno::AGAIN | Errno::INTR) => return Ok(None),
+            Err(cause) => return Err(Error::io("read", "the output of a job", cause)),
+        };
         self.file.write_all(&buffer[..n]).map_err(failed)?;
         if let Some(see) = seen {
             see(&buffer[..n])?;
         }
-        Ok(n)
+        Ok(Some(n))
     }
+}
+
+/// A fifo in a log's place would have us wait for its other side.
+fn at_once() -> i32 {
+    i32::try_from(OFlags::NONBLOCK.bits()).unwrap_or(0)
 }
 
 /// The last lines of the log at `path` from `start` on: at most `lines`, and of at most `bytes`.
 pub(crate) fn tail(path: &Path, start: u64, lines: usize, bytes: u64) -> io::Result<Vec<u8>> {
-    let mut file = File::open(path)?;
+    let mut file = File::options()
+        .read(true)
+        .custom_flags(at_once())
+        .open(path)?;
     let end = file.seek(SeekFrom::End(0))?;
     let from = start.max(end.saturating_sub(bytes));
     file.seek(SeekFrom::Start(from))?;

@@ -6,7 +6,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
 use std::sync::{Arc, Mutex};
-use std::thread::Scope;
+use std::thread::{self, Scope};
 use std::time::Duration;
 
 use common::record::Writer;
@@ -162,10 +162,10 @@ impl Engine<'_, '_> {
             .as_ref()
             .map(|sink| Lines::new(&job.name, width, Arc::clone(sink)));
         let (context, tell) = (self.context, self.tell.clone());
-        self.scope.spawn(move || {
+        let course = move || {
             // A fault of ours in one job is that job's, and must not keep all others waiting.
-            let course = || one::run(index, job, log.clone(), view, lines, context);
-            let finished = catch_unwind(AssertUnwindSafe(course)).unwrap_or_else(|_| {
+            let run = || one::run(index, job, log.clone(), view, lines, context);
+            let finished = catch_unwind(AssertUnwindSafe(run)).unwrap_or_else(|_| {
                 context.live.over(index);
                 Finished::broken(
                     log.clone(),
@@ -177,7 +177,15 @@ impl Engine<'_, '_> {
                 .feeds
                 .over(index, if good { Over::Good } else { Over::Bad });
             drop(tell.send(Event::Finished(index, Box::new(finished))));
-        });
+        };
+        if let Err(cause) = thread::Builder::new().spawn_scoped(self.scope, course) {
+            // The process limit has been reached: it is this job that cannot be run.
+            self.context.live.over(index);
+            self.context.feeds.over(index, Over::Bad);
+            let error = Error::io("start", "thread", cause);
+            let finished = Finished::broken(self.logs[index].clone(), error);
+            drop(self.tell.send(Event::Finished(index, Box::new(finished))));
+        }
     }
 
     fn take(&mut self, job: usize, finished: Finished) {

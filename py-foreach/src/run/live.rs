@@ -5,6 +5,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
+use rustix::process::{Pid, Signal, kill_process};
+
 use crate::job::Ending;
 use crate::supervise::tree::{Identity, children};
 use crate::supervise::{Order, Orders};
@@ -30,6 +32,8 @@ pub(crate) struct LiveJob {
     pub(crate) supervisor: Option<(u32, Orders)>,
     /// Why it is being ended, if it is.
     pub(crate) ended_as: Option<Ending>,
+    /// The orders that were given while its supervisor was being started.
+    missed: Vec<Order>,
     /// The memory that its tree takes, when it was last looked at, in bytes.
     pub(crate) takes: u64,
     /// The most that was seen of it.
@@ -56,6 +60,7 @@ impl Live {
             since: Instant::now(),
             supervisor: None,
             ended_as: None,
+            missed: Vec::new(),
             takes: 0,
             peak: 0,
         };
@@ -64,22 +69,24 @@ impl Live {
 
     /// Starts the supervisor of `job`, unless the job is to be ended already.
     ///
-    /// The lock is held meanwhile, so that whoever looks at our children knows them all.
+    /// No lock is held meanwhile, so that whoever ends a run need not wait for a start; the supervisor gets
+    /// the orders that it missed.
     pub(crate) fn start<S, E>(
         &self,
         job: usize,
         start: impl FnOnce() -> Result<S, E>,
         handle: impl FnOnce(&S) -> (u32, Orders),
     ) -> Result<Option<S>, E> {
-        let mut jobs = self.lock();
-        let Some(live) = jobs.get_mut(&job) else {
-            return Ok(None);
-        };
-        if live.ended_as.is_some() {
+        if self.is_ending(job) {
             return Ok(None);
         }
         let started = start()?;
-        live.supervisor = Some(handle(&started));
+        if let Some(live) = self.lock().get_mut(&job) {
+            live.supervisor = Some(handle(&started));
+            for order in std::mem::take(&mut live.missed) {
+                live.order(order);
+            }
+        }
         Ok(Some(started))
     }
 
@@ -135,10 +142,16 @@ impl Live {
 }
 
 impl LiveJob {
-    /// One that has no supervisor yet gets none, if it is to be ended, and misses what else is said.
-    fn order(&self, order: Order) {
-        if let Some((_, orders)) = &self.supervisor {
-            orders.give(order);
+    /// Orders something of the supervisor, or will when there is one.
+    fn order(&mut self, order: Order) {
+        let Some((pid, orders)) = &self.supervisor else {
+            self.missed.push(order);
+            return;
+        };
+        orders.give(order);
+        // One that somebody stopped hears nothing.
+        if let Some(pid) = i32::try_from(*pid).ok().and_then(Pid::from_raw) {
+            let _gone = kill_process(pid, Signal::CONT);
         }
     }
 }

@@ -150,9 +150,10 @@ impl<'a> Course<'a> {
             let next = [time_limit, hold].into_iter().flatten().min();
             let ready = wait(supervisor, output_open, last.is_none(), next)?;
             if ready.output {
-                let taken = self.take(log, supervisor)?;
-                output_open = taken > 0;
-                self.context.feeds.grew(index, taken);
+                if let Some(taken) = self.take(log, supervisor)? {
+                    output_open = taken > 0;
+                    self.context.feeds.grew(index, taken);
+                }
             }
             if ready.speech {
                 match supervisor.hear() {
@@ -193,7 +194,7 @@ impl<'a> Course<'a> {
         Ok(last.unwrap_or(Last::Unsaid))
     }
 
-    fn take(&mut self, log: &mut Log, supervisor: &Supervisor) -> Result<usize> {
+    fn take(&mut self, log: &mut Log, supervisor: &Supervisor) -> Result<Option<usize>> {
         match &mut self.lines {
             Some(lines) => log.take(supervisor.output(), Some(&mut |bytes| lines.take(bytes))),
             None => log.take(supervisor.output(), None),

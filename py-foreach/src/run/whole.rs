@@ -6,9 +6,9 @@ use std::sync::{Arc, Mutex};
 use std::thread::{self, Scope};
 use std::time::{Duration, Instant};
 
-use common::Result;
 use common::cli::Verbosity;
 use common::record::Writer;
+use common::{Error, Result};
 
 use super::descriptors;
 use super::engine::{Engine, Event};
@@ -80,13 +80,17 @@ impl Run<'_> {
             live.set_pressed(pressure.is_high());
         }
         thread::scope(|scope| {
+            // However this ends, nobody is to wait for a job that never comes.
+            let _all_over = AllOver(&feeds);
             self.start_showing(scope, &feeds, screen.as_ref())?;
             // It watches as long as this lives.
             let (_watching, stop) = mpsc::channel();
             if let Some(pressure) = pressure {
                 let (live, tell) = (&live, self.tell.clone());
                 let changed = move || drop(tell.send(Event::Pressed));
-                scope.spawn(move || memory::watch(live, pressure, &changed, &stop));
+                spawn(scope, move || {
+                    memory::watch(live, pressure, &changed, &stop);
+                })?;
             }
             let (board, stop) = mpsc::channel();
             if let Some(screen) = &screen {
@@ -96,7 +100,7 @@ impl Run<'_> {
                     live: &live,
                     feeds: &feeds,
                 };
-                scope.spawn(move || board::watch(subject, screen, &stop));
+                spawn(scope, move || board::watch(subject, screen, &stop))?;
             }
             let mut engine = Engine {
                 scope,
@@ -200,15 +204,16 @@ impl Run<'_> {
             writer: images.then(|| Writer::new(std::io::stdout())),
         };
         let tell = self.tell.clone();
-        scope.spawn(move || drop(tell.send(Event::Shown(show.run()))));
+        spawn(scope, move || drop(tell.send(Event::Shown(show.run()))))?;
         if images || self.settings.reports.output != Output::Quiet {
             let (stdout, tell) = (Sink::stdout(&self.hush)?, self.tell.clone());
             // It waits for ever where the reader stays, so nobody waits for it.
-            thread::spawn(move || {
+            let watched = thread::Builder::new().spawn(move || {
                 if stdout.wait_until_gone() {
                     drop(tell.send(Event::ReaderGone));
                 }
             });
+            watched.map_err(no_thread)?;
         }
         Ok(())
     }
@@ -217,4 +222,26 @@ impl Run<'_> {
 /// How many jobs are to run at the same time.
 fn together(jobs: usize, pool: &Pool, at_once: usize) -> usize {
     jobs.min(pool.size()).min(at_once)
+}
+
+/// Ends all waiting for jobs when it is dropped.
+struct AllOver<'a>(&'a Feeds);
+
+impl Drop for AllOver<'_> {
+    fn drop(&mut self) {
+        self.0.all_over();
+    }
+}
+
+/// Does `work` in a thread of its own.
+fn spawn<'scope>(
+    scope: &'scope Scope<'scope, '_>,
+    work: impl FnOnce() + Send + 'scope,
+) -> Result<()> {
+    let started = thread::Builder::new().spawn_scoped(scope, work);
+    started.map(drop).map_err(no_thread)
+}
+
+fn no_thread(cause: std::io::Error) -> Error {
+    Error::io("start", "thread", cause)
 }

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use common::{Error, Result};
+use rustix::fs::{OFlags, fcntl_setfl};
 use rustix::pipe::{PipeFlags, fcntl_setpipe_size, pipe_with};
 
 use super::starter::Starter;
@@ -44,6 +45,8 @@ impl Supervisor {
         let (output, write_end) = pipe_with(PipeFlags::CLOEXEC).map_err(|c| failed(c.into()))?;
         // A larger pipe saves wake-ups and nothing else.
         let _as_it_is = fcntl_setpipe_size(&output, PIPE);
+        // The job can read its own output away after we have been told of it.
+        fcntl_setfl(&output, OFlags::NONBLOCK).map_err(|c| failed(c.into()))?;
         let (ours, theirs) = UnixStream::pair().map_err(failed)?;
         let pid = starter
             .start(launch, grace, theirs.as_fd(), write_end.as_fd())

@@ -26,7 +26,9 @@ impl OneThread {
     pub(super) fn new() -> io::Result<Self> {
         match fs::read_dir("/proc/self/task")?.count() {
             1 => Ok(Self(())),
-            _ => Err(io::Error::other("it has several threads")),
+            _ => Err(io::Error::other(
+                "it has several threads: a preloaded library has started them",
+            )),
         }
     }
 

@@ -42,8 +42,11 @@ const LOOK_AGAIN: Duration = Duration::from_millis(20);
 /// `engine`.
 ///
 /// The status is that of the supervisor itself; the job's goes up the socket.
-pub(super) fn keep(request: &Request, engine: UnixStream, output: OwnedFd, heeded: &Heeded) -> u8 {
-    match Keeper::start(request, engine, output, heeded) {
+pub(super) fn keep(request: Request, engine: UnixStream, output: OwnedFd, heeded: &Heeded) -> u8 {
+    let started = Keeper::start(&request, engine, output, heeded);
+    // It may be large, and the job may be long.
+    drop(request);
+    match started {
         Ok(keeper) => {
             // Where the engine is gone there is nobody to be told.
             let _gone = keeper.run();

@@ -7,6 +7,7 @@
 //! the engine and to whoever waits for the engine.
 
 use std::ffi::OsString;
+use std::fs::File;
 use std::io::{self, Read, Write};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::net::UnixStream;
@@ -17,12 +18,13 @@ use std::time::Duration;
 
 use common::error::plain;
 use common::{Error, Result, exit};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 use rustix::net::{
     RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer,
     SendAncillaryMessage, SendFlags, recvmsg, sendmsg,
 };
-use rustix::process::{WaitOptions, wait};
+use rustix::process::{Pid, Signal, WaitOptions, kill_process, wait};
 
 use super::ARGV0;
 use super::fork::{OneThread, Side};
@@ -30,6 +32,9 @@ use super::keeper::{self, Heeded};
 use super::request;
 use crate::TOOL;
 use crate::job::Launch;
+
+/// How long an answer of the starter takes when something is wrong; it takes a fork.
+const PATIENCE: Duration = Duration::from_millis(500);
 
 /// The descriptors of a request.
 const DESCRIPTORS: usize = 2;
@@ -51,7 +56,6 @@ impl Starter {
             .arg0(ARGV0)
             .stdin(OwnedFd::from(theirs))
             .stdout(Stdio::null())
-            .stderr(Stdio::null())
             .spawn()
             .map_err(failed)?;
         Ok(Self {
@@ -69,7 +73,7 @@ impl Starter {
         output: BorrowedFd<'_>,
     ) -> io::Result<u32> {
         let request = request::encode(grace, launch)?;
-        let gone = || io::Error::other("the process that starts supervisors was killed");
+        let gone = || io::Error::other("the process that starts supervisors is gone");
         let mut starter = self
             .socket
             .as_ref()
@@ -80,6 +84,7 @@ impl Starter {
             io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionReset => gone(),
             _ => cause,
         })?;
+        self.wake_until_ready(&starter)?;
         let mut answer = [0; 4];
         starter.read_exact(&mut answer).map_err(|_| gone())?;
         let answer = i32::from_le_bytes(answer);
@@ -87,10 +92,30 @@ impl Starter {
     }
 }
 
+impl Starter {
+    /// Waits for an answer. Somebody may have stopped the starter: who is to answer is to go on.
+    fn wake_until_ready(&self, socket: &UnixStream) -> io::Result<()> {
+        let patience = Timespec::try_from(PATIENCE).ok();
+        loop {
+            let mut fds = [PollFd::new(socket, PollFlags::IN)];
+            match poll(&mut fds, patience.as_ref()) {
+                Ok(0) => self.wake(),
+                Err(Errno::INTR) => {}
+                answer => return answer.map(drop).map_err(io::Error::from),
+            }
+        }
+    }
+
+    fn wake(&self) {
+        let _gone = kill_process(Pid::from_child(&self.child), Signal::CONT);
+    }
+}
+
 impl Drop for Starter {
     /// Waits until all supervisors have ended.
     fn drop(&mut self) {
         drop(self.socket.take());
+        self.wake();
         // One that was killed has nothing to say.
         let _ended = self.child.wait();
     }
@@ -145,10 +170,12 @@ fn serve() -> io::Result<u8> {
         let answer = match alone.split() {
             Ok(Side::Child) => {
                 drop(engine);
-                // Its own standard input is the engine's socket of this process.
-                let null = std::fs::File::open("/dev/null")?;
+                drop(bytes);
+                // The streams of the starter are the engine's socket and the engine's own stderr.
+                let null = File::options().read(true).write(true).open("/dev/null")?;
                 rustix::stdio::dup2_stdin(&null)?;
-                return Ok(keeper::keep(&request, socket.into(), output, &heeded));
+                rustix::stdio::dup2_stderr(&null)?;
+                return Ok(keeper::keep(request, socket.into(), output, &heeded));
             }
             Ok(Side::Parent(pid)) => pid.as_raw_nonzero().get(),
             Err(cause) => -cause.raw_os_error().unwrap_or(Errno::AGAIN.raw_os_error()),
