@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use clap::Parser;
 use common::cli::{Shared, Stream};
 use common::error::eprint_line;
+use common::outputs;
 
 use crate::settings::{
     DirMetadata, DirectorySymlinks, Fallback, Locking, Merge, Method, OnConflict, Output, Rollback,
@@ -64,7 +65,7 @@ pub(crate) struct Words {
     #[arg(long)]
     dry_run: bool,
 
-    /// Threads at work; default: the CPUs we may use
+    /// Threads at work; default: the CPUs we may use, eight at most
     #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     jobs: Option<u16>,
 
@@ -101,13 +102,17 @@ pub(crate) fn parse(words: impl IntoIterator<Item = OsString>) -> Result<Setting
 }
 
 impl Words {
-    fn settings(mut self) -> Result<Settings, &'static str> {
+    fn settings(mut self) -> Result<Settings, String> {
+        let files = [("--json", &self.json), ("--manifest", &self.manifest)];
+        outputs::distinct(&files.map(|(option, path)| (option, path.as_deref())))
+            .map_err(|error| error.to_string())?;
         let destination = self.paths.pop().unwrap_or_default();
         let merge = self.merge();
         let images = self.paths;
         let source = match self.stream.images_from.clone() {
             Some(_) if !images.is_empty() => {
-                return Err("--images-from and IMAGE arguments cannot be used together");
+                let wrong = "--images-from and IMAGE arguments cannot be used together";
+                return Err(wrong.into());
             }
             Some(from) => Source::Stream {
                 from,
@@ -118,7 +123,9 @@ impl Words {
                     Transactions::Each
                 },
             },
-            None if images.is_empty() => return Err("no image and no --images-from was given"),
+            None if images.is_empty() => {
+                return Err("no image and no --images-from was given".into());
+            }
             None => Source::Arguments(images),
         };
         Ok(Settings {

@@ -1,6 +1,6 @@
 //! What is said: conflicts and errors, the summary, JSON Lines.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use common::cli::Verbosity;
 use common::error::{self, eprint_line};
@@ -151,7 +151,10 @@ impl<'a> Report<'a> {
             manifest.note(told);
         }
         if self.settings.output.verbosity == Verbosity::Verbose {
-            let path = show::path(&told.path);
+            // The top itself is joined, too.
+            let top = Path::new(".");
+            let is_top = told.path.as_os_str().is_empty();
+            let path = show::path(if is_top { top } else { &told.path });
             let image = show::path(&images[told.image]);
             eprint_line(&format!(
                 "{TOOL}: {} {path} of {image}",

@@ -43,18 +43,28 @@ pub(crate) enum Made {
     Stopped,
 }
 
+/// The directory to copy, without links, and what it is.
+///
+/// # Errors
+/// It is not there, or no directory.
+pub(crate) fn source(path: &Path) -> Result<(PathBuf, Metadata)> {
+    let failed = |cause: io::Error| Error::io("copy", path, cause);
+    let from = fs::canonicalize(path).map_err(failed)?;
+    let data = fs::metadata(&from).map_err(failed)?;
+    if data.is_dir() {
+        Ok((from, data))
+    } else {
+        Err(Error::refused(
+            "copy",
+            path.as_os_str(),
+            "is not a directory",
+        ))
+    }
+}
+
 /// Makes the copy. One that cannot be made whole leaves nothing.
 pub(crate) fn make(copy: &Copy<'_>) -> Result<Made> {
-    let failed = |cause: io::Error| Error::io("copy", copy.from, cause);
-    let from = fs::canonicalize(copy.from).map_err(failed)?;
-    let data = fs::metadata(&from).map_err(failed)?;
-    if !data.is_dir() {
-        return Err(Error::refused(
-            "copy",
-            copy.from.as_os_str(),
-            "is not a directory",
-        ));
-    }
+    let (from, data) = source(copy.from)?;
     let walk = Walk {
         without: copy.without.iter().map(|path| real(path)).collect(),
         reflinks: Cell::new(true),

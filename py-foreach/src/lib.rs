@@ -27,6 +27,7 @@ mod supervise;
 mod which;
 
 use std::ffi::OsString;
+use std::io::ErrorKind::BrokenPipe;
 use std::sync::mpsc;
 
 use common::error::eprint_line;
@@ -92,6 +93,10 @@ fn foreach(settings: &Settings) -> Result<u8, Failures> {
     let choices = which::select(settings, &watch.probes())?;
     if settings.mode != Mode::Run {
         return print(settings, choices, &watch.probes());
+    }
+    if let Some(sources) = &settings.environment.copy_sources {
+        // Found once, and not by each job.
+        copy::source(sources)?;
     }
     let files = report::try_files(settings)?;
     adopt_orphans()?;
@@ -197,8 +202,10 @@ fn leave(
         exit::DONE if !errors.is_empty() => exit::FOREACH_FAILED,
         status => status,
     };
-    if let Some(writer) = outcome.writer {
-        writer.end(status)?;
+    let is_reader_gone = outcome.errors.iter().any(|e| e.kind() == BrokenPipe);
+    match outcome.writer.map_or(Ok(()), |writer| writer.end(status)) {
+        // That the reader is gone has been said.
+        Err(error) if error.kind() == BrokenPipe && is_reader_gone => Ok(status),
+        ended => ended.map(|()| status),
     }
-    Ok(status)
 }

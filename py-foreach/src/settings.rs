@@ -89,6 +89,12 @@ pub(crate) struct Reports {
 impl Settings {
     /// Reads the words; the first that means nothing is refused.
     pub(crate) fn read(words: Words) -> Result<Self> {
+        let files = [
+            ("--joblog", &words.joblog),
+            ("--report", &words.report),
+            ("--export-to", &words.export_to),
+        ];
+        common::outputs::distinct(&files.map(|(option, path)| (option, path.as_deref())))?;
         let which = if words.variants.is_empty() {
             let implementations = split(&words.implementations);
             // A list that came out empty is a mistake of the caller's and not the wish for all.

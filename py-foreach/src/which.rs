@@ -67,9 +67,10 @@ fn implementations(
     let here = std::env::current_dir()
         .map_err(|cause| vec![Error::io("find", "working directory", cause)])?;
     let places = Places::new(|name| std::env::var_os(name), &here);
-    let mut wanted = read(words, &here)?;
+    let mut wanted = read("select", words, &here)?;
     if wanted.is_empty() {
-        wanted = read(&targets(std::env::var_os(TARGETS).as_deref()), &here)?;
+        let words = targets(std::env::var_os(TARGETS).as_deref());
+        wanted = read(&format!("select from {TARGETS}"), &words, &here)?;
         wanted.sort_by(|a, b| name_of(a).cmp(&name_of(b)));
     }
     let found = if wanted.is_empty() {
@@ -99,15 +100,16 @@ fn say_skipped(found: &Found, verbosity: Verbosity) {
     }
 }
 
-/// Reads the words of `-i`: a name in either spelling, or the path of an interpreter.
-fn read(words: &[OsString], here: &Path) -> Result<Vec<Wanted>, Vec<Error>> {
+/// Reads the words of `-i`: a name in either spelling, or the path of an interpreter. `verb` begins what
+/// is wrong with one.
+fn read(verb: &str, words: &[OsString], here: &Path) -> Result<Vec<Wanted>, Vec<Error>> {
     let mut errors = Vec::new();
     let mut seen = HashSet::new();
     let mut wanted = Vec::new();
     for word in words {
-        match read_one(word, here) {
+        match read_one(verb, word, here) {
             Ok(one) if !seen.insert(word_of(&one)) => {
-                errors.push(Error::refused("select", word.as_os_str(), "it comes twice"));
+                errors.push(Error::refused(verb, word.as_os_str(), "it comes twice"));
             }
             Ok(one) => wanted.push(one),
             Err(error) => errors.push(error),
@@ -120,14 +122,14 @@ fn read(words: &[OsString], here: &Path) -> Result<Vec<Wanted>, Vec<Error>> {
     }
 }
 
-fn read_one(word: &OsStr, here: &Path) -> Result<Wanted, Error> {
+fn read_one(verb: &str, word: &OsStr, here: &Path) -> Result<Wanted, Error> {
     if word.as_bytes().contains(&b'/') {
         return Ok(Wanted::Path(here.join(word)));
     }
     let name: Option<Implementation> = word.to_str().and_then(|word| word.parse().ok());
     name.map(Wanted::Name).ok_or_else(|| {
         let cause = "names no implementation (python3.12, python3_12, pypy3 do) and is no path";
-        Error::refused("select", word, cause)
+        Error::refused(verb, word, cause)
     })
 }
 
@@ -165,7 +167,12 @@ mod tests {
 
     #[test]
     fn names_and_paths_are_read() {
-        let read = read(&words(&["python3_12", "./bin/python"]), Path::new("/here")).unwrap();
+        let read = read(
+            "select",
+            &words(&["python3_12", "./bin/python"]),
+            Path::new("/here"),
+        )
+        .unwrap();
         let expected = [
             Wanted::Name("python3.12".parse().unwrap()),
             Wanted::Path("/here/./bin/python".into()),
@@ -176,7 +183,7 @@ mod tests {
     #[test]
     fn all_that_is_wrong_is_said() {
         let given = words(&["python3.12", "python3_12", "python3", "x"]);
-        let errors = read(&given, Path::new("/")).unwrap_err();
+        let errors = read("select", &given, Path::new("/")).unwrap_err();
         let said: Vec<_> = errors.iter().map(ToString::to_string).collect();
         assert_eq!(said.len(), 3);
         assert_eq!(said[0], "select python3_12: it comes twice");

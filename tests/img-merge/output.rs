@@ -341,3 +341,14 @@ fn a_long_merge_shows_on_a_terminal_how_far_it_is() {
     let quick = on_a_terminal(root.path(), &format!("{tool} image c"), "");
     assert!(quick.starts_with("img-merge: merged "), "{quick:?}");
 }
+
+#[test]
+fn the_top_directory_has_a_name_under_verbose() {
+    let root = scratch();
+    lay(&root.path().join("image"), IMAGE);
+    lay(&root.path().join("dest"), "usr/lib/mine 644 \"m\"");
+    let said = merge(root.path(), &["-v", "image", "dest"])
+        .expect(0)
+        .stderr;
+    assert!(said.contains("img-merge: joined . of image\n"), "{said}");
+}

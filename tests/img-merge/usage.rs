@@ -31,3 +31,34 @@ fn a_stream_that_tells_of_a_failure_is_named_in_words() {
         .expect(2)
         .complains("img-merge: read records from standard input: it ended with status 3");
 }
+
+#[test]
+fn one_file_is_not_written_twice() {
+    let root = scratch();
+    lay(&root.path().join("image"), "file 644 \"x\"\n");
+    let run = |words: [&str; 2]| {
+        Tool::new(env!("CARGO_BIN_EXE_img-merge"))
+            .in_directory(root.path())
+            .args(words)
+            .args(["-q", "image", "dest"])
+            .run()
+    };
+    run(["--json=out", "--manifest=./out"])
+        .expect(2)
+        .complains("img-merge: write ./out: --json and --manifest name the same file");
+    assert!(!root.path().join("out").exists() && !root.path().join("dest").exists());
+    run(["--json=/dev/null", "--manifest=/dev/null"]).expect(0);
+}
+
+#[test]
+fn help_names_the_most_threads() {
+    let help = Tool::new(env!("CARGO_BIN_EXE_img-merge"))
+        .arg("--help")
+        .run();
+    let words: Vec<&str> = help.stdout.split_whitespace().collect();
+    assert!(
+        words
+            .join(" ")
+            .contains("the CPUs we may use, eight at most")
+    );
+}

@@ -2,9 +2,9 @@
 
 use std::path::Path;
 
-use test_support::{lay, manual};
+use test_support::{Tool, lay, manual};
 
-use crate::program::{ask, programs, tree};
+use crate::program::{ask, foo, programs, tree};
 
 #[test]
 fn every_candidate_is_explained() {
@@ -92,5 +92,80 @@ fn help_and_version_are_there_and_every_option_is_in_the_manual() {
         assert_eq!(version, format!("py-exec {}\n", env!("CARGO_PKG_VERSION")));
         let page = concat!(env!("CARGO_MANIFEST_DIR"), "/../../man/py-exec.1");
         manual::assert_options_match(program.to_str().unwrap(), Path::new(page));
+    }
+}
+
+#[test]
+fn odd_arguments_get_one_line_and_a_status() {
+    let cases: [(&[&str], i32, &str); 10] = [
+        (&["--bogus"], 1, "py-exec: --bogus is no option"),
+        (&["-x", "y"], 1, "py-exec: -x is no option"),
+        (&["--explain"], 1, "py-exec: --explain needs the NAME"),
+        (
+            &["--explain", "a", "b"],
+            1,
+            "py-exec: --explain takes one NAME",
+        ),
+        (&["--help", "x"], 1, "py-exec: --help takes no argument"),
+        (&["--list-implementations", "x"], 1, "takes no argument"),
+        (&[""], 127, "python-exec: \"\" names no script."),
+        (&["/"], 127, "python-exec: \"/\" names no script."),
+        (
+            &["--explain", ""],
+            127,
+            "python-exec: \"\" names no script.",
+        ),
+        (
+            &["--explain", "/usr/"],
+            127,
+            "python-exec: \"/usr/\" names no script.",
+        ),
+    ];
+    for program in programs() {
+        for (words, status, said) in cases {
+            let run = ask(&program, Path::new("/")).args(words).run();
+            let run = run.expect(status).complains(said);
+            assert_eq!(run.stdout, "", "{words:?}");
+        }
+    }
+}
+
+#[test]
+fn through_a_link_every_argument_is_the_scripts() {
+    for program in programs() {
+        let tree = tree(&program, &[]);
+        lay(
+            tree.path(),
+            "usr/lib/python-exec/python3.9/foo 755 \"#!/bin/sh\\necho \\\"$@\\\"\\n\"",
+        );
+        for word in ["--bogus", "--explain", "--help", "/"] {
+            let run = foo(tree.path()).args([word, "b"]).run();
+            assert_eq!(run.expect(0).stdout, format!("{word} b\n"));
+        }
+    }
+}
+
+#[test]
+fn an_answer_that_cannot_be_written_is_a_failure() {
+    for program in programs() {
+        let tree = tree(&program, &["python3.9", "python3.10"]);
+        let wrapper = tree.path().join("usr/bin/foo");
+        for words in [
+            &["--help"][..],
+            &["--version"],
+            &["--list-implementations"],
+            &["--explain", wrapper.to_str().unwrap()],
+        ] {
+            let layout = format!("--layout={}/usr/lib/python-exec", tree.path().display());
+            let run = Tool::new("/bin/sh")
+                .args(["-c", "exec \"$@\" > /dev/full", "sh"])
+                .arg(&program)
+                .arg(layout)
+                .args(words)
+                .env("XDG_CONFIG_HOME", tree.path().join("home"))
+                .run();
+            run.expect(1)
+                .complains("py-exec: write standard output: No space left on device");
+        }
     }
 }

@@ -107,3 +107,22 @@ fn sources_that_are_not_there_are_named() {
         outcome.stderr
     );
 }
+
+#[test]
+fn sources_that_are_none_are_found_once_and_before_anything_runs() {
+    let dir = scratch();
+    fs::write(dir.path().join("file"), "").unwrap();
+    for (sources, why) in [
+        ("nowhere", "no such file or directory"),
+        ("file", "is not a directory"),
+    ] {
+        tool()
+            .args(["--variants", "a b c", "--copy-sources", sources])
+            .args(["--joblog", "log", "true"])
+            .in_directory(dir.path())
+            .run()
+            .expect(125)
+            .complains(&format!("py-foreach: copy {sources}: {why}"));
+        assert!(!dir.path().join("log").exists());
+    }
+}

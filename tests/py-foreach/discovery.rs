@@ -303,3 +303,13 @@ fn a_virtual_environment_is_a_place_of_its_own() {
     );
     assert!(said.contains(&site), "{site} in {said}");
 }
+
+#[test]
+fn a_word_of_the_variable_is_refused_by_the_variables_name() {
+    tool()
+        .env("PYTHON_TARGETS", "bogus")
+        .arg("true")
+        .run()
+        .expect(125)
+        .complains("py-foreach: select from PYTHON_TARGETS bogus: names no implementation");
+}

@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::Stdio;
 
+use test_support::patience::Lines;
 use test_support::{pythons, scratch};
 
 use crate::gate::Gate;
@@ -134,8 +134,8 @@ fn the_first_unfinished_streams_and_the_others_wait() {
         .args(["sh", "-c", JOB])
         .into_command();
     let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
-    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
-    let mut next = || lines.next().unwrap().unwrap();
+    let lines = Lines::of(child.stdout.take().unwrap());
+    let next = || lines.next_line();
     // They are here while the job still waits at its gate.
     assert_eq!(
         (next(), next()),
@@ -175,8 +175,8 @@ fn a_record_is_there_while_the_next_still_builds() {
         .stderr(Stdio::null())
         .spawn()
         .unwrap();
-    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
-    let mut next = || lines.next().unwrap().unwrap();
+    let lines = Lines::of(child.stdout.take().unwrap());
+    let next = || lines.next_line();
     gates[0].open(1);
     assert!(next().starts_with(&format!("{}\t/", pythons[0].epython)));
     gates[1].open(1);

@@ -152,10 +152,13 @@ fn when_the_reader_of_records_goes_we_end_too() {
         .into_command();
     let mut child = command
         .stdout(Stdio::piped())
-        .stderr(Stdio::null())
+        .stderr(Stdio::piped())
         .spawn()
         .unwrap();
     ready.line();
     drop(child.stdout.take());
-    assert_eq!(child.wait().unwrap().code(), Some(125));
+    let outcome = child.wait_with_output().unwrap();
+    assert_eq!(outcome.status.code(), Some(125));
+    let stderr = String::from_utf8(outcome.stderr).unwrap();
+    assert_eq!(stderr.matches("broken pipe").count(), 1, "{stderr}");
 }

@@ -210,3 +210,17 @@ fn left_on_screen(shown: &str) -> String {
 fn quiet_has_no_board() {
     assert!(!on_a_terminal("-q").contains('\x1b'));
 }
+
+#[test]
+fn one_file_is_not_written_twice() {
+    let dir = scratch();
+    let run = |words: [&str; 4]| {
+        let run = tool().args(["-q", "--variants", "v"]).args(words);
+        run.args(["touch", "ran"]).in_directory(dir.path()).run()
+    };
+    run(["--report", "r", "--joblog", "./r"])
+        .expect(125)
+        .complains("py-foreach: write r: --joblog and --report name the same file");
+    assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0);
+    run(["--report", "/dev/null", "--joblog", "/dev/null"]).expect(0);
+}

@@ -1,10 +1,11 @@
 //! Images as they come in a stream of records.
 
 use std::fs;
-use std::io::{BufRead, BufReader, Write};
+use std::io::Write;
 use std::path::Path;
 use std::process::Stdio;
 
+use test_support::patience::Lines;
 use test_support::{Tool, lay, listing, scratch};
 
 fn tool() -> Tool {
@@ -53,17 +54,13 @@ fn a_record_goes_on_before_the_next_one_comes() {
         .spawn()
         .unwrap();
     let mut stdin = child.stdin.take().unwrap();
-    let mut stdout = BufReader::new(child.stdout.take().unwrap());
+    let stdout = Lines::of(child.stdout.take().unwrap());
     stdin.write_all(first.as_bytes()).unwrap();
-    let mut line = String::new();
     // Nothing more is written before this line is there: a tool that waits for the end hangs here.
-    stdout.read_line(&mut line).unwrap();
-    assert_eq!(line, first);
+    assert_eq!(format!("{}\n", stdout.next_line()), first);
     stdin.write_all(b"end\t0\n").unwrap();
     drop(stdin);
-    line.clear();
-    stdout.read_line(&mut line).unwrap();
-    assert_eq!(line, "end\t0\n");
+    assert_eq!(stdout.next_line(), "end\t0");
     assert!(child.wait().unwrap().success());
 }
 

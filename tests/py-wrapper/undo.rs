@@ -3,11 +3,11 @@
 use std::ffi::OsStr;
 use std::fs::{self, FileTimes};
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::{MetadataExt, chown};
+use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
 use std::path::Path;
 use std::time::{Duration, SystemTime};
 
-use test_support::{Tool, lay, listing, scratch};
+use test_support::{Tool, lay, listing, need_command, scratch};
 
 fn tool(image: &Path) -> Tool {
     Tool::new(env!("CARGO_BIN_EXE_py-wrapper"))
@@ -128,11 +128,7 @@ fn mode_owner_times_and_attributes_stay() {
     let root = rustix::process::geteuid().is_root();
     if root {
         chown(&script, Some(1234), Some(4321)).unwrap();
-        fs::set_permissions(
-            &script,
-            std::os::unix::fs::PermissionsExt::from_mode(0o4751),
-        )
-        .unwrap();
+        fs::set_permissions(&script, PermissionsExt::from_mode(0o4751)).unwrap();
     }
     xattr::set(&script, "user.test", b"\0value").unwrap();
     file.set_times(FileTimes::new().set_modified(time).set_accessed(time))
@@ -205,7 +201,7 @@ fn names_are_bytes() {
     for name in [&b"a\nb"[..], b"\xff", b"-x", b"a,\"b\"", b"sp ace", b"*"] {
         let path = bin.join(OsStr::from_bytes(name));
         fs::write(&path, "#!/usr/bin/python3\n").unwrap();
-        fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+        fs::set_permissions(&path, PermissionsExt::from_mode(0o755)).unwrap();
     }
     tool(image.path()).run().expect(0);
     let scripts = fs::read_dir(image.path().join("usr/lib/python-exec/python3.11")).unwrap();
@@ -297,4 +293,25 @@ fn a_signal_leaves_all_or_nothing_and_is_what_the_tool_dies_by() {
         undone += 1;
     }
     assert!(undone > 3, "no signal came in the middle");
+}
+
+#[test]
+fn a_plain_user_without_the_right_is_told_the_cause_alone() {
+    need_command("setpriv", "util-linux");
+    let image = scratch();
+    lay(
+        image.path(),
+        "usr/bin/a 755 \"#!/usr/bin/env python3\\n\"\n\
+         usr/lib/python-exec/python3.11/b 755 \"#!/usr/bin/python3.11\\n\"",
+    );
+    fs::set_permissions(image.path(), fs::Permissions::from_mode(0o755)).unwrap();
+    let before = state(image.path());
+    let run = Tool::new("setpriv")
+        .args(["--reuid=12345", "--regid=12345", "--clear-groups"])
+        .arg(env!("CARGO_BIN_EXE_py-wrapper"))
+        .args(["-q", "--impl", "python3.11"])
+        .arg(image.path())
+        .run();
+    run.expect(2).complains("permission denied");
+    assert_eq!(state(image.path()), before);
 }

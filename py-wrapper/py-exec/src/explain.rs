@@ -2,16 +2,16 @@
 
 use core::ffi::CStr;
 
-use crate::NOT_FOUND;
 use crate::candidate::{Candidate, State};
 use crate::config::Config;
 use crate::dispatch::none_found;
 use crate::order::{self, Visitor, Why};
 use crate::path::Path;
 use crate::place::{self, Defaults, Place};
-use crate::say::{self, STDOUT};
+use crate::say::{self, Answer};
 use crate::settings::with_config;
 use crate::sys::Start;
+use crate::{MISUSED, NOT_FOUND};
 
 /// Prints every candidate for the wrapper `called`, with the reason why it is or is not taken.
 pub(crate) fn explain(start: &Start, called: &CStr, defaults: Defaults<'_>) -> i32 {
@@ -21,14 +21,20 @@ pub(crate) fn explain(start: &Start, called: &CStr, defaults: Defaults<'_>) -> i
     let mut printer = Printer {
         place: &place,
         taken: false,
+        answer: Answer::default(),
     };
-    say::line(STDOUT, &[b"script root: ", place.root.as_bytes()]);
+    printer
+        .answer
+        .line(&[b"script root: ", place.root.as_bytes()]);
     let ordered = order::ordered(&place.root, start.variable(b"EPYTHON"), &mut printer);
     with_config(start, place.name(), defaults, &mut |config, path| {
         let path = path.map_or(&b"none"[..], |path| path.as_bytes());
-        say::line(STDOUT, &[b"configuration: ", path]);
+        printer.answer.line(&[b"configuration: ", path]);
         order::walk(&place.root, ordered, config, &mut printer);
     });
+    if !printer.answer.is_whole() {
+        return MISUSED;
+    }
     if printer.taken {
         return 0;
     }
@@ -39,6 +45,7 @@ pub(crate) fn explain(start: &Start, called: &CStr, defaults: Defaults<'_>) -> i
 struct Printer<'a> {
     place: &'a Place,
     taken: bool,
+    answer: Answer,
 }
 
 impl Visitor for Printer<'_> {
@@ -50,18 +57,14 @@ impl Visitor for Printer<'_> {
             Why::Configured => b" (configured): ",
             Why::There => b" (there): ",
             Why::Disabled => {
-                return say::line(
-                    STDOUT,
-                    &[
-                        implementation,
-                        b": not taken: disabled by the configuration",
-                    ],
-                );
+                let why = b": not taken: disabled by the configuration";
+                return self.answer.line(&[implementation, why]);
             }
         };
         let interpreter = candidate.interpreter();
-        let say = |parts: [&[u8]; 3]| {
-            say::line(STDOUT, &[implementation, why, parts[0], parts[1], parts[2]]);
+        let mut say = |parts: [&[u8]; 3]| {
+            let answer = &mut self.answer;
+            answer.line(&[implementation, why, parts[0], parts[1], parts[2]]);
         };
         match candidate.state() {
             State::Absent => say([b"not taken: no ", script, b""]),
@@ -85,14 +88,15 @@ impl Visitor for Printer<'_> {
 /// Prints the implementations in the script root, the most preferred first.
 pub(crate) fn list(defaults: Defaults<'_>) -> i32 {
     let root = Path::of(&[defaults.root]);
-    order::walk(&root, None, Config::default(), &mut Names);
-    0
+    let mut names = Names(Answer::default());
+    order::walk(&root, None, Config::default(), &mut names);
+    if names.0.is_whole() { 0 } else { MISUSED }
 }
 
-struct Names;
+struct Names(Answer);
 
 impl Visitor for Names {
     fn visit(&mut self, implementation: &[u8], _: Why) {
-        say::line(STDOUT, &[implementation]);
+        self.0.line(&[implementation]);
     }
 }

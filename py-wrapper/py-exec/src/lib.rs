@@ -24,6 +24,10 @@ pub use options::run;
 /// The exit status when no implementation fits, as python-exec and shells have it.
 pub const NOT_FOUND: i32 = 127;
 
+/// The exit status when the program, called by its own name, was asked for what it does not know, or could
+/// not write its answer.
+pub(crate) const MISUSED: i32 = 1;
+
 /// The script root where nothing else says it; set when the tools are built.
 pub const SCRIPT_ROOT: &str = match option_env!("PY_EXEC_SCRIPTROOT") {
     Some(path) => path,

@@ -6,9 +6,9 @@
 use core::ffi::CStr;
 
 use crate::place::{Defaults, is_program};
-use crate::say::{self, STDERR, STDOUT};
+use crate::say::{self, Answer, STDERR};
 use crate::sys::Start;
-use crate::{NOT_FOUND, SCRIPT_ROOT, SYSCONFDIR, dispatch, explain};
+use crate::{MISUSED, NOT_FOUND, SCRIPT_ROOT, SYSCONFDIR, dispatch, explain};
 
 /// The layout that the first line of a text names: `--layout=SCRIPTROOT:SYSCONFDIR`.
 const LAYOUT: &[u8] = b"--layout=";
@@ -55,13 +55,25 @@ pub fn run(start: &Start) -> i32 {
 }
 
 fn asked(start: &Start, word: &CStr, at: usize, defaults: Defaults<'_>) -> i32 {
-    match (word.to_bytes(), start.argument(at + 1)) {
-        (b"", _) | (b"--explain", None) => usage(),
-        (b"--explain", Some(name)) => explain::explain(start, name, defaults),
+    let option = word.to_bytes();
+    let next = start.argument(at + 1);
+    // A script begins with a dash nowhere: the kernel hands over paths.
+    if !option.starts_with(b"-") || option.contains(&b'/') {
+        return dispatch::run(start, word, at, defaults);
+    }
+    match (option, next) {
+        (b"--explain", None) => misused(option, b" needs the NAME of a script"),
+        (b"--explain", Some(name)) if start.argument(at + 2).is_none() => {
+            explain::explain(start, name, defaults)
+        }
+        (b"--explain", Some(_)) => misused(option, b" takes one NAME"),
         (b"--list-implementations", None) => explain::list(defaults),
         (b"--help", None) => printed(&[USAGE, b"\n", HELP]),
         (b"--version", None) => printed(&[b"py-exec ", env!("CARGO_PKG_VERSION").as_bytes()]),
-        _ => dispatch::run(start, word, at, defaults),
+        (b"--list-implementations" | b"--help" | b"--version", Some(_)) => {
+            misused(option, b" takes no argument")
+        }
+        _ => misused(option, b" is no option here; see --help"),
     }
 }
 
@@ -76,11 +88,17 @@ fn layout_of<'a>(layout: &'a [u8], built: Defaults<'a>) -> Defaults<'a> {
 }
 
 fn printed(parts: &[&[u8]]) -> i32 {
-    say::line(STDOUT, parts);
-    0
+    let mut answer = Answer::default();
+    answer.line(parts);
+    if answer.is_whole() { 0 } else { MISUSED }
 }
 
 fn usage() -> i32 {
     say::line(STDERR, &[USAGE]);
-    1
+    MISUSED
+}
+
+fn misused(option: &[u8], why: &[u8]) -> i32 {
+    say::line(STDERR, &[b"py-exec: ", option, why]);
+    MISUSED
 }

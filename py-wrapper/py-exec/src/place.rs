@@ -50,6 +50,10 @@ pub(crate) fn is_program(called: &[u8]) -> bool {
 /// The place of the wrapper that was called so. What is wrong has been said.
 pub(crate) fn find(start: &Start, called: &CStr, defaults: Defaults<'_>) -> Option<Place> {
     let called = called.to_bytes();
+    if matches!(base(called), b"" | b"." | b"..") {
+        say::warn(&[b"\"", called, b"\" names no script."]);
+        return None;
+    }
     if called.contains(&b'/') {
         return follow(Path::of(&[called]), defaults);
     }

@@ -6,15 +6,19 @@ use crate::sys::{self, Errno};
 const LONGEST: usize = 8192;
 
 /// Standard output.
-pub(crate) const STDOUT: i32 = 1;
+const STDOUT: i32 = 1;
 /// Standard error.
 pub(crate) const STDERR: i32 = 2;
 
 /// Writes `parts` and a newline to `to`.
 ///
-/// What cannot be written has no one to be told.
-#[inline(never)]
+/// What cannot be written on standard error has no one to be told.
 pub(crate) fn line(to: i32, parts: &[&[u8]]) {
+    let _untold = write(to, parts);
+}
+
+#[inline(never)]
+fn write(to: i32, parts: &[&[u8]]) -> Result<(), Errno> {
     let mut text = [0; LONGEST];
     let mut length = 0;
     for part in parts.iter().flat_map(|part| part.iter()) {
@@ -27,11 +31,34 @@ pub(crate) fn line(to: i32, parts: &[&[u8]]) {
     let mut rest = &text[..=length];
     while !rest.is_empty() {
         match sys::write(to, rest) {
-            Ok(0) => return,
+            Ok(0) => return Err(Errno::IO),
             Ok(written) => rest = rest.get(written..).unwrap_or_default(),
             Err(Errno::INTR) => {}
-            Err(_) => return,
+            Err(cause) => return Err(cause),
         }
+    }
+    Ok(())
+}
+
+/// An answer on standard output. After the first line that could not be written there is no other.
+#[derive(Debug, Default)]
+pub(crate) struct Answer {
+    failed: Option<Errno>,
+}
+
+impl Answer {
+    pub(crate) fn line(&mut self, parts: &[&[u8]]) {
+        if self.failed.is_none() {
+            self.failed = write(STDOUT, parts).err();
+        }
+    }
+
+    /// Whether all of it was written; if not, that has been said.
+    pub(crate) fn is_whole(&self) -> bool {
+        if let Some(errno) = self.failed {
+            line(STDERR, &[b"py-exec: write standard output: ", cause(errno)]);
+        }
+        self.failed.is_none()
     }
 }
 
@@ -62,6 +89,9 @@ pub(crate) fn cause(errno: Errno) -> &'static [u8] {
         Errno::IO => b"Input/output error",
         Errno::MFILE | Errno::NFILE => b"Too many open files",
         Errno::LIBBAD => b"Accessing a corrupted shared library",
+        Errno::NOSPC => b"No space left on device",
+        Errno::PIPE => b"Broken pipe",
+        Errno::BADF => b"Bad file descriptor",
         Errno::FBIG => b"File too large",
         _ => b"Unknown error",
     }

@@ -85,6 +85,7 @@ impl Undo {
             .times
             .into_iter()
             .filter(|(dir, _)| !made.iter().any(|gone| dir.path() == gone))
+            .filter(has_changed)
             .collect();
         errors.extend(restore_times(&kept));
         errors
@@ -97,6 +98,14 @@ fn remove(dir: &Dir, name: &OsStr) -> Result<()> {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
         answer => answer,
     }
+}
+
+/// Whether a directory is no longer what it was. One that is not ours may have refused every step, and
+/// would refuse its own times too.
+fn has_changed((dir, times): &(Arc<Dir>, Timestamps)) -> bool {
+    dir.stat_self().map_or(true, |now| {
+        files::own_times(&now).last_modification != times.last_modification
+    })
 }
 
 fn restore_times(times: &[(Arc<Dir>, Timestamps)]) -> Vec<Error> {

@@ -3,6 +3,7 @@
 //! Everything here fails the test with a clear word; nothing is skipped in silence.
 
 pub mod manual;
+pub mod patience;
 pub mod pythons;
 pub mod tool;
 pub mod tree;

@@ -6,6 +6,8 @@ use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+use crate::patience;
+
 /// A run of a tool in the making.
 #[derive(Debug)]
 pub struct Tool {
@@ -82,11 +84,13 @@ impl Tool {
         self.command
     }
 
-    /// Runs it to its end.
+    /// Runs it to its end, and sees to it that there is one.
     ///
     /// # Panics
-    /// When it cannot be started.
+    /// When it cannot be started, or has not ended in [`patience::RUN`]; then it is killed.
+    #[track_caller]
     pub fn run(mut self) -> Outcome {
+        let named = format!("{:?}", self.command);
         let mut child = self
             .command
             .stdin(Stdio::piped())
@@ -98,7 +102,7 @@ impl Tool {
         let input = std::mem::take(&mut self.stdin);
         // A tool that does not read its input closes the pipe: that is its right.
         let feeder = std::thread::spawn(move || drop(stdin.write_all(&input)));
-        let output = child.wait_with_output().expect("the tool ends");
+        let output = patience::end(child, &named);
         feeder.join().expect("the input is written");
         Outcome {
             status: output.status.code(),
