@@ -96,6 +96,8 @@ fn a_merge_that_makes_a_destination_leaves_the_staging_of_another_alone() {
 fn an_undo_leaves_what_another_put_in_the_place_of_ours() {
     for (method, call, image, foreign) in [
         ("move", "renameat2", "i/a 644 \"a\"", "a 644 \"a\""),
+        ("link", "linkat", "i/a 644 \"a\"", "a 644 \"a\""),
+        ("copy", "renameat2", "i/a 644 \"a\"", "a 644 \"a\""),
         ("link", "renameat2", "i/a/x 644 \"x\"", "a/x 644 \"x\""),
         ("copy", "renameat2", "i/a/x 644 \"x\"", "a/x 644 \"x\""),
         ("move", "renameat2", "i/a/x 644 \"x\"", "a/x 644 \"x\""),
