@@ -160,3 +160,43 @@ fn what_a_replacement_took_out_is_looked_at() {
     assert_eq!(status, Some(0), "{said}");
     assert_eq!(inode("d/f"), others, "what agrees is not replaced: {said}");
 }
+
+#[test]
+fn an_undo_leaves_a_destination_that_another_made_in_the_place_of_ours() {
+    let root = scratch();
+    lay(root.path(), "i/a 644 \"a\"");
+    // The first directory that is made becomes the destination, the second is its staging.
+    let paused = pause_at(root.path(), "mkdirat", 2, &["-j1", "i", "d"]);
+    fs::rename(root.path().join("d"), root.path().join("aside")).expect("ours is there");
+    lay(root.path(), "d/ 755\naside/a 644 \"other\"");
+    let (status, said) = paused.resume();
+    assert_eq!(status, Some(1), "{said}");
+    assert!(root.path().join("d").exists(), "{said}");
+    let ours = listing(&root.path().join("aside"));
+    assert_eq!(ours, "a 644 \"other\"\n");
+}
+
+#[test]
+fn what_came_into_an_image_after_the_plan_is_not_consumed() {
+    let root = scratch();
+    lay(
+        root.path(),
+        "i/a 644 \"a\"\ni/f 644 \"f\"\nd/f 644 \"f\"\nother 644 \"late\"",
+    );
+    let paused = pause_at(
+        root.path(),
+        "renameat2",
+        1,
+        &["--method=move", "-j1", "i", "d"],
+    );
+    fs::rename(root.path().join("other"), root.path().join("i/f")).expect("a rename");
+    let (status, said) = paused.resume();
+    assert_eq!(status, Some(2), "{said}");
+    assert!(
+        said.contains("changed after the merge was planned"),
+        "{said}"
+    );
+    assert_eq!(listing(&root.path().join("i")), "f 644 \"late\"\n");
+    let dest = listing(&root.path().join("d"));
+    assert_eq!(dest, "a 644 \"a\"\nf 644 \"f\"\n");
+}

@@ -350,3 +350,52 @@ fn a_directory_that_another_put_there_keeps_its_times() {
     let now = other.metadata().expect("metadata").modified();
     assert_eq!(now.expect("a time"), then);
 }
+
+#[test]
+fn a_replacement_that_was_done_before_the_kill_is_not_put_back() {
+    let root = scratch();
+    lay(
+        root.path(),
+        "i/f 644 \"new\"\nd/f 644 \"old\"\nj/g 644 \"g\"",
+    );
+    // The first name that goes is the image's, after the transaction is done.
+    let ended = Tool::new("strace")
+        .args(["-f", "-qq", "-o", "/dev/null", "--trace=unlinkat"])
+        .arg("--inject=unlinkat:signal=KILL:when=2")
+        .arg(env!("CARGO_BIN_EXE_img-merge"))
+        .args(["--method=move", "--on-conflict=replace", "-j1", "i", "d"])
+        .in_directory(root.path())
+        .run();
+    assert_eq!(ended.status, None, "{}", ended.stderr);
+    assert!(!root.path().join("i/f").exists());
+    merge(root.path(), &["j", "d"]).expect(0);
+    assert_eq!(
+        test_support::listing(&root.path().join("d")),
+        "f 644 \"new\"\ng 644 \"g\"\n"
+    );
+}
+
+#[test]
+fn what_was_not_exchanged_before_the_kill_gets_no_place_after_it() {
+    let root = scratch();
+    lay(
+        root.path(),
+        "i/f 644 \"new\"\nd/f 644 \"old\"\nj/g 644 \"g\"",
+    );
+    let ended = Tool::new("strace")
+        .args(["-f", "-qq", "-o", "/dev/null", "--trace=renameat2"])
+        .arg("--inject=renameat2:signal=KILL:when=1")
+        .arg(env!("CARGO_BIN_EXE_img-merge"))
+        .args(["--on-conflict=replace", "-j1", "i", "d"])
+        .in_directory(root.path())
+        .run();
+    assert_eq!(ended.status, None, "{}", ended.stderr);
+    let file = root.path().join("d/f");
+    assert_eq!(fs::read(&file).expect("the file"), b"old");
+    fs::remove_file(&file).expect("it is there");
+    merge(root.path(), &["j", "d"]).expect(0);
+    assert_eq!(
+        test_support::listing(&root.path().join("d")),
+        "g 644 \"g\"\n"
+    );
+}

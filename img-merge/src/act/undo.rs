@@ -12,13 +12,12 @@ use super::publish::Name;
 use super::subtract::{shut_again, subtract};
 use super::work::{Done, Work, lock};
 use super::{dirs, publish, replace};
-use crate::destination::State;
 use crate::fs::{Dir, Identity};
 use crate::journal::Written;
 use crate::plan::{Trusted, as_os};
 use crate::recovery;
 
-/// Undoes everything in the log. What could not be undone comes back.
+/// Undoes everything in the log; a DEST that was made stays, empty. What could not be undone comes back.
 pub(crate) fn undo(work: &Work<'_>) -> Vec<Error> {
     // A directory that got an image's mode may be shut to us.
     let mut errors = work.undo_metadata();
@@ -31,9 +30,6 @@ pub(crate) fn undo(work: &Work<'_>) -> Vec<Error> {
     }
     errors.extend(work.tidy_up());
     errors.extend(work.restore_times());
-    if work.destination.state == State::Made {
-        errors.extend(work.destination.unmake().err());
-    }
     errors
 }
 
