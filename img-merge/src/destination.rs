@@ -163,15 +163,20 @@ impl Destination {
         Ok(root)
     }
 
-    /// Takes away a DEST that this run made.
+    /// Takes away a DEST that this run made, unless it is gone or another by now.
     pub(crate) fn unmake(&self) -> Result<()> {
         let failed = |cause| Error::io("remove", &self.path, cause);
         let name = self.path.file_name().unwrap_or_default();
         let parent = Dir::named(parent_of(&self.path)).map_err(failed)?;
         let name = CString::new(name.as_bytes()).map_err(|_| failed(Errno::INVAL))?;
+        match parent.stat_name(&name) {
+            Ok(there) if there.identity == self.attributes.identity => {}
+            Ok(_) | Err(Errno::NOENT) => return Ok(()),
+            Err(cause) => return Err(failed(cause)),
+        }
         match parent.remove_dir(&name) {
             // Someone else's files are in it by now.
-            Ok(()) | Err(Errno::NOTEMPTY | Errno::EXIST) => Ok(()),
+            Ok(()) | Err(Errno::NOTEMPTY | Errno::EXIST | Errno::NOENT) => Ok(()),
             Err(cause) => Err(failed(cause)),
         }
     }

@@ -62,12 +62,11 @@ impl Transactions<'_> {
             self.interrupts,
         )?;
         *until = Some(hold);
-        let done = self.locked(&images, &destination);
-        if done.is_err() && destination.state == State::Made {
-            // Where something was done, the undoing has taken it away already.
-            drop(destination.unmake());
-        }
-        done
+        self.locked(&images, &destination)
+            .map_err(|failure| match destination.state {
+                State::Made => with(failure, Vec::from_iter(destination.unmake().err())),
+                State::Found | State::Missing => failure,
+            })
     }
 
     /// Prints what merging `paths` would do after `before`, and changes nothing.

@@ -275,3 +275,42 @@ fn new_directories_are_exact_under_any_umask_acl_and_set_gid() {
         }
     }
 }
+
+/// Merges `images` into `d`, where the second link fails.
+fn second_link_fails(root: &Path, images: &[&str]) {
+    need_command("strace", "strace");
+    Tool::new("strace")
+        .args(["-f", "-qq", "-o", "/dev/null", "--trace=linkat"])
+        .arg("--inject=linkat:error=EIO:when=2")
+        .args([env!("CARGO_BIN_EXE_img-merge"), "-j1"])
+        .args(images)
+        .arg("d")
+        .in_directory(root)
+        .run()
+        .expect(2);
+}
+
+#[test]
+fn what_is_undone_goes_in_the_reverse_of_the_order_it_came_in() {
+    let root = scratch();
+    lay(
+        root.path(),
+        "i/usr/lib/x 644 \"x\"\nj/usr/lib/y 644 \"y\"\nd/ 755",
+    );
+    second_link_fails(root.path(), &["i", "j"]);
+    assert_eq!(test_support::listing(&root.path().join("d")), "");
+}
+
+#[test]
+fn a_destination_that_was_made_is_gone_after_a_failure() {
+    let root = scratch();
+    lay(root.path(), "i/a 644 \"a\"\ni/b 644 \"b\"\nj/a 644 \"j\"");
+    second_link_fails(root.path(), &["i"]);
+    assert!(!root.path().join("d").exists());
+    Tool::new(env!("CARGO_BIN_EXE_img-merge"))
+        .args(["i", "j", "d"])
+        .in_directory(root.path())
+        .run()
+        .expect(1);
+    assert!(!root.path().join("d").exists());
+}

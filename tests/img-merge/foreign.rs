@@ -96,6 +96,8 @@ fn a_merge_that_makes_a_destination_leaves_the_staging_of_another_alone() {
 fn an_undo_leaves_what_another_put_in_the_place_of_ours() {
     for (method, call, image, foreign) in [
         ("move", "renameat2", "i/a 644 \"a\"", "a 644 \"a\""),
+        ("link", "linkat", "i/a 644 \"a\"", "a 644 \"a\""),
+        ("copy", "renameat2", "i/a 644 \"a\"", "a 644 \"a\""),
         ("link", "renameat2", "i/a/x 644 \"x\"", "a/x 644 \"x\""),
         ("copy", "renameat2", "i/a/x 644 \"x\"", "a/x 644 \"x\""),
         ("move", "renameat2", "i/a/x 644 \"x\"", "a/x 644 \"x\""),
@@ -117,4 +119,84 @@ fn an_undo_leaves_what_another_put_in_the_place_of_ours() {
         lay(expected.path(), "b 644 \"other\"");
         assert_eq!(listing(&dest), listing(expected.path()), "{method} {image}");
     }
+}
+
+#[test]
+fn nothing_is_put_into_a_directory_that_is_not_the_one_that_was_looked_at() {
+    for method in ["--method=link", "--method=copy", "--method=move"] {
+        let root = scratch();
+        lay(root.path(), "i/usr/a 644 \"a\"\nd/usr/b 644 \"b\"");
+        // The first directory that is made is the temporary one.
+        let paused = pause_at(root.path(), "mkdirat", 1, &[method, "-j1", "i", "d"]);
+        let dest = root.path().join("d");
+        fs::rename(dest.join("usr"), dest.join("aside")).expect("a rename");
+        lay(&dest, "usr/ 755");
+        let (status, said) = paused.resume();
+        assert_eq!(status, Some(2), "{said}");
+        assert!(said.contains("exchanged for another directory"), "{said}");
+        assert_eq!(listing(&dest), "aside/ 755\naside/b 644 \"b\"\nusr/ 755\n");
+        assert!(root.path().join("i/usr/a").exists(), "{method}");
+    }
+}
+
+#[test]
+fn what_a_replacement_took_out_is_looked_at() {
+    let root = scratch();
+    lay(
+        root.path(),
+        "i/f 644 \"new\"\nd/f 644 \"old\"\nother 644 \"new\"",
+    );
+    // The journal is written for the staging, for the times, and for the replacement.
+    let words = ["-j1", "--on-conflict=replace", "i", "d"];
+    let paused = pause_at(root.path(), "write", 3, &words);
+    assert_eq!(fs::read(root.path().join("d/f")).expect("f"), b"old");
+    let inode = |path: &str| {
+        let found = fs::metadata(root.path().join(path)).expect("metadata");
+        std::os::unix::fs::MetadataExt::ino(&found)
+    };
+    let others = inode("other");
+    fs::rename(root.path().join("other"), root.path().join("d/f")).expect("a rename");
+    let (status, said) = paused.resume();
+    assert_eq!(status, Some(0), "{said}");
+    assert_eq!(inode("d/f"), others, "what agrees is not replaced: {said}");
+}
+
+#[test]
+fn an_undo_leaves_a_destination_that_another_made_in_the_place_of_ours() {
+    let root = scratch();
+    lay(root.path(), "i/a 644 \"a\"");
+    // The first directory that is made becomes the destination, the second is its staging.
+    let paused = pause_at(root.path(), "mkdirat", 2, &["-j1", "i", "d"]);
+    fs::rename(root.path().join("d"), root.path().join("aside")).expect("ours is there");
+    lay(root.path(), "d/ 755\naside/a 644 \"other\"");
+    let (status, said) = paused.resume();
+    assert_eq!(status, Some(1), "{said}");
+    assert!(root.path().join("d").exists(), "{said}");
+    let ours = listing(&root.path().join("aside"));
+    assert_eq!(ours, "a 644 \"other\"\n");
+}
+
+#[test]
+fn what_came_into_an_image_after_the_plan_is_not_consumed() {
+    let root = scratch();
+    lay(
+        root.path(),
+        "i/a 644 \"a\"\ni/f 644 \"f\"\nd/f 644 \"f\"\nother 644 \"late\"",
+    );
+    let paused = pause_at(
+        root.path(),
+        "renameat2",
+        1,
+        &["--method=move", "-j1", "i", "d"],
+    );
+    fs::rename(root.path().join("other"), root.path().join("i/f")).expect("a rename");
+    let (status, said) = paused.resume();
+    assert_eq!(status, Some(2), "{said}");
+    assert!(
+        said.contains("changed after the merge was planned"),
+        "{said}"
+    );
+    assert_eq!(listing(&root.path().join("i")), "f 644 \"late\"\n");
+    let dest = listing(&root.path().join("d"));
+    assert_eq!(dest, "a 644 \"a\"\nf 644 \"f\"\n");
 }

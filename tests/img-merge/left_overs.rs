@@ -276,3 +276,126 @@ fn an_empty_directory_that_holds_a_place_goes_and_no_other() {
         assert_eq!(lines, left, "{what}");
     }
 }
+
+#[test]
+fn the_staging_of_a_merge_that_lives_is_left_alone() {
+    let root = scratch();
+    lay(root.path(), "i/f 644 \"f\"\nj/g 644 \"g\"\nd/ 755");
+    // Ready in the staging; without the lock of the destination, only that of the staging is there.
+    let words = ["--no-lock", "--method=copy", "-j1", "i", "d"];
+    let paused = crate::pause::pause_at(root.path(), "utimensat", 1, &words);
+    let staging = staging_in(&root.path().join("d"));
+    merge(root.path(), &["j", "d"]).expect(0);
+    assert!(staging.join("journal").exists());
+    let (status, said) = paused.resume();
+    assert_eq!(status, Some(0), "{said}");
+    assert_eq!(
+        test_support::listing(&root.path().join("d")),
+        "f 644 \"f\"\ng 644 \"g\"\n"
+    );
+}
+
+#[test]
+fn the_journal_of_another_user_is_not_followed() {
+    let root = scratch();
+    lay(root.path(), "d/f 644 \"old\"\ni/f 644 \"new\"");
+    let words = ["--on-conflict=replace", "i", "d"];
+    killed_after_exchange(root.path(), &words, Path::new("d/f"));
+    let staging = staging_in(&root.path().join("d"));
+    chown(&staging, Some(1000), None).expect("chown: this test runs as root");
+    merge(root.path(), &["-n", "i", "d"]).expect(0);
+    assert!(staging.join("journal").exists());
+    assert_eq!(fs::read(root.path().join("d/f")).expect("f"), b"new");
+}
+
+#[test]
+fn what_another_put_in_the_place_of_a_replacement_stays() {
+    let root = scratch();
+    lay(
+        root.path(),
+        "d/f 644 \"old\"\ni/f 644 \"new\"\nmine 644 \"mine\"",
+    );
+    let words = ["--on-conflict=replace", "i", "d"];
+    killed_after_exchange(root.path(), &words, Path::new("d/f"));
+    fs::rename(root.path().join("mine"), root.path().join("d/f")).expect("a rename");
+    merge(root.path(), &["-n", "i", "d"]).expect(0);
+    assert_eq!(
+        test_support::listing(&root.path().join("d")),
+        "f 644 \"mine\"\n"
+    );
+}
+
+#[test]
+fn a_directory_that_another_put_there_keeps_its_times() {
+    let root = scratch();
+    lay(
+        root.path(),
+        "d/usr/b 644 \"b\"\ni/usr/a 644 \"a\"\nj/g 644 \"g\"",
+    );
+    let ended = Tool::new("strace")
+        .args(["-f", "-qq", "-o", "/dev/null", "--trace=utimensat"])
+        .arg("--inject=utimensat:signal=KILL:when=1")
+        .arg(env!("CARGO_BIN_EXE_img-merge"))
+        .args(["-j1", "i", "d"])
+        .in_directory(root.path())
+        .run();
+    assert_eq!(ended.status, None, "{}", ended.stderr);
+    let usr = root.path().join("d/usr");
+    fs::rename(&usr, root.path().join("aside")).expect("a rename");
+    lay(&root.path().join("d"), "usr/ 755");
+    let then = std::time::UNIX_EPOCH + std::time::Duration::from_secs(1_000_000_007);
+    let other = fs::File::open(&usr).expect("a directory");
+    other.set_modified(then).expect("a time");
+    merge(root.path(), &["j", "d"]).expect(0);
+    let now = other.metadata().expect("metadata").modified();
+    assert_eq!(now.expect("a time"), then);
+}
+
+#[test]
+fn a_replacement_that_was_done_before_the_kill_is_not_put_back() {
+    let root = scratch();
+    lay(
+        root.path(),
+        "i/f 644 \"new\"\nd/f 644 \"old\"\nj/g 644 \"g\"",
+    );
+    // The first name that goes is the image's, after the transaction is done.
+    let ended = Tool::new("strace")
+        .args(["-f", "-qq", "-o", "/dev/null", "--trace=unlinkat"])
+        .arg("--inject=unlinkat:signal=KILL:when=2")
+        .arg(env!("CARGO_BIN_EXE_img-merge"))
+        .args(["--method=move", "--on-conflict=replace", "-j1", "i", "d"])
+        .in_directory(root.path())
+        .run();
+    assert_eq!(ended.status, None, "{}", ended.stderr);
+    assert!(!root.path().join("i/f").exists());
+    merge(root.path(), &["j", "d"]).expect(0);
+    assert_eq!(
+        test_support::listing(&root.path().join("d")),
+        "f 644 \"new\"\ng 644 \"g\"\n"
+    );
+}
+
+#[test]
+fn what_was_not_exchanged_before_the_kill_gets_no_place_after_it() {
+    let root = scratch();
+    lay(
+        root.path(),
+        "i/f 644 \"new\"\nd/f 644 \"old\"\nj/g 644 \"g\"",
+    );
+    let ended = Tool::new("strace")
+        .args(["-f", "-qq", "-o", "/dev/null", "--trace=renameat2"])
+        .arg("--inject=renameat2:signal=KILL:when=1")
+        .arg(env!("CARGO_BIN_EXE_img-merge"))
+        .args(["--on-conflict=replace", "-j1", "i", "d"])
+        .in_directory(root.path())
+        .run();
+    assert_eq!(ended.status, None, "{}", ended.stderr);
+    let file = root.path().join("d/f");
+    assert_eq!(fs::read(&file).expect("the file"), b"old");
+    fs::remove_file(&file).expect("it is there");
+    merge(root.path(), &["j", "d"]).expect(0);
+    assert_eq!(
+        test_support::listing(&root.path().join("d")),
+        "g 644 \"g\"\n"
+    );
+}

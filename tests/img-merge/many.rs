@@ -132,12 +132,20 @@ fn who_comes_second_reports_the_conflict() {
 
 #[test]
 fn a_merge_waits_for_the_lock_and_a_signal_ends_the_wait() {
+    use rustix::fs::FlockOperation::{LockExclusive, LockShared};
+    // Who looks at DEST for a dry run shares the lock, and is waited for too.
+    for how in [LockExclusive, LockShared] {
+        wait_and_end(how);
+    }
+}
+
+fn wait_and_end(how: rustix::fs::FlockOperation) {
     let root = scratch();
     lay(&root.path().join("image"), "usr/x 644 \"x\"");
     let dest = root.path().join("dest");
     lay(&dest, "usr/ 755");
     let held = fs::File::open(&dest).expect("dest");
-    rustix::fs::flock(&held, rustix::fs::FlockOperation::LockExclusive).expect("the lock");
+    rustix::fs::flock(&held, how).expect("the lock");
     let mut waiting = start(root.path(), &[], "image");
     while !is_waiting_for_a_lock(waiting.id()) {
         assert!(

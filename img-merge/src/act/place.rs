@@ -103,6 +103,37 @@ impl Work<'_> {
         Ok(self.linked(file))
     }
 
+    /// The inode that `file` was linked to `place` with. It is never asked of `place` alone, where another
+    /// may have put something else by now.
+    ///
+    /// A link has the inode of what it was made from. That one is looked at after the link: overlayfs may
+    /// give it another number when it is linked. What cannot be looked at is taken for what was planned,
+    /// so an undo leaves it rather than another's.
+    pub(crate) fn identity_of_link(&self, file: File<'_>, place: Place<'_>) -> Identity {
+        let placed = place.dir.stat_name(place.name).map(|it| it.identity);
+        if placed == Ok(file.inode) {
+            return file.inode;
+        }
+        match self.staged_of_group(file) {
+            Some(staged) if placed == Ok(staged) => staged,
+            _ => match file.dir.stat_name(file.name) {
+                Ok(source) => source.identity,
+                Err(_) => file.inode,
+            },
+        }
+    }
+
+    /// What the names of the group that `file` belongs to are linked from.
+    fn staged_of_group(&self, file: File<'_>) -> Option<Identity> {
+        let group = self.groups.known(file.inode)?;
+        let group = group.lock().unwrap_or_else(PoisonError::into_inner);
+        let Group::Staged { volume, name } = &*group else {
+            return None;
+        };
+        let staging = self.stagings.get(&self.destination.root, volume).ok()?;
+        Some(staging.dir.stat_name(name).ok()?.identity)
+    }
+
     fn linked(&self, file: File<'_>) -> Brought {
         Brought {
             method: self.first_rung(),

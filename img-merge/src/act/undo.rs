@@ -12,13 +12,12 @@ use super::publish::Name;
 use super::subtract::{shut_again, subtract};
 use super::work::{Done, Work, lock};
 use super::{dirs, publish, replace};
-use crate::destination::State;
-use crate::fs::Dir;
+use crate::fs::{Dir, Identity};
 use crate::journal::Written;
-use crate::plan::as_os;
+use crate::plan::{Trusted, as_os};
 use crate::recovery;
 
-/// Undoes everything in the log. What could not be undone comes back.
+/// Undoes everything in the log; a DEST that was made stays, empty. What could not be undone comes back.
 pub(crate) fn undo(work: &Work<'_>) -> Vec<Error> {
     // A directory that got an image's mode may be shut to us.
     let mut errors = work.undo_metadata();
@@ -26,19 +25,20 @@ pub(crate) fn undo(work: &Work<'_>) -> Vec<Error> {
     for done in log.iter().rev() {
         let at = path_of(done);
         if let Err(cause) = work.undo_one(done) {
-            errors.push(Error::io(
-                "undo the merge of",
-                work.destination.at(&at),
-                cause,
-            ));
+            errors.push(failed(work.destination.at(&at), cause));
         }
     }
     errors.extend(work.tidy_up());
     errors.extend(work.restore_times());
-    if work.destination.state == State::Made {
-        errors.extend(work.destination.unmake().err());
-    }
     errors
+}
+
+fn failed(whole: PathBuf, cause: Errno) -> Error {
+    let verb = "undo the merge of";
+    match cause {
+        Errno::STALE => Error::refused(verb, whole, "it may be another's by now, so it is left"),
+        cause => Error::io(verb, whole, cause),
+    }
 }
 
 fn path_of(done: &Done) -> PathBuf {
@@ -96,7 +96,8 @@ impl Work<'_> {
                     Err(cause) if lacks_room(cause) => {
                         return match dir.stat_name(name) {
                             Ok(there) if there.identity == *identity => dir.unlink(name),
-                            Ok(_) | Err(Errno::NOENT) => Ok(()),
+                            Ok(_) => leave(&dir, *identity),
+                            Err(Errno::NOENT) => Ok(()),
                             Err(cause) => Err(cause),
                         };
                     }
@@ -106,7 +107,8 @@ impl Work<'_> {
                 if staging.dir.stat_name(&aside)?.identity == *identity {
                     staging.dir.unlink(&aside)
                 } else {
-                    publish::file((&staging.dir, &aside), (&dir, name))
+                    publish::file((&staging.dir, &aside), (&dir, name))?;
+                    leave(&dir, *identity)
                 }
             }
             Done::Tree { .. } => self.undo_tree(done),
@@ -256,6 +258,15 @@ impl Work<'_> {
         }
         errors
     }
+}
+
+/// Leaves what is not known by `ours`: another's, which needs no word, unless the file system's inode
+/// numbers prove nothing.
+fn leave(dir: &Dir, ours: Identity) -> Result<(), Errno> {
+    if Trusted::default().ask(dir, ours.device)? {
+        return Ok(());
+    }
+    Err(Errno::STALE)
 }
 
 /// What a disk or a quota answers that is used up.

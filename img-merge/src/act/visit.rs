@@ -174,7 +174,10 @@ impl<'a> Visit<'a> {
                 volume: &self.step.volume,
             };
             match self.work.bring_by_link(file, place) {
-                Ok(brought) => return self.placed(step, brought),
+                Ok(brought) => {
+                    let identity = self.work.identity_of_link(file, place);
+                    return Ok(self.placed(step, brought, identity));
+                }
                 Err(Errno::EXIST) => return Ok(Outcome::Late),
                 Err(cause) if cannot_link(cause) && self.may_fall_back() => {
                     return self.staged_file(file, step, Some(cause));
@@ -197,8 +200,10 @@ impl<'a> Visit<'a> {
         _why: Option<Errno>,
     ) -> Result<Outcome, Errno> {
         let (staging, staged, brought) = self.stage(file)?;
+        // Once it has its place, another may be there in its stead.
+        let identity = staging.dir.stat_name(&staged)?.identity;
         match publish::file((&staging.dir, &staged), (&self.dir, &step.name)) {
-            Ok(()) => self.placed(step, brought),
+            Ok(()) => Ok(self.placed(step, brought, identity)),
             Err(Errno::EXIST) => Ok(Outcome::Late),
             Err(cause) => Err(cause),
         }
@@ -231,8 +236,7 @@ impl<'a> Visit<'a> {
         }
     }
 
-    fn placed(&self, step: &Step, brought: Brought) -> Result<Outcome, Errno> {
-        let identity = self.dir.stat_name(&step.name)?.identity;
+    fn placed(&self, step: &Step, brought: Brought, identity: Identity) -> Outcome {
         self.work.done(Done::Placed {
             place: self.place.clone(),
             volume: self.step.volume.clone(),
@@ -240,7 +244,7 @@ impl<'a> Visit<'a> {
             identity,
         });
         self.tell(step, brought, false);
-        Ok(Outcome::Done)
+        Outcome::Done
     }
 
     fn tell(&self, step: &Step, brought: Brought, replaced: bool) {
