@@ -100,7 +100,7 @@ fn cp(words: &[&str], from: &Path, to: &Path) -> String {
     String::from_utf8_lossy(&output.expect("cp").stderr).into_owned()
 }
 
-/// cp is wrong about the directories of both sides, and stops at what is a directory on one of them only, and
+/// cp is wrong about the directories of both sides and about set-gid, and stops at what is a directory on one of them only, and
 /// at a file where there is a link to nothing.
 fn beside_cp(method: &str, flags: &str, nodes: &[Node], others: &[Node]) {
     let root = scratch();
@@ -126,7 +126,18 @@ fn beside_cp(method: &str, flags: &str, nodes: &[Node], others: &[Node]) {
             let of_both = entry.kind == Kind::Directory && old.contains_key(path);
             !of_both && !groups.contains(path)
         });
-        kept.collect()
+        // cp leaves a new directory the set-gid bit of the one that it makes it in.
+        let inherits = |path: &Path| {
+            let mut above = path.ancestors().skip(1).filter_map(|dir| old.get(dir));
+            above.any(|entry| entry.mode & 0o2000 != 0)
+        };
+        kept.map(|(path, mut entry)| {
+            if entry.kind == Kind::Directory && inherits(&path) {
+                entry.mode &= !0o2000;
+            }
+            (path, entry)
+        })
+        .collect()
     };
     let what = format!("cp {flags}");
     assert_same(&strip(snapshot(&dest)), &strip(snapshot(&copied)), &what);
