@@ -28,7 +28,7 @@ mod which;
 
 use std::ffi::OsString;
 use std::io::ErrorKind::BrokenPipe;
-use std::sync::mpsc;
+use std::sync::mpsc::{self, Receiver, Sender};
 
 use common::error::eprint_line;
 use common::{Error, Result, exit};
@@ -41,6 +41,7 @@ use pool::Pool;
 use run::{Event, Outcome, Run};
 use rundir::RunDir;
 use settings::{Mode, Settings};
+use signals::Watch;
 
 /// The tool's name in messages.
 pub const TOOL: &str = "py-foreach";
@@ -90,6 +91,18 @@ fn foreach(settings: &Settings) -> Result<u8, Failures> {
     let (tell, events) = mpsc::channel();
     let told = tell.clone();
     let watch = signals::watch(move |ask| drop(told.send(Event::Ask(ask))))?;
+    watched(settings, &watch, tell, &events).inspect_err(|_| {
+        // Who is being ended by a signal has nothing to complain of, and no status but that.
+        watch.step(|_| ());
+    })
+}
+
+fn watched(
+    settings: &Settings,
+    watch: &Watch,
+    tell: Sender<Event>,
+    events: &Receiver<Event>,
+) -> Result<u8, Failures> {
     let choices = which::select(settings, &watch.probes())?;
     if settings.mode != Mode::Run {
         return print(settings, choices, &watch.probes());
@@ -101,41 +114,76 @@ fn foreach(settings: &Settings) -> Result<u8, Failures> {
     let files = report::try_files(settings)?;
     adopt_orphans()?;
 
-    let run_dir = RunDir::make()?;
-    watch.clean_up(run_dir.paths());
+    let run_dir = watch
+        .step(|temporary| RunDir::make().inspect(|run_dir| temporary.extend(run_dir.paths())))?;
     if let Some(note) = run_dir.note() {
         eprint_line(&format!("{TOOL}: {note}"));
     }
+    match run_all(settings, choices, files, &run_dir, watch, tell, events) {
+        Ok(ended) => Ok(leave(ended, run_dir, watch)?),
+        Err(failures) => {
+            watch.step(|_| drop(run_dir));
+            Err(failures)
+        }
+    }
+}
+
+/// A run that is over, but for what is to be taken away.
+struct Ended {
+    outcome: Outcome,
+    status: u8,
+    errors: Vec<Error>,
+    logs: Logs,
+}
+
+fn run_all(
+    settings: &Settings,
+    choices: Vec<which::Choice>,
+    files: report::Files,
+    run_dir: &RunDir,
+    watch: &Watch,
+    tell: Sender<Event>,
+    events: &Receiver<Event>,
+) -> Result<Ended, Failures> {
     let jobs = environment::plan(settings, choices, run_dir.path(), &watch.probes())?;
     let helpers = helpers(settings, &watch.probes());
-    let pool = Pool::open(settings.limits.jobs, helpers, run_dir.for_fifo())?;
+    let pool = watch.step(|_| Pool::open(settings.limits.jobs, helpers, run_dir.for_fifo()))?;
     if let Some(warning) = pool.warning {
         eprint_line(&format!("{TOOL}: {warning}"));
     }
-    let logs = Logs::open(settings.reports.log_dir.as_deref())?;
-    environment::begin(&jobs, run_dir.path())?;
+    let logs = watch.step(|temporary| {
+        Logs::open(settings.reports.log_dir.as_deref())
+            .inspect(|logs| temporary.extend(logs.temporary()))
+    })?;
+    watch.step(|_| environment::begin(&jobs, run_dir.path()))?;
     let paths: Vec<_> = jobs.iter().map(|job| logs.of(&job.id)).collect();
     let run = Run {
         settings,
         jobs: &jobs,
         logs: &paths,
         pool: pool.pool,
-        events: &events,
+        events,
         tell,
         hush: Hush::new()?,
     };
     let outcome = {
         let _heeded = watch.hand_over();
-        run.all()?
+        let outcome = run.all();
+        if outcome.as_ref().is_ok_and(Outcome::has_failed) {
+            // The logs tell of it, whatever comes.
+            watch.step(|temporary| *temporary = run_dir.paths());
+        }
+        outcome
     };
-    if outcome.signal.is_none() {
-        // What came when the engine had ended, and was still told to it.
+    if !matches!(&outcome, Ok(outcome) if outcome.signal.is_some()) {
+        // What came when the engine had ended, or had not begun, and was still told to it.
         for event in events.try_iter() {
             if let Event::Ask(ask) = event {
                 watch.heed(ask);
             }
         }
     }
+    let outcome = outcome?;
     let exported = environment::export(&jobs);
     let status = match report::status(&outcome) {
         exit::DONE if exported.is_err() => exit::FOREACH_FAILED,
@@ -143,7 +191,12 @@ fn foreach(settings: &Settings) -> Result<u8, Failures> {
     };
     let mut errors = report::all(settings, files, &outcome.facts, &jobs, &outcome, status);
     errors.extend(exported.err());
-    Ok(leave(outcome, status, errors, logs, run_dir)?)
+    Ok(Ended {
+        outcome,
+        status,
+        errors,
+        logs,
+    })
 }
 
 /// The slots of distcc, where they may count; without an answer it goes on as if there were none.
@@ -184,16 +237,20 @@ fn adopt_orphans() -> Result<()> {
 }
 
 /// Takes everything temporary away, closes the stream of records, and dies by the signal that came.
-fn leave(
-    outcome: Outcome,
-    status: u8,
-    mut errors: Vec<Error>,
-    logs: Logs,
-    run_dir: RunDir,
-) -> Result<u8> {
+fn leave(ended: Ended, run_dir: RunDir, watch: &Watch) -> Result<u8> {
+    let Ended {
+        outcome,
+        status,
+        mut errors,
+        logs,
+    } = ended;
+    let (removed, closed) = watch.step(|temporary| {
+        temporary.clear();
+        (run_dir.remove(), logs.close(outcome.has_failed()))
+    });
     // What a daemon of a job still writes there is no fault of the jobs, nor of their results.
-    common::error::report(TOOL, run_dir.remove().err().as_ref());
-    errors.extend(logs.close(outcome.has_failed()).err());
+    common::error::report(TOOL, removed.err().as_ref());
+    errors.extend(closed.err());
     common::error::report(TOOL, &errors);
     if let Some(signal) = outcome.signal {
         common::interrupt::die_by(signal);

@@ -35,6 +35,14 @@ impl Logs {
             .map_err(|c| Error::io("make a directory in", &parent, c))
     }
 
+    /// The directory that goes away unless something fails.
+    pub(crate) fn temporary(&self) -> Option<PathBuf> {
+        match self {
+            Self::Temporary(dir) => Some(dir.path().to_owned()),
+            Self::Named(_) => None,
+        }
+    }
+
     /// The log of the job that bears `id`.
     pub(crate) fn of(&self, id: &OsStr) -> PathBuf {
         let mut name = OsString::from("build-");

@@ -12,6 +12,7 @@ use signal_hook::iterator::Signals;
 use signal_hook::low_level::emulate_default_handler;
 
 use crate::ask::Probes;
+use crate::remove;
 
 /// What is handed on to the jobs, and what asks for the status.
 const HEEDED: [i32; 7] = [SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGTSTP, SIGCONT, SIGUSR1];
@@ -70,6 +71,7 @@ fn ask(signal: i32) -> Ask {
 ///
 /// While the engine runs, signals are its events. Before and after, one that ends us does so at once,
 /// whatever waits for whom; only the interpreters that are asked end first, and the run's directory goes.
+/// A step that makes something in that directory is whole before ([`Watch::step`]).
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Watch(Arc<Mutex<State>>);
 
@@ -77,7 +79,8 @@ pub(crate) struct Watch(Arc<Mutex<State>>);
 struct State {
     handed_over: bool,
     probes: Probes,
-    run_dir: Vec<PathBuf>,
+    /// What is to be removed before a signal ends us.
+    temporary: Vec<PathBuf>,
 }
 
 /// While it lives, the engine heeds the signals.
@@ -85,9 +88,12 @@ struct State {
 pub(crate) struct HandedOver(Watch);
 
 impl Watch {
-    /// Names what is to be removed before a signal ends us.
-    pub(crate) fn clean_up(&self, run_dir: Vec<PathBuf>) {
-        self.lock().run_dir = run_dir;
+    /// Does a step that no signal may come into the middle of, and that waits for nobody. `step` is given
+    /// what is to be removed before a signal ends us.
+    ///
+    /// Where a signal is ending us already the step is not done, and this does not return.
+    pub(crate) fn step<T>(&self, step: impl FnOnce(&mut Vec<PathBuf>) -> T) -> T {
+        step(&mut self.lock().temporary)
     }
 
     /// From here on the engine heeds the signals.
@@ -112,10 +118,11 @@ impl Watch {
         match ask {
             Ask::End(signal) if !state.handed_over => {
                 let _ended = state.probes.end_all();
-                for path in &state.run_dir {
+                for path in &state.temporary {
                     // What cannot be removed now has nobody left to be told.
-                    drop(std::fs::remove_dir_all(path));
+                    drop(remove::tree(path));
                 }
+                // The lock is never given back: who waits for it makes nothing more and says nothing.
                 die_by(signal);
             }
             Ask::Stop if !state.handed_over => {

@@ -12,6 +12,7 @@ mod clients;
 mod copying;
 mod discovery;
 mod distcc;
+mod early_signals;
 mod endings;
 mod environment;
 mod gate;
@@ -32,6 +33,7 @@ mod reports;
 mod running;
 mod shell_functions;
 mod signals;
+mod traced;
 mod usage;
 
 use test_support::Tool;

@@ -12,6 +12,7 @@ use test_support::{Tool, pythons, scratch};
 use crate::gate::{Gate, until};
 use crate::running::{MARK, Running, marked};
 use crate::tool;
+use crate::traced::traced;
 
 /// A job that says that it is there, with a grandchild in a session of its own, and stays.
 pub(crate) const STAYS: &str =
@@ -293,31 +294,8 @@ fn a_pythons_job_is_ended_like_any() {
     nothing_is_left(dir.path());
 }
 
-/// `tool` with each file of a copy taking 20 ms; the process that we start is the tool itself.
-///
-/// Nothing where that cannot be had, which has been said.
-fn slow_to_copy(test: &str, tool: Tool) -> Option<Command> {
-    test_support::need_command("strace", "strace");
-    let can = Command::new("strace")
-        .args(["-qq", "-o/dev/null", "true"])
-        .output();
-    if !can.is_ok_and(|said| said.status.success()) {
-        test_support::cannot_run_here(test, "it traces py-foreach, which is not allowed here");
-        return None;
-    }
-    let tool = tool.into_command();
-    let mut strace = Command::new("strace");
-    strace.args(["-D", "-f", "-qq", "-o/dev/null", "--trace=utimensat"]);
-    strace.arg("--inject=utimensat:delay_enter=20000");
-    strace.arg(tool.get_program()).args(tool.get_args());
-    for (name, value) in tool.get_envs() {
-        match value {
-            Some(value) => strace.env(name, value),
-            None => strace.env_remove(name),
-        };
-    }
-    Some(strace)
-}
+/// Each file of a copy takes 20 ms.
+const SLOW_COPY: &str = "utimensat:delay_enter=20000";
 
 #[test]
 fn a_signal_while_sources_are_copied() {
@@ -333,7 +311,7 @@ fn a_signal_while_sources_are_copied() {
         let options = ["-j2", "--copy-sources", source.to_str().unwrap(), "-b"];
         let options = [&options[..], &[build.to_str().unwrap()]].concat();
         let tool = script(dir.path(), &options, "exit 9");
-        let Some(command) = slow_to_copy("a_signal_while_sources_are_copied", tool) else {
+        let Some(command) = traced("a_signal_while_sources_are_copied", tool, &[SLOW_COPY]) else {
             return;
         };
         let run = Running::start_command(command);
