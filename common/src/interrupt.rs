@@ -5,7 +5,6 @@
 //! [`Interrupts::pending`] between its steps, gives up, undoes what it did, and drops the hold, which
 //! dies by the signal. A signal that was ignored when we started stays ignored (`nohup`, `cmd &`).
 
-use std::fs;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 
@@ -13,7 +12,7 @@ use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 use signal_hook::low_level::emulate_default_handler;
 
-use crate::{Error, Result, exit};
+use crate::{Error, Result, exit, kernel};
 
 /// The signals that ask a tool to stop.
 const ENDING: [i32; 3] = [SIGINT, SIGTERM, SIGHUP];
@@ -116,7 +115,7 @@ impl SignalSet {
 /// SIGPIPE is always among them, because Rust ignores it at start.
 pub fn ignored_signals() -> Result<SignalSet> {
     const STATUS: &str = "/proc/self/status";
-    let status = fs::read_to_string(STATUS).map_err(|c| Error::io("read", STATUS, c))?;
+    let status = kernel::read_text(STATUS).map_err(|c| Error::io("read", STATUS, c))?;
     parse_ignored(&status).ok_or_else(|| Error::refused("read", STATUS, "has no SigIgn line"))
 }
 

@@ -10,6 +10,7 @@ pub mod exit;
 pub mod implementation;
 pub mod interrupt;
 pub mod json;
+pub mod kernel;
 pub mod outputs;
 pub mod record;
 pub mod show;

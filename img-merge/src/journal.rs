@@ -305,7 +305,7 @@ impl Journal {
 /// Device numbers are given anew at each start: identities that were noted before count by their
 /// inode alone.
 pub(crate) fn boot() -> String {
-    let id = std::fs::read_to_string("/proc/sys/kernel/random/boot_id");
+    let id = common::kernel::read_text("/proc/sys/kernel/random/boot_id");
     id.map_or_else(|_| String::new(), |id| id.trim().to_owned())
 }
 

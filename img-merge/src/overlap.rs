@@ -54,7 +54,7 @@ struct Tree<'a> {
 /// Refuses `images` and a `destination` of which two overlap.
 pub(crate) fn refuse(images: &[Image], destination: &Path) -> Result<(), Failure> {
     let mounts =
-        std::fs::read("/proc/self/mountinfo").map_or_else(|_| Vec::new(), |all| parse(&all));
+        common::kernel::read("/proc/self/mountinfo").map_or_else(|_| Vec::new(), |all| parse(&all));
     let failed = |name: &Path, cause| Error::io("resolve", name, cause);
     let mut trees = Vec::new();
     for image in images {

@@ -50,6 +50,9 @@ pub(crate) fn run(settings: &Settings) -> u8 {
 fn raise_descriptor_limit() {
     use rustix::process::{Resource, getrlimit, setrlimit};
     let mut limit = getrlimit(Resource::Nofile);
+    if limit.current == limit.maximum {
+        return;
+    }
     limit.current = limit.maximum;
     // Where it may not be raised, a tree that is too deep says so by itself.
     let _unraised = setrlimit(Resource::Nofile, limit);

@@ -106,7 +106,9 @@ impl Transactions<'_> {
     }
 
     fn locked(&self, images: &[Image], destination: &Destination) -> Result<Done, Failure> {
-        if self.merge().locking == crate::settings::Locking::Ours {
+        // What we have just made nobody has left anything in.
+        let found = destination.state == State::Found;
+        if found && self.merge().locking == crate::settings::Locking::Ours {
             self.tell(&recovery::recover(destination, self.caller)?);
         }
         let scan = self.scan(images, destination);

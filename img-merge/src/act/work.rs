@@ -198,6 +198,10 @@ impl<'a> Work<'a> {
         let whole = || self.destination.at(&step.place);
         let dir = self.destination.root.beneath(&step.place);
         let dir = dir.map_err(|cause| Error::io("open", whole(), cause))?;
+        if step.place.as_os_str().is_empty() {
+            // DEST itself, which we hold open.
+            return Ok(dir);
+        }
         let here = dir
             .stat()
             .map_err(|cause| Error::io("open", whole(), cause))?;

@@ -1,19 +1,18 @@
 //! Who we are, and what the kernel lets us do because of it.
 
 use std::ffi::CStr;
-use std::fs::File;
-use std::io::Read;
 
 use rustix::process;
 
 use super::Attributes;
-use common::{Error, Result};
+use common::{Error, Result, kernel};
 
 /// The rights of this process that change what a merge can do.
 #[derive(Debug, Clone)]
 pub(crate) struct Caller {
     pub(crate) uid: u32,
     pub(crate) gid: u32,
+    /// Those beside `gid` that we may give files to; not asked for where we may give them to all.
     groups: Vec<u32>,
     /// `CAP_CHOWN`: may give files away.
     pub(crate) may_chown: bool,
@@ -34,16 +33,17 @@ const CAP_SETFCAP: u32 = 31;
 
 impl Caller {
     pub(crate) fn ask() -> Result<Self> {
-        // The kernel does not tell the size of its file: with room from the start it is one read.
-        let mut status = String::with_capacity(8192);
-        File::open(STATUS)
-            .and_then(|mut file| file.read_to_string(&mut status))
-            .map_err(|cause| Error::io("read", STATUS, cause))?;
+        let status = kernel::read_text(STATUS).map_err(|cause| Error::io("read", STATUS, cause))?;
         let capabilities = effective(&status)
             .ok_or_else(|| Error::refused("read", STATUS, "has no CapEff line"))?;
         let has = |capability: u32| capabilities & (1 << capability) != 0;
-        let groups = process::getgroups()
-            .map_err(|cause| Error::said("ask for our groups", cause.to_string()))?;
+        // Who may give files away may give them to any group.
+        let groups = if has(CAP_CHOWN) {
+            Vec::new()
+        } else {
+            process::getgroups()
+                .map_err(|cause| Error::said("ask for our groups", cause.to_string()))?
+        };
         Ok(Self {
             uid: process::geteuid().as_raw(),
             gid: process::getegid().as_raw(),
