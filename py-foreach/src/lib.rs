@@ -87,6 +87,9 @@ impl From<Vec<Error>> for Failures {
 }
 
 fn foreach(settings: &Settings) -> Result<u8, Failures> {
+    if settings.mode == Mode::Run {
+        supervise::tree::check_proc()?;
+    }
     signals::put_in_order()?;
     let (tell, events) = mpsc::channel();
     let told = tell.clone();

@@ -21,6 +21,7 @@ mod logs;
 mod manual;
 mod masked;
 mod memory;
+mod no_handles;
 mod odd_places;
 mod order;
 mod output;

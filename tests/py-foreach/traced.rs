@@ -23,12 +23,15 @@ pub(crate) fn traced(test: &str, tool: Tool, inject: &[&str]) -> Option<Command>
     let calls = inject.iter().filter_map(|what| what.split(':').next());
     strace.arg(format!("--trace={}", calls.collect::<Vec<_>>().join(",")));
     strace.args(inject.iter().map(|what| format!("--inject={what}")));
-    strace.arg(tool.get_program()).args(tool.get_args());
+    // What the tracer itself has in its environment marks it as one of the tool's processes.
     for (name, value) in tool.get_envs() {
-        match value {
-            Some(value) => strace.env(name, value),
-            None => strace.env_remove(name),
-        };
+        let mut setting = name.to_owned();
+        if let Some(value) = value {
+            setting.push("=");
+            setting.push(value);
+        }
+        strace.arg("-E").arg(setting);
     }
+    strace.arg(tool.get_program()).args(tool.get_args());
     Some(strace)
 }

@@ -98,9 +98,15 @@ impl Asked {
 
     /// How it ended; nothing where it does not within the time.
     pub(crate) fn status(&mut self) -> Option<ExitStatus> {
-        if let Ok(handle) = pidfd_open(self.probe.group, PidfdFlags::empty()) {
+        match pidfd_open(self.probe.group, PidfdFlags::empty()) {
             // A failure here is a time that is over: the child is killed and waited for all the same.
-            drop(self.wait_for(Some(&handle), None::<&std::os::fd::OwnedFd>));
+            Ok(handle) => drop(self.wait_for(Some(&handle), None::<&std::os::fd::OwnedFd>)),
+            // The kernel has no handles, or a filter refuses them.
+            Err(_) => {
+                while !self.is_late() && matches!(self.probe.child.try_wait(), Ok(None)) {
+                    std::thread::sleep(Duration::from_millis(2));
+                }
+            }
         }
         self.probe.child.try_wait().ok().flatten()
     }

@@ -8,7 +8,7 @@ use rustix::io::Errno;
 use rustix::process::{Pid, PidfdFlags, Signal, WaitOptions, pidfd_open, waitpid};
 
 use super::live::Live;
-use crate::supervise::tree::{Process, Processes};
+use crate::supervise::tree::{Process, Processes, has_ended};
 
 /// How long a killed process may take to end: one that is stopped in the kernel takes what it takes.
 const LIMIT: Duration = Duration::from_secs(5);
@@ -46,14 +46,25 @@ pub(crate) fn end(live: &Live, supervisor: u32, grace: Duration) {
 /// Waits until a process has given its children away: it closes its files, by which we know of its end,
 /// before that.
 fn await_end(process: u32) {
-    let pid = i32::try_from(process).ok().and_then(Pid::from_raw);
-    // What cannot be opened is gone.
-    let Some(Ok(handle)) = pid.map(|pid| pidfd_open(pid, PidfdFlags::empty())) else {
+    let Some(pid) = i32::try_from(process).ok().and_then(Pid::from_raw) else {
         return;
     };
-    let mut fds = [PollFd::new(&handle, PollFlags::IN)];
-    let limit = Timespec::try_from(LIMIT).ok();
-    while let Err(Errno::INTR) = poll(&mut fds, limit.as_ref()) {}
+    match pidfd_open(pid, PidfdFlags::empty()) {
+        Ok(handle) => {
+            let mut fds = [PollFd::new(&handle, PollFlags::IN)];
+            let limit = Timespec::try_from(LIMIT).ok();
+            while let Err(Errno::INTR) = poll(&mut fds, limit.as_ref()) {}
+        }
+        // The kernel has no handles, or a filter refuses them.
+        Err(Errno::NOSYS | Errno::PERM) => {
+            let give_up = Instant::now() + LIMIT;
+            while !has_ended(pid.as_raw_nonzero().get()) && Instant::now() < give_up {
+                std::thread::sleep(Duration::from_millis(5));
+            }
+        }
+        // What cannot be opened is gone.
+        Err(_) => {}
+    }
 }
 
 fn orphans(live: &Live) -> Vec<Process> {

@@ -5,7 +5,9 @@ use std::ffi::OsString;
 use std::fs;
 use std::os::unix::ffi::OsStringExt;
 
-use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
+use common::{Error, Result};
+use rustix::io::Errno;
+use rustix::process::{Pid, PidfdFlags, Signal, kill_process, pidfd_open, pidfd_send_signal};
 
 /// One process as it was seen.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -73,6 +75,26 @@ pub(crate) fn children() -> HashSet<Identity> {
     }
 }
 
+/// Whether a process is gone, or has nothing left but its status.
+pub(crate) fn has_ended(pid: i32) -> bool {
+    see(pid).is_none_or(|process| process.zombie)
+}
+
+/// Sees to it that /proc shows the processes by the numbers that we know them by.
+///
+/// # Errors
+/// It belongs to another PID namespace: there no tree could be ended.
+pub(crate) fn check_proc() -> Result<()> {
+    const SELF: &str = "/proc/self";
+    let shown = fs::read_link(SELF).map_err(|cause| Error::io("read", SELF, cause))?;
+    let me = rustix::process::getpid().as_raw_nonzero().to_string();
+    if shown.as_os_str() == me.as_str() {
+        return Ok(());
+    }
+    let cause = "belongs to another PID namespace: mount one for this (unshare --mount-proc)";
+    Err(Error::refused("use", "/proc", cause))
+}
+
 fn see(pid: i32) -> Option<Process> {
     parse(pid, &fs::read(format!("/proc/{pid}/stat")).ok()?)
 }
@@ -108,12 +130,20 @@ impl Process {
         let Some(pid) = Pid::from_raw(self.pid) else {
             return;
         };
-        let Ok(handle) = pidfd_open(pid, PidfdFlags::empty()) else {
-            return;
+        let handle = match pidfd_open(pid, PidfdFlags::empty()) {
+            Ok(handle) => Some(handle),
+            // A kernel before 5.3, or a filter that does not know the call.
+            Err(Errno::NOSYS | Errno::PERM) => None,
+            Err(_) => return,
         };
-        // The handle holds the number now: is it still the one that was seen?
-        if see(self.pid).is_some_and(|now| now.started == self.started) {
-            let _gone = pidfd_send_signal(&handle, signal);
+        // The handle names what has the number now: is it still the one that was seen?
+        if see(self.pid).is_none_or(|now| now.started != self.started) {
+            return;
+        }
+        let sent = handle.map(|handle| pidfd_send_signal(&handle, signal));
+        if matches!(sent, None | Some(Err(Errno::NOSYS | Errno::PERM))) {
+            // Without a handle it could end just now and its number be given anew: numbers go round first.
+            let _gone = kill_process(pid, signal);
         }
     }
 }
@@ -130,6 +160,23 @@ mod tests {
         assert_eq!(process.name, "a) b (c");
         assert!(!process.zombie);
         assert!(parse(7, b"7 (x").is_none());
+    }
+
+    #[test]
+    fn who_waits_to_be_asked_for_its_status_has_ended() {
+        let mut child = std::process::Command::new("cat")
+            .stdin(std::process::Stdio::piped())
+            .spawn()
+            .unwrap();
+        let pid = i32::try_from(child.id()).unwrap();
+        assert!(!has_ended(pid));
+        drop(child.stdin.take());
+        let wait = rustix::process::WaitIdOptions::EXITED | rustix::process::WaitIdOptions::NOWAIT;
+        let id = rustix::process::WaitId::Pid(Pid::from_child(&child));
+        rustix::process::waitid(id, wait).unwrap();
+        assert!(has_ended(pid), "a zombie");
+        child.wait().unwrap();
+        assert!(has_ended(pid), "gone");
     }
 
     #[test]
