@@ -3,12 +3,14 @@
 //! Everything here fails the test with a clear word; nothing is skipped in silence.
 
 pub mod manual;
+mod meanwhile;
 pub mod patience;
 pub mod pythons;
 pub mod tool;
 pub mod tree;
 pub mod usage;
 
+pub use meanwhile::meanwhile;
 pub use tool::{Outcome, Tool, sibling};
 pub use tree::{lay, listing};
 

@@ -2,9 +2,13 @@
 
 use std::io::{self, BufRead, BufReader, Read};
 use std::process::{Child, Output};
-use std::sync::mpsc::{self, Receiver};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
+
+/// For what must be so in a moment, on a machine that is busy with other things.
+pub const STATE: Duration = Duration::from_secs(30);
 
 /// For a whole run. Generous: it may build packages, on a machine that others use too.
 pub const RUN: Duration = Duration::from_secs(600);
@@ -24,11 +28,11 @@ pub fn end(child: Child, what: &str) -> Output {
 #[track_caller]
 fn end_within(mut child: Child, what: &str, patience: Duration) -> Output {
     let until = Instant::now() + patience;
-    let stdout = child.stdout.take().map(gather);
-    let stderr = child.stderr.take().map(gather);
+    let stdout = child.stdout.take().map(Stream::of);
+    let stderr = child.stderr.take().map(Stream::of);
     let left = || until.saturating_duration_since(Instant::now());
-    let whole = |stream: Option<Receiver<Vec<u8>>>| match stream {
-        Some(stream) => stream.recv_timeout(left()).ok(),
+    let whole = |stream: Option<Stream>| match stream {
+        Some(stream) => stream.whole(left()),
         None => Some(Vec::new()),
     };
     let said = (whole(stdout), whole(stderr));
@@ -52,14 +56,91 @@ fn end_within(mut child: Child, what: &str, patience: Duration) -> Output {
     }
 }
 
-fn gather(mut stream: impl Read + Send + 'static) -> Receiver<Vec<u8>> {
+/// A stream that is read all the time, so that nobody waits to write to it.
+#[derive(Debug)]
+pub struct Stream {
+    said: Arc<Mutex<Vec<u8>>>,
+    ended: Receiver<io::Result<()>>,
+}
+
+impl Stream {
+    /// Reads `stream` to its end.
+    pub fn of(mut stream: impl Read + Send + 'static) -> Self {
+        let said = Arc::new(Mutex::new(Vec::new()));
+        let (tell, ended) = mpsc::channel();
+        let all = Arc::clone(&said);
+        thread::spawn(move || {
+            let mut piece = [0; 4096];
+            let end = loop {
+                match stream.read(&mut piece) {
+                    Ok(0) => break Ok(()),
+                    Ok(count) => lock(&all).extend_from_slice(&piece[..count]),
+                    Err(cause) if cause.kind() == io::ErrorKind::Interrupted => {}
+                    Err(cause) => break Err(cause),
+                }
+            };
+            drop(tell.send(end));
+        });
+        Self { said, ended }
+    }
+
+    /// What has come so far.
+    #[must_use]
+    pub fn so_far(&self) -> Vec<u8> {
+        lock(&self.said).clone()
+    }
+
+    /// All of it; nothing when the end does not come in `patience`.
+    ///
+    /// # Panics
+    /// When it cannot be read.
+    #[must_use]
+    pub fn whole(self, patience: Duration) -> Option<Vec<u8>> {
+        let end = self.ended.recv_timeout(patience).ok()?;
+        end.expect("the tool's output");
+        Some(std::mem::take(&mut *lock(&self.said)))
+    }
+}
+
+fn lock(said: &Mutex<Vec<u8>>) -> std::sync::MutexGuard<'_, Vec<u8>> {
+    // Each change is whole in itself.
+    said.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Does `work`, which may have to wait for the tool, and which `what` names.
+///
+/// # Panics
+/// When it panics, or takes longer than [`RUN`].
+#[track_caller]
+pub fn done<T: Send + 'static>(what: &str, work: impl FnOnce() -> T + Send + 'static) -> T {
+    done_within(what, RUN, work)
+}
+
+#[track_caller]
+fn done_within<T: Send + 'static>(
+    what: &str,
+    patience: Duration,
+    work: impl FnOnce() -> T + Send + 'static,
+) -> T {
     let (tell, told) = mpsc::channel();
-    thread::spawn(move || {
-        let mut bytes = Vec::new();
-        stream.read_to_end(&mut bytes).expect("the tool's output");
-        drop(tell.send(bytes));
-    });
-    told
+    thread::spawn(move || drop(tell.send(work())));
+    match told.recv_timeout(patience) {
+        Ok(done) => done,
+        Err(why) => panic!("waited in vain for {what}, {patience:?}: {why}"),
+    }
+}
+
+/// Waits until `done`, which `what` names in the panic.
+///
+/// # Panics
+/// When it is not so in [`STATE`].
+#[track_caller]
+pub fn until(what: &str, mut done: impl FnMut() -> bool) {
+    let begun = Instant::now();
+    while !done() {
+        assert!(begun.elapsed() < STATE, "waited in vain: {what}");
+        thread::sleep(Duration::from_millis(2));
+    }
 }
 
 /// The lines of a stream as they come.
@@ -88,6 +169,27 @@ impl Lines {
     #[must_use]
     pub fn next_line(&self) -> String {
         self.within(LINE)
+    }
+
+    /// The lines that are left, to the end of the stream.
+    ///
+    /// # Panics
+    /// When the end does not come in [`RUN`].
+    #[track_caller]
+    #[must_use]
+    pub fn rest(self) -> Vec<String> {
+        let until = Instant::now() + RUN;
+        let mut lines = Vec::new();
+        loop {
+            let left = until.saturating_duration_since(Instant::now());
+            match self.0.recv_timeout(left) {
+                Ok(line) => lines.push(line.expect("a line of text")),
+                Err(RecvTimeoutError::Disconnected) => return lines,
+                Err(RecvTimeoutError::Timeout) => {
+                    panic!("waited in vain for the last line, {RUN:?}")
+                }
+            }
+        }
     }
 
     #[track_caller]
@@ -127,6 +229,34 @@ mod tests {
         assert!(waits.join().is_err(), "half a line came");
         drop(stdin);
         assert!(cat.wait().expect("cat").success());
+    }
+
+    #[test]
+    #[should_panic(expected = "waited in vain for a byte, 50ms: timed out")]
+    fn work_that_is_not_done_is_red() {
+        let (_tell, told) = mpsc::channel::<()>();
+        done_within("a byte", SHORT, move || told.recv().is_ok());
+    }
+
+    #[test]
+    fn a_stream_that_is_held_open_is_not_whole() {
+        let mut cat = Command::new("cat");
+        let cat = cat.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn();
+        let mut cat = cat.expect("cat");
+        let mut stdin = cat.stdin.take().expect("a pipe");
+        stdin.write_all(b"here").expect("room");
+        let stream = Stream::of(cat.stdout.take().expect("a pipe"));
+        until("it is here", || stream.so_far() == b"here");
+        assert_eq!(stream.whole(SHORT), None);
+        drop(stdin);
+        assert!(cat.wait().expect("cat").success());
+    }
+
+    #[test]
+    fn the_lines_that_are_left_are_told() {
+        let lines = Lines::of(&b"a\nb\nc"[..]);
+        assert_eq!(lines.next_line(), "a");
+        assert_eq!(lines.rest(), ["b", "c"]);
     }
 
     #[test]

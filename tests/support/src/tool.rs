@@ -78,6 +78,25 @@ impl Tool {
         self
     }
 
+    /// Sets and unsets for `command` what was set and unset here.
+    pub fn lend_environment(&self, command: &mut Command) {
+        for (name, value) in self.command.get_envs() {
+            match value {
+                Some(value) => command.env(name, value),
+                None => command.env_remove(name),
+            };
+        }
+    }
+
+    /// `outer` with all words of this behind its own, and in its environment: nohup(1), a shell's `"$@"`.
+    #[must_use]
+    pub fn behind(self, mut outer: Command) -> Command {
+        self.lend_environment(&mut outer);
+        let words = self.command.get_args();
+        outer.arg(self.command.get_program()).args(words);
+        outer
+    }
+
     /// The command as it stands, for a test that wants to hold the process itself.
     #[must_use]
     pub fn into_command(self) -> Command {
