@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use tempfile::TempDir;
 use test_support::{Tool, lay, listing, scratch};
 
 use crate::images::Bind;
@@ -21,59 +22,54 @@ fn refused(root: &Path, words: &[&str]) {
     }
 }
 
-const TREE: &str = "d/usr/inner/x 644 \"x\"\nd/opt/ 755\ni/f 644 \"f\"\ni/sub/g 644 \"g\"\nm/ 755";
+/// A tree with `d`, a destination, `i`, an image, and `m`, a directory to mount at.
+fn tree() -> TempDir {
+    let root = scratch();
+    lay(
+        root.path(),
+        "d/usr/inner/x 644 \"x\"\nd/opt/ 755\ni/f 644 \"f\"\ni/sub/g 644 \"g\"\nm/ 755",
+    );
+    root
+}
+
+/// Mounts `from` at `to`, both in a tree of its own, and asserts that each of `runs` is refused.
+#[track_caller]
+fn refused_where(from: &str, to: &str, runs: &[&[&str]]) {
+    let root = tree();
+    let to = root.path().join(to);
+    let _mounted = Bind::new(&root.path().join(from), &to);
+    for words in runs {
+        refused(root.path(), words);
+    }
+}
 
 #[test]
 fn an_image_that_is_mounted_out_of_the_destination_is_refused() {
-    let root = scratch();
-    let root = root.path();
-    lay(root, TREE);
-    let mount = root.join("m");
-    {
-        let _mounted = Bind::new(&root.join("d/usr"), &mount);
-        refused(root, &["m", "d"]);
-        refused(root, &["m/inner", "d"]);
-        refused(root, &["m/inner", "d/usr/inner/new"]);
-    }
-    let _mounted = Bind::new(&root.join("d"), &mount);
-    refused(root, &["m", "d"]);
-    refused(root, &["m/usr", "d/usr"]);
-    refused(root, &["d/usr", "m"]);
+    let runs: [&[&str]; 3] = [
+        &["m", "d"],
+        &["m/inner", "d"],
+        &["m/inner", "d/usr/inner/new"],
+    ];
+    refused_where("d/usr", "m", &runs);
+    refused_where(
+        "d",
+        "m",
+        &[&["m", "d"], &["m/usr", "d/usr"], &["d/usr", "m"]],
+    );
 }
 
 #[test]
 fn a_destination_that_is_mounted_out_of_an_image_is_refused() {
-    let root = scratch();
-    let root = root.path();
-    lay(root, TREE);
-    let mount = root.join("m");
-    let _mounted = Bind::new(&root.join("i/sub"), &mount);
-    refused(root, &["i", "m"]);
-    refused(root, &["i", "m/new"]);
+    refused_where("i/sub", "m", &[&["i", "m"], &["i", "m/new"]]);
 }
 
 #[test]
 fn a_mount_inside_one_that_shows_the_other_is_refused() {
-    let root = scratch();
-    let root = root.path();
-    lay(root, TREE);
-    {
-        let mount = root.join("d/opt");
-        let _mounted = Bind::new(&root.join("i"), &mount);
-        refused(root, &["i", "d"]);
-        refused(root, &["i/sub", "d"]);
-    }
-    let mount = root.join("i/sub");
-    let _mounted = Bind::new(&root.join("d"), &mount);
-    refused(root, &["i", "d"]);
+    refused_where("i", "d/opt", &[&["i", "d"], &["i/sub", "d"]]);
+    refused_where("d", "i/sub", &[&["i", "d"]]);
 }
 
 #[test]
 fn two_images_of_which_a_mount_shows_one_in_the_other_are_refused() {
-    let root = scratch();
-    let root = root.path();
-    lay(root, TREE);
-    let mount = root.join("m");
-    let _mounted = Bind::new(&root.join("i/sub"), &mount);
-    refused(root, &["i", "m", "d"]);
+    refused_where("i/sub", "m", &[&["i", "m", "d"]]);
 }
