@@ -3,10 +3,8 @@
 use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::Path;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread;
 
-use test_support::{Outcome, Tool, lay, scratch};
+use test_support::{Outcome, Tool, lay, meanwhile, scratch};
 
 use crate::snapshot::{assert_same, contents, snapshot};
 
@@ -19,17 +17,9 @@ fn merge(root: &Path, words: &[&str]) -> Outcome {
 
 /// Exchanges `dir` and a link in a loop while `work` runs.
 fn while_swapping(dir: &Path, link: &Path, work: impl FnOnce()) {
-    let done = AtomicBool::new(false);
-    thread::scope(|scope| {
-        scope.spawn(|| {
-            use rustix::fs::{CWD, RenameFlags, renameat_with};
-            while !done.load(Ordering::Relaxed) {
-                renameat_with(CWD, dir, CWD, link, RenameFlags::EXCHANGE).expect("the swap");
-            }
-        });
-        work();
-        done.store(true, Ordering::Relaxed);
-    });
+    use rustix::fs::{CWD, RenameFlags, renameat_with};
+    let swap = || renameat_with(CWD, dir, CWD, link, RenameFlags::EXCHANGE).expect("the swap");
+    meanwhile(swap, work);
 }
 
 /// Merges under attack, for each method and policy.

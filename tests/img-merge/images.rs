@@ -5,10 +5,11 @@ use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::process::Command;
 
+use test_support::patience::{self, until};
 use test_support::{Outcome, Tool, lay, need_command, scratch};
 
 use crate::disk::{Disk, Format};
-use crate::moment::{wait_for, while_held};
+use crate::moment::while_held;
 
 fn merge(root: &Path, words: &[&str]) -> Outcome {
     Tool::new(env!("CARGO_BIN_EXE_img-merge"))
@@ -55,7 +56,7 @@ fn a_link_group_is_not_linked_to_what_a_foreign_writer_put_there() {
     );
     // The journal is written when the plan is made: a foreign writer takes the moment.
     let held = root.path().join("held");
-    let mut tool = Command::new("strace")
+    let tool = Command::new("strace")
         .args(["-f", "-qq", "-o"])
         .arg(&held)
         .args(["--trace=write", "--inject=write:delay_exit=700000:when=1"])
@@ -64,9 +65,11 @@ fn a_link_group_is_not_linked_to_what_a_foreign_writer_put_there() {
         .current_dir(root.path())
         .spawn()
         .expect("strace");
-    wait_for(|| has_staging(&root.path().join("d")));
+    until("the staging is there", || {
+        has_staging(&root.path().join("d"))
+    });
     fs::rename(root.path().join("fake"), root.path().join("d/a")).expect("a rename");
-    assert!(tool.wait().expect("the tool ends").success());
+    assert!(patience::end(tool, "the merge").status.success());
     let b = fs::read_to_string(root.path().join("d/b")).expect("a file");
     assert_eq!(b, "X");
 }

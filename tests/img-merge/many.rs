@@ -6,7 +6,7 @@ use std::fs;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
-use test_support::{Tool, is_waiting_for_a_lock, lay, scratch};
+use test_support::{Tool, is_waiting_for_a_lock, lay, patience, scratch};
 
 use crate::snapshot::{assert_same, contents};
 
@@ -44,7 +44,7 @@ fn start(root: &Path, words: &[&str], image: &str) -> Child {
 }
 
 fn end(child: Child, what: &str) {
-    let output = child.wait_with_output().expect("the tool ends");
+    let output = patience::end(child, what);
     let said = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{what}: {} {said}", output.status);
 }
@@ -114,13 +114,7 @@ fn who_comes_second_reports_the_conflict() {
     lay(&root.path().join("a"), "usr/x 644 \"a\"\nusr/a 644 \"a\"");
     lay(&root.path().join("b"), "usr/x 644 \"b\"\nusr/b 644 \"b\"");
     let merges = ["a", "b"].map(|image| start(root.path(), &[], image));
-    let mut codes = merges.map(|merge| {
-        merge
-            .wait_with_output()
-            .expect("the tool ends")
-            .status
-            .code()
-    });
+    let mut codes = merges.map(|merge| patience::end(merge, "a merge").status.code());
     codes.sort_unstable();
     assert_eq!(codes, [Some(0), Some(1)]);
     assert_eq!(
@@ -139,6 +133,17 @@ fn a_merge_waits_for_the_lock_and_a_signal_ends_the_wait() {
     }
 }
 
+/// A merge that waits for the lock.
+fn start_waiting(root: &Path) -> Child {
+    let mut child = start(root, &[], "image");
+    patience::until("it waits for the lock", || {
+        let ended = child.try_wait().expect("a status");
+        assert!(ended.is_none(), "it did not wait");
+        is_waiting_for_a_lock(child.id())
+    });
+    child
+}
+
 fn wait_and_end(how: rustix::fs::FlockOperation) {
     let root = scratch();
     lay(&root.path().join("image"), "usr/x 644 \"x\"");
@@ -146,24 +151,14 @@ fn wait_and_end(how: rustix::fs::FlockOperation) {
     lay(&dest, "usr/ 755");
     let held = fs::File::open(&dest).expect("dest");
     rustix::fs::flock(&held, how).expect("the lock");
-    let mut waiting = start(root.path(), &[], "image");
-    while !is_waiting_for_a_lock(waiting.id()) {
-        assert!(
-            waiting.try_wait().expect("a status").is_none(),
-            "it did not wait"
-        );
-        std::thread::yield_now();
-    }
+    let waiting = start_waiting(root.path());
     assert!(!dest.join("usr/x").exists());
-    let mut killed = start(root.path(), &[], "image");
-    while !is_waiting_for_a_lock(killed.id()) {
-        std::thread::yield_now();
-    }
+    let killed = start_waiting(root.path());
     Command::new("kill")
         .arg(killed.id().to_string())
         .status()
         .expect("kill");
-    let status = killed.wait().expect("the tool ends");
+    let status = patience::end(killed, "a merge that was told to end").status;
     assert_eq!(
         std::os::unix::process::ExitStatusExt::signal(&status),
         Some(15)

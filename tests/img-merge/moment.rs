@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::Path;
 
+use test_support::patience::until;
 use test_support::{Outcome, Tool, need_command};
 
 /// Runs it under strace with `inject` (a call, what is done to it, and when), and `act` once the call has
@@ -21,15 +22,10 @@ pub(crate) fn while_held(root: &Path, inject: &str, words: &[&str], act: impl Fn
         .in_directory(root);
     std::thread::scope(|scope| {
         let run = scope.spawn(|| tool.run());
-        wait_for(|| fs::read_to_string(&log).is_ok_and(|log| log.contains('(')));
+        until("the call has begun", || {
+            fs::read_to_string(&log).is_ok_and(|log| log.contains('('))
+        });
         act();
         run.join().expect("the tool ends")
     })
-}
-
-/// Waits until `it` is so; the test runner's time limit ends a wait that is in vain.
-pub(crate) fn wait_for(it: impl Fn() -> bool) {
-    while !it() {
-        std::thread::yield_now();
-    }
 }

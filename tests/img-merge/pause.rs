@@ -1,35 +1,26 @@
 //! A merge that stands still at a system call, so that the test can act meanwhile.
 
-use std::fs::{self, File};
-use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
 use rustix::process::{Pid, Signal, kill_process};
 use test_support::need_command;
+use test_support::patience::{self, Lines};
 
 /// A merge under strace, stopped.
 #[derive(Debug)]
 pub(crate) struct Paused {
     strace: Child,
     merge: Pid,
-    log: BufReader<File>,
+    log: Lines,
 }
 
 /// Runs a merge in `root` until its `nth` call of the kind `call` is done.
 pub(crate) fn pause_at(root: &Path, call: &str, nth: u32, words: &[&str]) -> Paused {
     need_command("strace", "strace");
-    let pipe = root.join("strace.log");
-    drop(fs::remove_file(&pipe));
-    rustix::fs::mkfifoat(
-        rustix::fs::CWD,
-        &pipe,
-        rustix::fs::Mode::RUSR | rustix::fs::Mode::WUSR,
-    )
-    .expect("a fifo");
-    let strace = Command::new("strace")
-        .args(["-f", "-o"])
-        .arg(&pipe)
+    // The merge itself prints nothing there.
+    let mut strace = Command::new("strace")
+        .args(["-f", "-o", "/dev/stdout"])
         .arg(format!("--trace={call},getdents64"))
         .arg(format!("--inject={call}:signal=STOP:when={nth}"))
         .arg(env!("CARGO_BIN_EXE_img-merge"))
@@ -40,15 +31,11 @@ pub(crate) fn pause_at(root: &Path, call: &str, nth: u32, words: &[&str]) -> Pau
         .stderr(Stdio::piped())
         .spawn()
         .expect("strace");
-    let mut log = BufReader::new(File::open(&pipe).expect("the log"));
-    let mut line = String::new();
-    loop {
-        line.clear();
-        let read = log.read_line(&mut line).expect("the log");
-        assert_ne!(read, 0, "it came to no {nth}th {call}");
-        if line.contains("stopped by SIGSTOP") {
-            break;
-        }
+    let log = Lines::of(strace.stdout.take().expect("a pipe"));
+    // Where it comes to no such call there is no such line.
+    let mut line = log.next_line();
+    while !line.contains("stopped by SIGSTOP") {
+        line = log.next_line();
     }
     let number = line.split_whitespace().next().and_then(|n| n.parse().ok());
     let merge = number.and_then(Pid::from_raw).expect("a process");
@@ -65,9 +52,10 @@ impl Paused {
     /// The same, and how many directories were listed meanwhile, in system calls.
     pub(crate) fn resume_and_count(self) -> (Option<i32>, String, usize) {
         kill_process(self.merge, Signal::CONT).expect("the merge");
-        let lines = self.log.lines().map(|line| line.expect("the log"));
-        let listings = lines.filter(|line| line.contains("getdents64")).count();
-        let output = self.strace.wait_with_output().expect("strace");
+        let lines = self.log.rest();
+        let listings = lines.iter().filter(|line| line.contains("getdents64"));
+        let listings = listings.count();
+        let output = patience::end(self.strace, "a merge that goes on");
         let said = String::from_utf8_lossy(&output.stderr).into_owned();
         (output.status.code(), said, listings)
     }

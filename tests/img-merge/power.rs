@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::Path;
 
+use test_support::patience::until;
 use test_support::{Outcome, Tool, lay, need_command, scratch};
 
 use crate::disk::{Disk, Format};
@@ -89,7 +90,7 @@ fn an_undo_that_must_leave_something_says_so() {
         &["-j1", "i", "d"],
         || {
             // The first that gets its name; the second finds that it has been taken by a file.
-            crate::moment::wait_for(|| {
+            until("one of them has its name", || {
                 root.path().join("d/two").exists() || root.path().join("d/sub").exists()
             });
             let (first, second) = if root.path().join("d/two").exists() {

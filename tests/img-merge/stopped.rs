@@ -9,7 +9,7 @@ use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use test_support::{Tool, lay, scratch};
+use test_support::{Tool, lay, patience, scratch};
 
 use crate::snapshot::{Snapshot, assert_same, snapshot};
 
@@ -164,7 +164,7 @@ fn after_a_kill_the_next_run_ends_where_an_undisturbed_one_would_have() {
             thread::sleep(moment(whole, round, rounds));
             // It may have ended by itself.
             drop(child.kill());
-            let status = child.wait().expect("the tool ends");
+            let status = patience::end(child, "a merge that was killed").status;
             killed += u32::from(status.signal() == Some(9));
             nothing_is_lost(&before, &scene, words);
             if scene.image().is_some() {
@@ -213,7 +213,7 @@ fn a_signal_undoes_everything_and_ends_the_tool_by_itself() {
             let child = scene.start(words);
             thread::sleep(moment(whole, round, rounds));
             send(&child, signal);
-            let status = wait(child);
+            let status = patience::end(child, "a merge that was signalled").status;
             let what = format!("{words:?}, round {round}: {status}");
             if status.code() == Some(0) {
                 assert_same(&scene.dest(), &expected, &what);
@@ -242,8 +242,4 @@ fn send(child: &Child, signal: i32) {
         .status();
     // It may have ended by itself, and then there is nobody to send it to.
     drop(status);
-}
-
-fn wait(mut child: Child) -> std::process::ExitStatus {
-    child.wait().expect("the tool ends")
 }

@@ -1,12 +1,10 @@
 //! Ctrl-C in the middle of a build: nothing of the pipe is left.
 
 use std::fs;
-use std::io::Read;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
 
-use test_support::pythons;
+use test_support::{patience, pythons};
 
 use crate::bench::Bench;
 
@@ -38,16 +36,15 @@ fn interrupting_the_pipe_leaves_no_process_and_no_temporary_file() {
     let mark = format!("{}", std::process::id());
     let mut command = bench.shell(&script).into_command();
     command.env(MARK, &mark).process_group(0);
-    let mut pipe = command
+    let pipe = command
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .stderr(Stdio::piped())
         .spawn()
         .expect("the pipe starts");
-    let mut started = String::new();
-    fs::File::open(bench.path("started"))
-        .and_then(|mut fifo| fifo.read_to_string(&mut started))
-        .expect("the second job says that it runs");
+    let started = bench.path("started");
+    let started = patience::done("the second job", move || fs::read_to_string(started));
+    started.expect("it says that it runs");
     assert!(!marked(&mark).is_empty(), "the mark is seen");
 
     // What a terminal does on Ctrl-C: INT for the whole foreground group.
@@ -56,21 +53,14 @@ fn interrupting_the_pipe_leaves_no_process_and_no_temporary_file() {
         .args(["-s", "INT", "--", &group])
         .status();
     assert!(sent.expect("kill runs").success());
-    let ended = pipe.wait().expect("the pipe ends");
-    let mut said = String::new();
-    pipe.stderr
-        .take()
-        .expect("a pipe")
-        .read_to_string(&mut said)
-        .expect("readable");
-    assert_eq!(ended.signal(), Some(2), "the shell dies by INT: {said}");
-
-    // The tools that were not waited for by the shell end a moment after it.
-    let deadline = Instant::now() + Duration::from_secs(20);
-    while !marked(&mark).is_empty() && Instant::now() < deadline {
-        std::thread::sleep(Duration::from_millis(20));
-    }
-    assert_eq!(marked(&mark), [] as [String; 0], "{said}");
+    // The tools that the shell did not wait for end a moment after it: they hold its stderr.
+    let ended = patience::end(pipe, "the pipe");
+    let said = String::from_utf8_lossy(&ended.stderr);
+    let signal = ended.status.signal();
+    assert_eq!(signal, Some(2), "the shell dies by INT: {said}");
+    patience::until(&format!("all processes end: {said}"), || {
+        marked(&mark).is_empty()
+    });
     assert_eq!(bench.left_over(), [] as [&std::path::Path; 0], "{said}");
 }
 

@@ -5,6 +5,8 @@ use std::process::{Command, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
+use test_support::patience;
+
 use crate::rig::Rig;
 
 /// Waits until `done`, and fails with `what` when that does not come.
@@ -23,7 +25,7 @@ fn ends_all_jobs(signal: &str, number: i32) {
     };
     let mut command = rig.command(&rig.file("hangs-1"), "compile").into_command();
     // A group of its own, as a shell gives to what it starts in the foreground.
-    let mut ebuild = command
+    let ebuild = command
         .process_group(0)
         .stdin(Stdio::null())
         .stdout(Stdio::null())
@@ -41,7 +43,7 @@ fn ends_all_jobs(signal: &str, number: i32) {
         .status()
         .expect("kill starts");
     assert!(status.success());
-    let ended = ebuild.wait().expect("ebuild ends");
+    let ended = patience::end(ebuild, "ebuild").status;
     assert!(
         ended.signal() == Some(number) || ended.code() == Some(128 + number),
         "{ended}"

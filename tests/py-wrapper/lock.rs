@@ -7,16 +7,16 @@ use std::process::Child;
 
 use rustix::fs::FlockOperation;
 use rustix::process::{Pid, Signal, kill_process};
-use test_support::{Tool, is_waiting_for_a_lock, lay, listing, scratch};
+use test_support::{Tool, is_waiting_for_a_lock, lay, listing, patience, scratch};
 
 /// A run that waits for the image.
 fn waiting(image: &Path, words: &[&str]) -> Child {
     let tool = Tool::new(env!("CARGO_BIN_EXE_py-wrapper")).args(["-q", "--impl", "python3.11"]);
     let mut child = tool.args(words).arg(image).into_command().spawn().unwrap();
-    while !is_waiting_for_a_lock(child.id()) {
+    patience::until("it waits for the lock", || {
         assert!(child.try_wait().unwrap().is_none(), "it did not wait");
-        std::thread::yield_now();
-    }
+        is_waiting_for_a_lock(child.id())
+    });
     child
 }
 
@@ -37,10 +37,10 @@ fn a_signal_ends_the_wait() {
     let replicate = ["--replicate", file.to_str().unwrap()];
     for words in [&[][..], &replicate] {
         for signal in [Signal::INT, Signal::TERM, Signal::HUP] {
-            let mut child = waiting(image.path(), words);
+            let child = waiting(image.path(), words);
             kill_process(Pid::from_child(&child), signal).unwrap();
             // The lock is held for longer than this waits, so that only the signal can end it.
-            let status = ended(&mut child);
+            let status = patience::end(child, "a run that was signalled").status;
             assert_eq!(status.signal(), Some(signal.as_raw()), "{words:?}");
         }
     }
@@ -48,30 +48,15 @@ fn a_signal_ends_the_wait() {
     assert_eq!(listing(image.path()), before);
 }
 
-fn ended(child: &mut Child) -> std::process::ExitStatus {
-    let deadline = std::time::Instant::now() + std::time::Duration::from_secs(20);
-    loop {
-        if let Some(status) = child.try_wait().unwrap() {
-            return status;
-        }
-        if std::time::Instant::now() > deadline {
-            child.kill().unwrap();
-            child.wait().unwrap();
-            panic!("it still waits");
-        }
-        std::thread::yield_now();
-    }
-}
-
 #[test]
 fn what_another_run_did_meanwhile_is_seen() {
     let image = scratch();
     lay(image.path(), "usr/bin/a 755 \"#!/usr/bin/python3\\n\"");
     let held = locked(image.path());
-    let mut child = waiting(image.path(), &[]);
+    let child = waiting(image.path(), &[]);
     lay(image.path(), "usr/bin/b 755 \"#!/usr/bin/python3\\n\"");
     drop(held);
-    assert!(child.wait().unwrap().success());
+    assert!(patience::end(child, "py-wrapper").status.success());
     let after = listing(image.path());
     assert_eq!(after.matches("# Made by py-wrapper").count(), 2, "{after}");
 }

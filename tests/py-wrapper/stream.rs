@@ -5,7 +5,7 @@ use std::io::Write;
 use std::path::Path;
 use std::process::Stdio;
 
-use test_support::patience::Lines;
+use test_support::patience::{self, Lines};
 use test_support::{Tool, lay, listing, scratch};
 
 fn tool() -> Tool {
@@ -61,7 +61,7 @@ fn a_record_goes_on_before_the_next_one_comes() {
     stdin.write_all(b"end\t0\n").unwrap();
     drop(stdin);
     assert_eq!(stdout.next_line(), "end\t0");
-    assert!(child.wait().unwrap().success());
+    assert!(patience::end(child, "py-wrapper").status.success());
 }
 
 #[test]
@@ -119,7 +119,7 @@ fn without_a_reader_nothing_more_is_started() {
     let mut stdin = child.stdin.take().unwrap();
     stdin.write_all(stream.as_bytes()).unwrap();
     drop(stdin);
-    let output = child.wait_with_output().unwrap();
+    let output = patience::end(child, "py-wrapper");
     assert_eq!(output.status.code(), Some(2));
     let said = String::from_utf8(output.stderr).unwrap();
     assert!(said.contains("standard output: broken pipe"), "{said}");

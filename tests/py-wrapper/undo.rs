@@ -7,7 +7,7 @@ use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
 use std::path::Path;
 use std::time::{Duration, SystemTime};
 
-use test_support::{Tool, lay, listing, need_command, scratch};
+use test_support::{Tool, lay, listing, need_command, patience, scratch};
 
 fn tool(image: &Path) -> Tool {
     Tool::new(env!("CARGO_BIN_EXE_py-wrapper"))
@@ -270,11 +270,11 @@ fn a_signal_leaves_all_or_nothing_and_is_what_the_tool_dies_by() {
     let mut undone = 0;
     // The further into the work the signal comes, the more there is to undo; at last it comes too late.
     for step in 1..=100 {
-        let mut child = tool(image.path()).into_command().spawn().unwrap();
+        let child = tool(image.path()).into_command().spawn().unwrap();
         std::thread::sleep(Duration::from_millis(step * 2));
         let id = rustix::process::Pid::from_child(&child);
         rustix::process::kill_process(id, rustix::process::Signal::TERM).unwrap();
-        let status = child.wait().unwrap();
+        let status = patience::end(child, "py-wrapper").status;
         if status.success() {
             break;
         }
