@@ -3,10 +3,9 @@
 
 use std::fs::File;
 use std::path::Path;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use test_support::{Tool, scratch};
+use test_support::{Tool, meanwhile, scratch};
 
 use crate::gate::{Gate, until};
 use crate::masked::{Mask, masked};
@@ -124,34 +123,20 @@ fn where_the_kernel_tells_no_pressure_swapping_in_counts() {
     let run = Running::start_command(command);
     let fifo = here.lines(2).swap_remove(0);
     until("two slots are lent", || tokens(&fifo) == 2);
-    let swapping = AtomicBool::new(true);
-    std::thread::scope(|scope| {
-        let _swaps = scope.spawn(|| {
-            let mut pages = 0;
-            while swapping.load(Ordering::Relaxed) {
-                pages += 1_000_000;
-                mask.say(&vmstat(pages));
-                std::thread::sleep(Duration::from_millis(1));
-            }
-        });
-        let calm = StopsOnDrop(&swapping);
+    let mut pages = 0;
+    let swap = || {
+        pages += 1_000_000;
+        mask.say(&vmstat(pages));
+        std::thread::sleep(Duration::from_millis(1));
+    };
+    meanwhile(swap, || {
         until("none is lent", || tokens(&fifo) == 0);
         go.open(1);
         here.stays_shut();
-        drop(calm);
     });
     // What was read once may stay: it no longer rises.
     here.line();
     go.open(2);
     let outcome = run.end().expect(0);
     assert_eq!(outcome.stderr, "");
-}
-
-/// A test that fails in between must not wait for the thread for ever.
-struct StopsOnDrop<'a>(&'a AtomicBool);
-
-impl Drop for StopsOnDrop<'_> {
-    fn drop(&mut self) {
-        self.0.store(false, Ordering::Relaxed);
-    }
 }

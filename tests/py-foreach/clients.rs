@@ -11,7 +11,7 @@ use std::process::Command;
 
 use test_support::{Tool, cannot_run_here, lay, need_command, scratch};
 
-use crate::tool;
+use crate::{PROGRAM, on_our_terms, tool};
 
 /// Ends when as many as the first word says have come; the second is the place where they meet.
 const MEET: &str = r#"#!/bin/sh
@@ -183,22 +183,14 @@ fn the_users_flags_and_overrides_reach_make() {
 fn a_pool_given_by_an_outer_make_is_shared() {
     let place = place();
     makefile(place.path(), 3);
-    let program = env!("CARGO_BIN_EXE_py-foreach");
     let outer = format!(
-        "all:\n\t+@{program} -q --memory=off --timeout=60 --variants 'v w' sh -c 'make -s meet && make -s count'\n"
+        "all:\n\t+@{PROGRAM} -q --memory=off --timeout=60 --variants 'v w' sh -c 'make -s meet && make -s count'\n"
     );
     fs::write(place.path().join("outer.mk"), outer).unwrap();
-    let made = Command::new("make")
+    let make = on_our_terms(Tool::new("make"))
         .args(["-s", "-j3", "-f", "outer.mk"])
-        .env_remove("MAKEFLAGS")
-        .current_dir(place.path())
-        .output()
-        .unwrap();
-    assert!(
-        made.status.success() && made.stderr.is_empty(),
-        "{}",
-        String::from_utf8_lossy(&made.stderr)
-    );
+        .in_directory(place.path());
+    assert_eq!(make.run().expect(0).stderr, "");
     assert!(most(place.path()) <= 3, "{}", most(place.path()));
 }
 
@@ -206,9 +198,8 @@ fn a_pool_given_by_an_outer_make_is_shared() {
 fn a_nested_run_shares_the_pool() {
     let place = place();
     makefile(place.path(), 3);
-    let program = env!("CARGO_BIN_EXE_py-foreach");
     let inner = [
-        program,
+        PROGRAM,
         "-q",
         "--memory=off",
         "--variants",

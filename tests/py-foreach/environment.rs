@@ -7,7 +7,7 @@ use std::path::Path;
 
 use test_support::{Tool, lay, pythons, scratch};
 
-use crate::tool;
+use crate::{PROGRAM, tool};
 
 /// The variables that a job of `tool` prints by env(1), apart by NULs.
 fn environment(tool: Tool) -> BTreeMap<String, String> {
@@ -247,7 +247,7 @@ fn directories_that_a_job_closed_are_removed_all_the_same() {
     let script = "mkdir -p $TMPDIR/a/b && touch $TMPDIR/a/b/c && chmod 555 $TMPDIR/a/b $TMPDIR/a && ! touch $TMPDIR/a/x";
     let outcome = Tool::new(words[0])
         .args(&words[1..])
-        .arg(env!("CARGO_BIN_EXE_py-foreach"))
+        .arg(PROGRAM)
         .args(["-q", "--variants", "v", "sh", "-c", script])
         .env("TMPDIR", scratch.path())
         .env_remove("T")
@@ -345,12 +345,11 @@ fn build_directories_follow_gentoos_rules() {
 
 #[test]
 fn ids_are_nested() {
-    let program = env!("CARGO_BIN_EXE_py-foreach");
     let said = tool()
         .args(["-q", "--variants", "abi_x86_32.x86 abi_x86_64.amd64"])
         .env_remove("MULTIBUILD_ID")
         .args([
-            program,
+            PROGRAM,
             "-q",
             "--variants",
             "python3_12",

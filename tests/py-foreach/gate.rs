@@ -4,10 +4,10 @@ use std::fs::File;
 use std::io::{Read, Write};
 use std::path::Path;
 use std::process::Command;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-/// How long a test waits for what must come before it fails.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
+pub(crate) use test_support::patience::{STATE as PATIENCE, until};
+
 /// How long it waits to see that something does not come.
 pub(crate) const A_WHILE: Duration = Duration::from_millis(200);
 
@@ -80,16 +80,6 @@ fn readable(file: &File, patience: Duration) -> bool {
     let patience = Timespec::try_from(patience).expect("the means of the test");
     let mut fds = [PollFd::new(file, PollFlags::IN)];
     poll(&mut fds, Some(&patience)).expect("the means of the test") > 0
-}
-
-/// Waits until `done` holds.
-#[track_caller]
-pub(crate) fn until(what: &str, mut done: impl FnMut() -> bool) {
-    let begun = Instant::now();
-    while !done() {
-        assert!(begun.elapsed() < PATIENCE, "waited in vain: {what}");
-        std::thread::sleep(Duration::from_millis(2));
-    }
 }
 
 /// Whether a process is there and no zombie.

@@ -1,22 +1,19 @@
 //! Signals, `--halt` and `--timeout` when they meet: whatever comes second finds the first at work.
 
 use std::fs;
-use std::io::{BufRead, BufReader, Write};
+use std::io::Write;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::Stdio;
 
 use rustix::process::{Pid, Signal, kill_process};
+use test_support::patience::{self, Lines};
 use test_support::{need_command, pythons};
 
 use crate::gate::{Gate, until};
 use crate::running::{MARK, Running, marked};
 use crate::signals::{STAYS, STUBBORN, handled, nothing_is_left, room, script, state};
 use crate::tool;
-
-fn count(dir: &Path) -> usize {
-    marked(dir.to_str().unwrap()).len()
-}
 
 #[test]
 fn a_signal_while_a_halt_ends_the_others() {
@@ -67,7 +64,7 @@ fn a_time_limit_ends_what_did_not_obey_the_signal() {
     let dir = room();
     let ready = Gate::new(dir.path(), "ready");
     let text = r#"trap "" INT; echo > "$GATES/ready"; while :; do sleep 1000; done"#;
-    let options = ["-j1", "--timeout=1.5", "--grace=1h"];
+    let options = ["-j1", "--timeout=3", "--grace=1h"];
     let run = Running::start(script(dir.path(), &options, text));
     ready.line();
     run.signal(Signal::INT);
@@ -83,10 +80,11 @@ fn a_time_limit_ends_what_did_not_obey_the_signal() {
 fn a_signal_after_a_failure_under_halt_soon() {
     let dir = room();
     let ready = Gate::new(dir.path(), "ready");
-    let text = format!("case $MULTIBUILD_ID in a) exit 4;; esac; {STAYS}");
+    let text = format!("case $MULTIBUILD_ID in a) exit 4;; esac; echo b runs; {STAYS}");
     let run = Running::start(script(dir.path(), &["-j2", "--halt=soon"], &text));
     ready.line();
-    until("a has ended", || count(dir.path()) <= 6);
+    // It is shown when a is known to have failed, and not before.
+    run.shows("b runs");
     run.signal(Signal::HUP);
     let outcome = run.end();
     assert_eq!(outcome.signal, Some(Signal::HUP.as_raw()));
@@ -117,7 +115,7 @@ fn a_time_limit_is_a_failure_that_halts() {
     let ready = Gate::new(dir.path(), "ready");
     let text = r#"echo $$ > "$GATES/ready"; case $MULTIBUILD_ID in
         a) exec sleep 1000;; esac; trap "exit 5" TERM; sleep 1000 & wait"#;
-    let options = ["-j3", "--timeout=1", "--halt=now"];
+    let options = ["-j3", "--timeout=3", "--halt=now"];
     let outcome = Running::start(script(dir.path(), &options, text)).end();
     ready.lines(3);
     outcome.expect(124);
@@ -128,32 +126,28 @@ fn a_time_limit_is_a_failure_that_halts() {
 fn the_status_is_told_of_those_that_run() {
     let dir = room();
     let (ready, go) = (Gate::new(dir.path(), "ready"), Gate::new(dir.path(), "go"));
-    let text =
-        r#"case $MULTIBUILD_ID in b) exit;; esac; echo > "$GATES/ready"; read x < "$GATES/go""#;
+    let text = r#"case $MULTIBUILD_ID in a) exit;; esac
+        echo $MULTIBUILD_ID runs; echo > "$GATES/ready"; read x < "$GATES/go""#;
     let mut command = script(dir.path(), &["-j3"], text).into_command();
-    let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
-    let mut said = BufReader::new(child.stderr.take().unwrap()).lines();
+    let child = command.stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = child.spawn().unwrap();
+    let shown = Lines::of(child.stdout.take().unwrap());
+    let said = Lines::of(child.stderr.take().unwrap());
     ready.lines(2);
-    until("b has ended", || count(dir.path()) == 6);
-    let mut runs = |name: &str| {
-        let line = said.next().unwrap().unwrap();
-        line.starts_with(&format!("py-foreach: {name}: runs for "))
-            .then_some(())
-            .ok_or(line)
-    };
-    // Its processes are gone a moment before py-foreach has heard of it.
-    loop {
-        kill_process(Pid::from_child(&child), Signal::USR1).unwrap();
-        runs("a").unwrap();
-        match runs("c") {
-            Ok(()) => break,
-            Err(line) => assert!(line.starts_with("py-foreach: b: runs for "), "{line}"),
-        }
-        runs("c").unwrap();
+    // It is shown when a is known to have ended, and not before.
+    assert_eq!(shown.next_line(), "b runs");
+    kill_process(Pid::from_child(&child), Signal::USR1).unwrap();
+    for name in ["b", "c"] {
+        let line = said.next_line();
+        assert!(
+            line.starts_with(&format!("py-foreach: {name}: runs for ")),
+            "{line}"
+        );
     }
     go.open(2);
-    assert!(child.wait().unwrap().success());
-    assert!(said.next().is_none());
+    assert!(patience::end(child, "py-foreach").status.success());
+    assert_eq!(shown.rest(), ["c runs"]);
+    assert_eq!(said.rest(), Vec::<String>::new());
 }
 
 #[test]
@@ -240,7 +234,9 @@ fn when_we_are_killed_what_is_stopped_ends_too() {
     let (run, _jobs) = stopped(dir.path(), "setsid sleep 1000 & wait");
     run.signal(Signal::KILL);
     assert_eq!(run.end().signal, Some(Signal::KILL.as_raw()));
-    until("the trees end", || count(dir.path()) == 0);
+    until("the trees end", || {
+        marked(dir.path().to_str().unwrap()).is_empty()
+    });
 }
 
 #[test]
@@ -254,12 +250,19 @@ fn a_signal_while_the_report_is_written() {
         .unwrap();
     rustix::io::ioctl_fionbio(&full, true).unwrap();
     while full.write(&[b'x'; 1024]).is_ok() {}
-    let path = dir.path().join("report");
-    let options = ["-j1", "--report", path.to_str().unwrap()];
-    let ready = Gate::new(dir.path(), "ready");
-    let run = Running::start(script(dir.path(), &options, r#"echo > "$GATES/ready""#));
-    ready.lines(3);
-    until("all jobs have ended", || count(dir.path()) == 1);
+    // The other one is written just before it.
+    let joblog = Gate::new(dir.path(), "joblog");
+    let path = |name| {
+        dir.path()
+            .join(name)
+            .into_os_string()
+            .into_string()
+            .unwrap()
+    };
+    let (report_path, joblog_path) = (path("report"), path("joblog"));
+    let options = ["--report", &*report_path, "--joblog", &*joblog_path];
+    let run = Running::start(script(dir.path(), &options, "true"));
+    assert!(joblog.lines(4)[0].starts_with("Seq\t"));
     run.signal(Signal::TERM);
     assert_eq!(run.end().signal, Some(Signal::TERM.as_raw()));
     nothing_is_left(dir.path());

@@ -37,7 +37,8 @@ mod signals;
 mod traced;
 mod usage;
 
-use test_support::Tool;
+use tempfile::TempDir;
+use test_support::{Tool, scratch};
 
 /// What would shape a run, and what may be set where the tests are started (`make check` is a make).
 const NOT_OURS: [&str; 14] = [
@@ -57,8 +58,23 @@ const NOT_OURS: [&str; 14] = [
     "DIST_EXTRA_CONFIG",
 ];
 
-/// The tool under test, in an environment that says nothing of pools and builds.
+/// The program under test.
+const PROGRAM: &str = env!("CARGO_BIN_EXE_py-foreach");
+
+thread_local! {
+    /// Where the tools of a test have their temporary things, and the logs that a failure leaves. Each test
+    /// has a thread, and this goes with it.
+    static TEMPORARY: TempDir = scratch();
+}
+
+/// The tool under test, in an environment that says nothing of pools and builds, its temporary things in a
+/// directory that goes with the test.
 fn tool() -> Tool {
-    let tool = Tool::new(env!("CARGO_BIN_EXE_py-foreach"));
-    NOT_OURS.into_iter().fold(tool, Tool::env_remove)
+    on_our_terms(Tool::new(PROGRAM))
+}
+
+/// The same for another program that starts the tool.
+fn on_our_terms(tool: Tool) -> Tool {
+    let tool = NOT_OURS.into_iter().fold(tool, Tool::env_remove);
+    TEMPORARY.with(|directory| tool.env("TMPDIR", directory.path()))
 }

@@ -56,15 +56,7 @@ pub(crate) fn masked(
     steps.extend(masks.iter().map(bind));
     steps.push("exec \"$@\"".to_owned());
     let script = steps.join("\n");
-    let tool = tool.into_command();
-    let mut command = Command::new("unshare");
-    command.args(["-m", "sh", "-c", &script, "sh"]);
-    command.arg(tool.get_program()).args(tool.get_args());
-    for (name, value) in tool.get_envs() {
-        match value {
-            Some(value) => command.env(name, value),
-            None => command.env_remove(name),
-        };
-    }
-    Some(command)
+    let mut unshare = Command::new("unshare");
+    unshare.args(["-m", "sh", "-c", &script, "sh"]);
+    Some(tool.behind(unshare))
 }

@@ -69,7 +69,7 @@ impl Group {
     /// Eight jobs of 500 MiB, all at once if nothing holds them back.
     fn eight_jobs(&self, memory: &str, report: &Path) -> Outcome {
         let work = "x = bytearray(500 << 20); import time; time.sleep(0.3)";
-        let command = tool()
+        let tool = tool()
             .args([
                 "-q",
                 "-j8",
@@ -79,17 +79,12 @@ impl Group {
                 "--report",
             ])
             .arg(report)
-            .args(["python3", "-c", work])
-            .into_command();
+            .args(["python3", "-c", work]);
         let mut inside = Command::new("sh");
         inside
             .args(["-c", r#"echo $$ > "$0/cgroup.procs" && exec "$@""#])
             .arg(&self.path);
-        inside.arg(command.get_program()).args(command.get_args());
-        for (name, _) in command.get_envs() {
-            inside.env_remove(name);
-        }
-        Running::start_command(inside).end()
+        Running::start_command(tool.behind(inside)).end()
     }
 }
 

@@ -9,8 +9,8 @@ use test_support::{cannot_run_here, need_command, pythons};
 use crate::gate::Gate;
 use crate::running::Running;
 use crate::signals::{nothing_is_left, room, script};
-use crate::tool;
 use crate::traced::traced;
+use crate::{PROGRAM, tool};
 
 /// An old kernel's answer, and a filter's.
 const REFUSALS: [&str; 2] = ["pidfd_open:error=ENOSYS", "pidfd_open:error=EPERM"];
@@ -104,7 +104,7 @@ fn a_proc_of_others_is_refused() {
     let mut command = Command::new("unshare");
     command
         .arg("-pf")
-        .arg(env!("CARGO_BIN_EXE_py-foreach"))
+        .arg(PROGRAM)
         .args(["--variants", "a", "true"])
         .env("TMPDIR", dir.path().join("tmp"));
     let outcome = Running::start_command(command).end().expect(125);

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::Path;
 use std::process::Stdio;
 
-use test_support::patience::Lines;
+use test_support::patience::{self, Lines};
 use test_support::{pythons, scratch};
 
 use crate::gate::Gate;
@@ -150,7 +150,7 @@ fn the_first_unfinished_streams_and_the_others_wait() {
         (next(), next()),
         ("b warns".to_owned(), "b ends".to_owned())
     );
-    assert!(child.wait().unwrap().success());
+    assert!(patience::end(child, "py-foreach").status.success());
 }
 
 #[test]
@@ -182,7 +182,7 @@ fn a_record_is_there_while_the_next_still_builds() {
     gates[1].open(1);
     assert!(next().starts_with(&format!("{}\t/", pythons[1].epython)));
     assert_eq!(next(), "end\t0");
-    assert!(child.wait().unwrap().success());
+    assert!(patience::end(child, "py-foreach").status.success());
     drop(done);
 }
 

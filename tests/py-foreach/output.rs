@@ -1,10 +1,10 @@
 //! How output is shown: prefixed, quiet, to a reader that goes, in any amount.
 
 use std::fs;
-use std::io::{BufRead, BufReader, Read};
+use std::io::Read;
 use std::process::Stdio;
 
-use test_support::{pythons, scratch};
+use test_support::{patience, pythons, scratch};
 
 use crate::gate::Gate;
 use crate::running::{MARK, Running, marked};
@@ -85,10 +85,10 @@ fn much_output_takes_no_memory_and_arrives_whole() {
         .into_command();
     let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
     let mut shown = child.stdout.take().unwrap();
-    let copied = std::io::copy(
-        &mut (&mut shown).take(4 * EACH as u64),
-        &mut std::io::sink(),
-    );
+    let (copied, _shown) = patience::done("all of the output", move || {
+        let mut all = (&mut shown).take(4 * EACH as u64);
+        (std::io::copy(&mut all, &mut std::io::sink()), shown)
+    });
     assert_eq!(copied.unwrap(), 4 * EACH as u64);
     let status = fs::read_to_string(format!("/proc/{}/status", child.id())).unwrap();
     let peak = status
@@ -97,7 +97,7 @@ fn much_output_takes_no_memory_and_arrives_whole() {
         .unwrap();
     let peak: u64 = peak.trim().strip_suffix(" kB").unwrap().parse().unwrap();
     go.open(1);
-    assert!(child.wait().unwrap().success());
+    assert!(patience::end(child, "py-foreach").status.success());
     assert!(peak < 32 << 10, "py-foreach took {peak} KiB");
 }
 
@@ -115,13 +115,16 @@ fn when_our_reader_goes_we_end_what_runs_and_fail() {
         .stderr(Stdio::piped())
         .spawn()
         .unwrap();
-    let mut reader = BufReader::new(child.stdout.take().unwrap());
-    let mut line = String::new();
-    reader.read_line(&mut line).unwrap();
-    assert_eq!(line, "begins\n");
+    let mut reader = child.stdout.take().unwrap();
+    let (line, reader) = patience::done("the first line", move || {
+        let mut line = [0; 7];
+        reader.read_exact(&mut line).unwrap();
+        (line, reader)
+    });
+    assert_eq!(&line, b"begins\n");
     // Nothing is written any more: that the reader is gone has to be noticed by itself.
     drop(reader);
-    let outcome = child.wait_with_output().unwrap();
+    let outcome = patience::end(child, "py-foreach");
     assert_eq!(outcome.status.code(), Some(125));
     let stderr = String::from_utf8(outcome.stderr).unwrap();
     assert!(
@@ -157,7 +160,7 @@ fn when_the_reader_of_records_goes_we_end_too() {
         .unwrap();
     ready.line();
     drop(child.stdout.take());
-    let outcome = child.wait_with_output().unwrap();
+    let outcome = patience::end(child, "py-foreach");
     assert_eq!(outcome.status.code(), Some(125));
     let stderr = String::from_utf8(outcome.stderr).unwrap();
     assert_eq!(stderr.matches("broken pipe").count(), 1, "{stderr}");

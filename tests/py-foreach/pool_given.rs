@@ -6,30 +6,28 @@ use std::path::PathBuf;
 use std::process::Command;
 
 use rustix::process::Signal;
-use test_support::Outcome;
+use test_support::{Outcome, patience};
 
+use crate::PROGRAM;
 use crate::gate::{Gate, until};
 use crate::pool::Work;
 use crate::running::Running;
-use crate::tool;
 
 /// A make with `slots` that runs py-foreach beside a recipe of its own, which waits for a gate.
 fn below_make(work: &Work, slots: &str, ours: &str) -> Running {
     let outer =
         format!("all: ours theirs\nours:\n\t+@$(FOREACH) {ours}\ntheirs:\n\t@read x < idle\n");
     fs::write(work.path().join("Outer"), outer).unwrap();
-    let command = work.tool().into_command();
-    let program = command.get_program().to_owned();
+    Running::start_command(make(work, slots, "Outer"))
+}
+
+/// A make of the work's own `file`, which has the tool in FOREACH.
+fn make(work: &Work, slots: &str, file: &str) -> Command {
     let mut make = Command::new("make");
-    make.args(["--no-print-directory", slots, "-f", "Outer"]);
-    make.current_dir(work.path()).env("FOREACH", program);
-    for (name, value) in command.get_envs() {
-        match value {
-            Some(value) => make.env(name, value),
-            None => make.env_remove(name),
-        };
-    }
-    Running::start_command(make)
+    make.args(["--no-print-directory", slots, "-f", file]);
+    work.tool().lend_environment(&mut make);
+    make.current_dir(work.path()).env("FOREACH", PROGRAM);
+    make
 }
 
 /// make says so when it has not all its tokens at the end.
@@ -71,18 +69,7 @@ fn an_idle_one_keeps_nothing_from_the_outer_make() {
     let outer = "all: ours theirs\nours:\n\t+@$(FOREACH) --variants a make -f Lazy\n\
                  theirs:\n\t@read x < idle; $(MAKE)\n";
     fs::write(work.path().join("Outer2"), outer).unwrap();
-    let tool = work.tool().into_command();
-    let mut make = Command::new("make");
-    make.args(["--no-print-directory", "-j4", "-f", "Outer2"]);
-    make.current_dir(work.path())
-        .env("FOREACH", tool.get_program());
-    for (name, value) in tool.get_envs() {
-        match value {
-            Some(value) => make.env(name, value),
-            None => make.env_remove(name),
-        };
-    }
-    let run = Running::start_command(make);
+    let run = Running::start_command(make(&work, "-j4", "Outer2"));
     lazy.line();
     idle.open(1);
     // make's own sub-make has three of the four.
@@ -96,13 +83,11 @@ fn an_idle_one_keeps_nothing_from_the_outer_make() {
 #[test]
 fn py_foreach_below_py_foreach_shares_the_pool() {
     let work = Work::new();
-    let inner = tool().into_command();
-    let inner = inner.get_program().to_str().unwrap();
     let run = work.tool().args([
         "-j5",
         "--variants",
         "a b",
-        inner,
+        PROGRAM,
         "--variants",
         "x y",
         "make",
@@ -235,14 +220,9 @@ fn what_is_no_pool_is_said_once_and_done_without() {
         ),
         (" -j4 --jobserver-auth=0,0", "is no pipe and no fifo"),
     ] {
-        let mut command = work
-            .tool()
-            .env("MAKEFLAGS", flags)
-            .args(["--variants", "a b", "true"])
-            .into_command();
-        let done = command.stdin(std::process::Stdio::null()).output().unwrap();
-        let stderr = String::from_utf8(done.stderr).unwrap();
-        assert!(done.status.success(), "{stderr}");
+        let run = work.tool().env("MAKEFLAGS", flags);
+        let run = run.args(["--variants", "a b", "true"]);
+        let stderr = Running::start(run).end().expect(0).stderr;
         assert_eq!(stderr.lines().count(), 1, "{stderr}");
         assert!(stderr.starts_with("py-foreach: the pool of MAKEFLAGS cannot be used (open "));
         assert!(stderr.contains(what), "{stderr}");
@@ -277,6 +257,7 @@ fn an_explicit_number_makes_a_pool_of_its_own() {
 /// A raw pseudo-terminal behaves so, its master being the server.
 #[test]
 fn a_character_device_is_a_pool_too() {
+    use rustix::fs::{Mode, OFlags};
     use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
     use rustix::termios::{OptionalActions, tcgetattr, tcsetattr};
     let work = Work::new();
@@ -288,12 +269,10 @@ fn a_character_device_is_a_pool_too() {
     let path = ptsname(&server, Vec::new()).unwrap();
     let path = path.to_str().unwrap();
     let mut server = fs::File::from(server);
-    // While we hold it open, its settings and the tokens stay.
-    let _held = fs::File::options()
-        .read(true)
-        .write(true)
-        .open(path)
-        .unwrap();
+    // While we hold it open, its settings and the tokens stay. Where the tests lead a session it must not
+    // become their terminal, whose end would be theirs.
+    let flags = OFlags::RDWR | OFlags::NOCTTY | OFlags::CLOEXEC;
+    let _held = rustix::fs::open(path, flags, Mode::empty()).unwrap();
     let mut raw = tcgetattr(&server).unwrap();
     raw.make_raw();
     tcsetattr(&server, OptionalActions::Now, &raw).unwrap();
@@ -309,8 +288,11 @@ fn a_character_device_is_a_pool_too() {
     wait.open(4);
     let outcome = run.end().expect(0);
     assert_eq!(outcome.stderr, "");
-    let mut back = [0; 3];
-    server.read_exact(&mut back).unwrap();
+    let mut back = patience::done("the tokens", move || {
+        let mut back = [0; 3];
+        server.read_exact(&mut back).map(|()| back)
+    })
+    .unwrap();
     back.sort_unstable();
     assert_eq!(&back, b"abc");
 }

@@ -3,10 +3,10 @@
 use std::fs;
 use std::process::Command;
 
-use test_support::{need_command, scratch};
+use test_support::{Tool, need_command, patience, scratch};
 
 use crate::running::Running;
-use crate::tool;
+use crate::{PROGRAM, on_our_terms, tool};
 
 #[test]
 fn the_joblog_has_gnu_parallels_columns() {
@@ -131,7 +131,8 @@ fn a_reader_that_comes_late_and_stays_has_the_whole_of_it() {
             .arg(&fifo)
             .arg("true");
         let run = Running::start(run);
-        let read = fs::read_to_string(&fifo).unwrap();
+        let read = patience::done("the report", move || fs::read_to_string(fifo));
+        let read = read.unwrap();
         run.end().expect(0);
         assert!(read.starts_with(begins) && read.ends_with('\n'), "{read:?}");
     }
@@ -164,18 +165,11 @@ fn bad_numbers_are_refused() {
 /// What py-foreach prints on a terminal.
 fn on_a_terminal(options: &str) -> String {
     need_command("script", "bsdutils");
-    let command = tool().into_command();
-    let program = command.get_program().to_str().unwrap();
     let line =
-        format!("{program} -j2 --variants 'a b' {options} sh -c 'echo one; sleep 0.7; echo two'");
-    let mut script = Command::new("script");
-    script
-        .args(["-qec", &line, "/dev/null"])
-        .env("TERM", "xterm")
-        .env_remove("MAKEFLAGS");
-    let shown = script.stdin(std::process::Stdio::null()).output().unwrap();
-    assert!(shown.status.success());
-    String::from_utf8(shown.stdout).unwrap()
+        format!("{PROGRAM} -j2 --variants 'a b' {options} sh -c 'echo one; sleep 0.7; echo two'");
+    let script = on_our_terms(Tool::new("script")).args(["-qec", &line, "/dev/null"]);
+    let run = Running::start(script.env("TERM", "xterm"));
+    run.end().expect(0).stdout
 }
 
 #[test]

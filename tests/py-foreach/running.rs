@@ -1,23 +1,22 @@
 //! A py-foreach that runs while the test does something to it.
 
 use std::fs;
-use std::io::Read;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::process::{Child, Command, Stdio};
-use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process, kill_process_group};
+use test_support::patience::Stream;
 use test_support::{Outcome, Tool};
 
-use crate::gate::{PATIENCE, lives};
+use crate::gate::{PATIENCE, lives, until};
 
 /// A run under way. Dropping it kills it.
 #[derive(Debug)]
 pub(crate) struct Running {
     child: Child,
-    stdout: Option<JoinHandle<String>>,
-    stderr: Option<JoinHandle<String>>,
+    stdout: Option<Stream>,
+    stderr: Option<Stream>,
 }
 
 impl Running {
@@ -34,8 +33,8 @@ impl Running {
             .stderr(Stdio::piped())
             .spawn()
             .expect("the tool starts");
-        let stdout = child.stdout.take().map(gather);
-        let stderr = child.stderr.take().map(gather);
+        let stdout = child.stdout.take().map(Stream::of);
+        let stderr = child.stderr.take().map(Stream::of);
         Self {
             child,
             stdout,
@@ -57,7 +56,19 @@ impl Running {
         kill_process_group(Pid::from_child(&self.child), signal).expect("the means of the test");
     }
 
-    /// Waits for the end, which must come in time.
+    /// Waits until `line` is a line of standard output.
+    #[track_caller]
+    pub(crate) fn shows(&self, line: &str) {
+        let stdout = self.stdout.as_ref().expect("it is read");
+        until(&format!("{line:?} is shown"), || {
+            let whole = String::from_utf8_lossy(&stdout.so_far()).into_owned();
+            whole
+                .split_inclusive('\n')
+                .any(|l| l.strip_suffix('\n') == Some(line))
+        });
+    }
+
+    /// Waits for the end, which must come in time, and for that of both streams.
     #[track_caller]
     pub(crate) fn end(mut self) -> Outcome {
         let begun = Instant::now();
@@ -66,28 +77,30 @@ impl Running {
                 break status;
             }
             if begun.elapsed() > PATIENCE {
-                let tree = Command::new("ps").args(["-ef", "--forest"]).output();
-                let tree = tree.map(|out| String::from_utf8_lossy(&out.stdout).into_owned());
-                panic!("{} does not end:\n{}", self.pid(), tree.unwrap_or_default());
+                self.hangs("does not end");
             }
             std::thread::sleep(Duration::from_millis(2));
+        };
+        let (stdout, stderr) = (self.stdout.take(), self.stderr.take());
+        let all = |stream: Option<Stream>| {
+            let whole = stream.expect("it is read").whole(PATIENCE);
+            let whole =
+                whole.unwrap_or_else(|| self.hangs("has ended, and its output is held open"));
+            String::from_utf8_lossy(&whole).into_owned()
         };
         Outcome {
             status: status.code(),
             signal: status.signal(),
-            stdout: self
-                .stdout
-                .take()
-                .expect("the means of the test")
-                .join()
-                .expect("the means of the test"),
-            stderr: self
-                .stderr
-                .take()
-                .expect("the means of the test")
-                .join()
-                .expect("the means of the test"),
+            stdout: all(stdout),
+            stderr: all(stderr),
         }
+    }
+
+    #[track_caller]
+    fn hangs(&self, how: &str) -> ! {
+        let tree = Command::new("ps").args(["-ef", "--forest"]).output();
+        let tree = tree.map(|out| String::from_utf8_lossy(&out.stdout).into_owned());
+        panic!("{} {how}:\n{}", self.pid(), tree.unwrap_or_default());
     }
 }
 
@@ -98,16 +111,6 @@ impl Drop for Running {
             let _gone = self.child.wait();
         }
     }
-}
-
-fn gather(mut stream: impl Read + Send + 'static) -> JoinHandle<String> {
-    std::thread::spawn(move || {
-        let mut bytes = Vec::new();
-        stream
-            .read_to_end(&mut bytes)
-            .expect("the means of the test");
-        String::from_utf8_lossy(&bytes).into_owned()
-    })
 }
 
 /// The processes whose environment holds `MARK=value`, which a test gives to its tool alone.
