@@ -7,6 +7,7 @@
 )]
 
 mod answers;
+mod beyond_signals;
 mod brake;
 mod clients;
 mod copying;

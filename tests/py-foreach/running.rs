@@ -113,6 +113,17 @@ impl Drop for Running {
     }
 }
 
+/// A process that is to end with the test.
+pub(crate) struct Killed(pub(crate) i32);
+
+impl Drop for Killed {
+    fn drop(&mut self) {
+        if let Some(pid) = Pid::from_raw(self.0) {
+            let _gone = kill_process(pid, Signal::KILL);
+        }
+    }
+}
+
 /// The processes whose environment holds `MARK=value`, which a test gives to its tool alone.
 pub(crate) fn marked(value: &str) -> Vec<i32> {
     let wanted = format!("{MARK}={value}");
