@@ -144,6 +144,7 @@ fn every_implementation_compiles_remotely_and_links_here() {
         "each implementation's file was compiled by a daemon"
     );
     let linking = fs::read_to_string(scratch.path().join("ldshared")).unwrap();
+    assert_eq!(linking.lines().count(), 3, "{linking}");
     assert!(
         linking
             .lines()

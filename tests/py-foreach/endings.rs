@@ -6,7 +6,7 @@ use rustix::process::Signal;
 use test_support::{Outcome, Tool, scratch};
 
 use crate::gate::Gate;
-use crate::running::Running;
+use crate::running::{MARK, Running, marked};
 use crate::tool;
 
 /// Variants `a b c`, each doing what the script says.
@@ -94,16 +94,17 @@ fn halt_now_stops_those_that_run_and_they_do_not_count() {
         b) read x < "$GATES/go"; exit 9;;
         *) echo > "$GATES/ready"; setsid sleep 1000 & wait;; esac"#;
     let go = Gate::new(dir.path(), "go");
-    let run = Running::start(script(&["-j3", "--halt=now"], text).env("GATES", dir.path()));
+    let run = script(&["-j3", "--halt=now"], text).env(MARK, dir.path());
+    let run = Running::start(run.env("GATES", dir.path()));
     ready.lines(2);
     go.open(1);
     // a was before b in order, and was stopped by us: b's status it is.
     let outcome = run.end().expect(9);
-    assert!(
-        outcome.stderr.contains("py-foreach: a: was stopped"),
-        "{}",
-        outcome.stderr
-    );
+    for name in ["a", "c"] {
+        let said = format!("py-foreach: {name}: was stopped");
+        assert!(outcome.stderr.contains(&said), "{}", outcome.stderr);
+    }
+    assert_eq!(marked(dir.path().to_str().unwrap()), []);
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::io::{Read, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
@@ -17,12 +17,7 @@ pub(crate) struct Gate(File);
 
 impl Gate {
     pub(crate) fn new(directory: &Path, name: &str) -> Self {
-        let path = directory.join(name);
-        let made = Command::new("mkfifo")
-            .arg(&path)
-            .status()
-            .expect("the means of the test");
-        assert!(made.success(), "mkfifo {}", path.display());
+        let path = fifo(directory, name);
         let file = File::options()
             .read(true)
             .write(true)
@@ -72,6 +67,15 @@ impl Gate {
         line.pop();
         Some(String::from_utf8(line).expect("the means of the test"))
     }
+}
+
+/// Makes a fifo that nobody has open.
+pub(crate) fn fifo(directory: &Path, name: &str) -> PathBuf {
+    let path = directory.join(name);
+    let made = Command::new("mkfifo").arg(&path).status();
+    let made = made.expect("the means of the test");
+    assert!(made.success(), "mkfifo {}", path.display());
+    path
 }
 
 /// Waits for something to read.

@@ -12,7 +12,7 @@ use test_support::{need_command, pythons};
 
 use crate::gate::{Gate, until};
 use crate::running::{MARK, Running, marked};
-use crate::signals::{STAYS, STUBBORN, handled, nothing_is_left, room, script, state};
+use crate::signals::{STAYS, STUBBORN, handled, nothing_is_left, room, script, state, three};
 use crate::tool;
 
 #[test]
@@ -181,12 +181,8 @@ fn a_wish_for_the_status_while_pythons_are_looked_for_ends_nothing() {
 }
 
 /// Three jobs that are stopped as a terminal stops them, and the run.
-fn stopped(dir: &Path, go: &str) -> (Running, Vec<i32>) {
-    let ready = Gate::new(dir, "ready");
-    let text = format!(r#"echo $$ > "$GATES/ready"; {go}"#);
-    let run = Running::start(script(dir, &["-j3"], &text));
-    let told = ready.lines(3);
-    let jobs: Vec<i32> = told.iter().map(|pid| pid.parse().unwrap()).collect();
+fn stopped(dir: &Path, text: &str) -> (Running, Vec<i32>) {
+    let (run, jobs) = three(dir, text);
     run.signal_group(Signal::TSTP);
     until("all are stopped", || {
         jobs.iter()

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::PathBuf;
 
-use test_support::scratch;
+use test_support::{listing, scratch};
 
 use crate::tool;
 
@@ -139,6 +139,7 @@ fn a_log_that_cannot_be_made_stops_the_run() {
             "py-foreach: make directory {}: not a directory",
             under_file.display()
         ));
+    assert!(!dir.path().join("ran").exists());
     // One of them is a directory already.
     fs::create_dir(dir.path().join("build-b.log")).unwrap();
     let outcome = tool()
@@ -147,6 +148,7 @@ fn a_log_that_cannot_be_made_stops_the_run() {
         .args(["echo", "x"])
         .run()
         .expect(125);
+    assert_eq!(outcome.stdout, "x\n", "the other one has a log");
     let log = dir.path().join("build-b.log");
     let said = format!("py-foreach: b: write {}: is a directory\n", log.display());
     assert!(outcome.stderr.contains(&said), "{}", outcome.stderr);
@@ -159,15 +161,16 @@ fn a_full_disk_is_said_and_nothing_goes_on() {
     let Some(_mount) = small_file_system(test, dir.path()) else {
         return;
     };
+    let ran = scratch();
     let outcome = tool()
         .args(["--variants", "a b", "-j1", "--log-dir"])
         .arg(dir.path())
         .args([
             "sh",
             "-c",
-            "head -c 1000000 /dev/zero; touch \"$RAN.$MULTIBUILD_ID\"",
+            "head -c 1000000 /dev/zero; touch $MULTIBUILD_ID",
         ])
-        .env("RAN", dir.path().join("ran"))
+        .in_directory(ran.path())
         .run()
         .expect(125);
     let log = dir.path().join("build-a.log");
@@ -184,6 +187,7 @@ fn a_full_disk_is_said_and_nothing_goes_on() {
         "each fails by itself: {}",
         outcome.stderr
     );
+    assert_eq!(listing(ran.path()), "", "a job went on");
 }
 
 /// A file system of 64 KiB at `path`, for as long as the value lives.

@@ -151,6 +151,7 @@ fn when_the_reader_of_records_goes_we_end_too() {
         .arg("--images")
         .arg(dir.path().join("images"))
         .env("GATES", dir.path())
+        .env(MARK, dir.path())
         .args(["sh", "-c", r#"echo > "$GATES/ready"; sleep 1000"#])
         .into_command();
     let mut child = command
@@ -164,4 +165,5 @@ fn when_the_reader_of_records_goes_we_end_too() {
     assert_eq!(outcome.status.code(), Some(125));
     let stderr = String::from_utf8(outcome.stderr).unwrap();
     assert_eq!(stderr.matches("broken pipe").count(), 1, "{stderr}");
+    assert_eq!(marked(dir.path().to_str().unwrap()), []);
 }

@@ -9,7 +9,7 @@ use rustix::process::Signal;
 use test_support::{Outcome, patience};
 
 use crate::PROGRAM;
-use crate::gate::{Gate, until};
+use crate::gate::{Gate, fifo, until};
 use crate::pool::Work;
 use crate::running::Running;
 
@@ -108,14 +108,7 @@ struct Given {
 
 impl Given {
     fn new(work: &Work, tokens: &[u8]) -> Self {
-        let path = work.path().join("given");
-        assert!(
-            Command::new("mkfifo")
-                .arg(&path)
-                .status()
-                .unwrap()
-                .success()
-        );
+        let path = fifo(work.path(), "given");
         let mut file = fs::File::options()
             .read(true)
             .write(true)

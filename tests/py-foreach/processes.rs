@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use rustix::process::{Pid, Signal, kill_process};
 use test_support::{Tool, scratch};
 
-use crate::gate::{Gate, lives, until};
+use crate::gate::{Gate, fifo, lives, until};
 use crate::running::{Killed, MARK, Running, marked};
 use crate::signals::state;
 use crate::{PROGRAM, on_our_terms, tool};
@@ -376,9 +376,7 @@ fn a_limit_of_processes_is_said_and_hangs_nobody() {
 #[test]
 fn a_log_that_is_a_fifo_waits_for_nobody() {
     let dir = scratch();
-    let fifo = dir.path().join("build-a.log");
-    let made = Command::new("mkfifo").arg(&fifo).status().unwrap();
-    assert!(made.success());
+    fifo(dir.path(), "build-a.log");
     let run = tool()
         .args(["--variants", "a", "--log-dir"])
         .arg(dir.path())

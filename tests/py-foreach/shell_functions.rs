@@ -150,9 +150,7 @@ fn what_cannot_be_written_or_read_is_found_before_anything_runs() {
         .run()
         .expect(125)
         .complains("py-foreach: write /nonexistent/out: no such file or directory");
-    let fifo = root.path().join("fifo");
-    let made = Command::new("mkfifo").arg(&fifo).status().unwrap();
-    assert!(made.success());
+    let fifo = crate::gate::fifo(root.path(), "fifo");
     tool()
         .args(["--variants", "v1", "--shell-env"])
         .arg(&fifo)

@@ -186,17 +186,26 @@ fn what_was_ignored_stays_ignored() {
     nothing_is_left(dir.path());
 }
 
+/// Three jobs that do `text`, by their numbers, and the run, which has their supervisors in its books.
+pub(crate) fn three(dir: &Path, text: &str) -> (Running, Vec<i32>) {
+    let ready = Gate::new(dir, "ready");
+    let text = format!(r#"echo here; echo $$ > "$GATES/ready"; {text}"#);
+    let logs = ["-j3", "--log-dir", dir.to_str().unwrap()];
+    let run = Running::start(script(dir, &logs, &text));
+    let told = ready.lines(3);
+    // A job can speak before py-foreach has heard that it was started; its output is taken after that.
+    until("the output of each is taken", || {
+        let log = |name| fs::read(dir.join(name)).unwrap_or_default();
+        ["build-a.log", "build-b.log", "build-c.log"].map(log) == ["here\n"; 3].map(Vec::from)
+    });
+    (run, told.iter().map(|pid| pid.parse().unwrap()).collect())
+}
+
 #[test]
 fn stop_and_continue_reach_the_jobs() {
     let dir = room();
-    let (ready, go) = (Gate::new(dir.path(), "ready"), Gate::new(dir.path(), "go"));
-    let text = r#"echo $$ > "$GATES/ready"; read x < "$GATES/go""#;
-    let run = Running::start(script(dir.path(), &["-j3"], text));
-    let jobs: Vec<i32> = ready
-        .lines(3)
-        .iter()
-        .map(|pid| pid.parse().unwrap())
-        .collect();
+    let go = Gate::new(dir.path(), "go");
+    let (run, jobs) = three(dir.path(), r#"read x < "$GATES/go""#);
     run.signal(Signal::TSTP);
     until("all are stopped", || {
         jobs.iter()
