@@ -9,7 +9,7 @@ use test_support::{Tool, lay, listing, need_command, scratch};
 use crate::undo::state;
 
 /// Runs the tool while the system calls fail as `faults` say, in the words of strace's `inject`.
-fn faulty(faults: &[&str], image: &Path) -> Tool {
+pub(crate) fn faulty(faults: &[&str], image: &Path) -> Tool {
     need_command("strace", "strace");
     let injections = faults.iter().map(|fault| format!("--inject={fault}"));
     Tool::new("strace")
