@@ -269,12 +269,18 @@ pub(crate) struct Journal {
 }
 
 impl Journal {
-    /// Makes the journal of the staging `own`, for a merge into `root`.
-    pub(crate) fn create(staging: &Dir, root: Identity, own: Identity) -> Result<Self> {
+    /// Makes the journal of the staging `own`, for a merge into `root`, that begins with `first`.
+    pub(crate) fn create(
+        staging: &Dir,
+        root: Identity,
+        own: Identity,
+        first: &[Record],
+    ) -> Result<Self> {
         let file = staging.create_file(NAME)?;
         let journal = Self { file };
         let boot = boot();
-        journal.note(&[Record::Staging { boot, root, own }])?;
+        let proof = Record::Staging { boot, root, own };
+        journal.note(&[std::slice::from_ref(&proof), first].concat())?;
         Ok(journal)
     }
 

@@ -1,5 +1,6 @@
 //! Black-box tests of `img-merge`, each through the program.
 
+mod calls;
 mod contract;
 mod disk;
 mod every_step;

@@ -36,9 +36,12 @@ impl Work<'_> {
             self.records_of(step, &mut records);
         }
         lock(&self.before).extend(records.iter().cloned());
-        self.start_journal(plan)?;
-        self.note(&records)
-            .map_err(|cause| self.cannot_note(cause))?;
+        if self.journal.get().is_none() {
+            self.start_journal(plan, &records)?;
+        } else {
+            self.note(&records)
+                .map_err(|cause| self.cannot_note(cause))?;
+        }
         let opens = |step: &&DirStep| step.adds_names() || is_top(step);
         for step in plan.dirs.iter().filter(opens) {
             self.open_shut(step)?;
@@ -46,10 +49,8 @@ impl Work<'_> {
         Ok(())
     }
 
-    fn start_journal(&self, plan: &Plan) -> Result<(), Failure> {
-        if self.journal.get().is_some() {
-            return Ok(());
-        }
+    /// Makes the staging that has the journal, which begins with `records`.
+    fn start_journal(&self, plan: &Plan, records: &[Record]) -> Result<(), Failure> {
         let path = &self.destination.path;
         let failed = |cause| Error::io("make a temporary directory in", path, cause);
         if let Some(root) = plan
@@ -64,12 +65,12 @@ impl Work<'_> {
                     .map_err(failed)?;
             }
         }
-        let staging = self.stagings.get(&self.destination.root, Path::new(""));
+        let mut first: Vec<Record> = lock(&self.opened).iter().map(Opened::record).collect();
+        first.extend_from_slice(records);
+        let staging = self.stagings.begin(&self.destination.root, &first);
         // It is set once, here, before any thread is started.
         drop(self.journal.set(staging.map_err(failed)?));
-        let opened: Vec<Record> = lock(&self.opened).iter().map(Opened::record).collect();
-        self.note(&opened)
-            .map_err(|cause| self.cannot_note(cause).into())
+        Ok(())
     }
 
     fn cannot_note(&self, cause: Errno) -> Error {

@@ -17,7 +17,7 @@ use super::place::{Brought, File, Place, cannot_link};
 use super::work::{Done, Work, lock};
 use super::{publish, replace};
 use crate::failure::Failure;
-use crate::fs::{Attributes, Dir, Identity};
+use crate::fs::{Attributes, Dir, Handle, Identity};
 use crate::journal::Record;
 use crate::plan::{Act, DirStep, Names, Plan, Step, as_os};
 use crate::pool::Pool;
@@ -28,10 +28,10 @@ use crate::tally::{Told, What};
 struct Visit<'a> {
     work: &'a Work<'a>,
     step: &'a DirStep,
-    dir: Dir,
+    dir: Handle<'a>,
     place: Arc<PathBuf>,
     path: Arc<PathBuf>,
-    sources: BTreeMap<usize, Dir>,
+    sources: BTreeMap<usize, Handle<'a>>,
 }
 
 /// What became of a name.
@@ -281,7 +281,7 @@ impl<'a> Visit<'a> {
         }
         let mut renamed = self.rename_known(source, &step.name);
         if renamed == Err(Errno::ACCESS) && step.kind.is_dir() {
-            renamed = self.rename_shut(source, &step.name);
+            renamed = self.rename_shut(source, step);
         }
         match renamed {
             Ok(identity) => {
@@ -310,7 +310,7 @@ impl<'a> Visit<'a> {
     /// Renames, and tells which inode it was.
     fn rename_known(&self, source: &Dir, name: &CStr) -> Result<Identity, Errno> {
         let it = source.stat_name(name)?;
-        let (from, to) = ((source, name), (&self.dir, name));
+        let (from, to) = ((source, name), (&*self.dir, name));
         if it.kind.is_dir() {
             let place = || self.place.join(as_os(name));
             self.work.publish_directory(from, to, place)?;
@@ -335,7 +335,8 @@ impl<'a> Visit<'a> {
     }
 
     /// A directory of ours that is not writable: its `..` changes with it, so it is opened meanwhile.
-    fn rename_shut(&self, source: &Dir, name: &CStr) -> Result<Identity, Errno> {
+    fn rename_shut(&self, source: &Dir, step: &Step) -> Result<Identity, Errno> {
+        let name = step.name.as_c_str();
         let dir = source.child(name)?;
         let found = dir.stat()?;
         if !self.work.caller.is_shut_out_of_own(&found) {
@@ -348,7 +349,7 @@ impl<'a> Visit<'a> {
             },
             mode: found.mode,
         };
-        let image = &self.work.images[self.image_of(source)];
+        let image = &self.work.images[step.image];
         let path = self.path.join(as_os(name));
         self.work.note(&[
             record(image.below(&path)),
@@ -358,14 +359,6 @@ impl<'a> Visit<'a> {
         let renamed = self.rename_known(source, name);
         dir.set_mode(found.mode)?;
         renamed
-    }
-
-    fn image_of(&self, source: &Dir) -> usize {
-        let same = |dir: &Dir| std::ptr::eq(dir, source);
-        self.sources
-            .iter()
-            .find(|(_, dir)| same(dir))
-            .map_or(0, |(image, _)| *image)
     }
 
     fn publish_tree(

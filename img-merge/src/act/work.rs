@@ -12,7 +12,7 @@ use rustix::io::Errno;
 use super::groups::Groups;
 use crate::destination::Destination;
 use crate::failure::Failure;
-use crate::fs::{Attributes, Caller, Dir, Identity, Xattrs};
+use crate::fs::{Attributes, Caller, Handle, Identity, Xattrs};
 use crate::image::Image;
 use crate::journal::{Record, Whose};
 use crate::plan::{DirStep, Names};
@@ -29,7 +29,7 @@ pub(crate) struct Work<'a> {
     pub(crate) caller: &'a Caller,
     pub(crate) interrupts: &'a Interrupts,
     pub(crate) tally: &'a Tally,
-    pub(crate) stagings: Stagings,
+    pub(crate) stagings: Stagings<'a>,
     pub(crate) groups: Groups,
     /// The staging that has the journal.
     pub(crate) journal: OnceLock<Arc<Staging>>,
@@ -119,7 +119,7 @@ impl<'a> Work<'a> {
             caller,
             interrupts,
             tally,
-            stagings: Stagings::of(destination.attributes.identity),
+            stagings: Stagings::of(destination.attributes.identity, caller),
             groups: Groups::default(),
             journal: OnceLock::new(),
             log: Mutex::default(),
@@ -194,12 +194,11 @@ impl<'a> Work<'a> {
     }
 
     /// Opens the directory of a step in DEST, and makes sure that it is the one that was planned with.
-    pub(crate) fn open_place(&self, step: &DirStep) -> Result<Dir, Error> {
+    pub(crate) fn open_place(&self, step: &DirStep) -> Result<Handle<'_>, Error> {
         let whole = || self.destination.at(&step.place);
-        let dir = self.destination.root.beneath(&step.place);
+        let dir = Handle::beneath(&self.destination.root, &step.place);
         let dir = dir.map_err(|cause| Error::io("open", whole(), cause))?;
-        if step.place.as_os_str().is_empty() {
-            // DEST itself, which we hold open.
+        if matches!(dir, Handle::Held(_)) {
             return Ok(dir);
         }
         let here = dir
@@ -220,9 +219,9 @@ impl<'a> Work<'a> {
         }
     }
 
-    pub(crate) fn open_source(&self, image: usize, path: &Path) -> Result<Dir, Error> {
+    pub(crate) fn open_source(&self, image: usize, path: &Path) -> Result<Handle<'_>, Error> {
         let image = &self.images[image];
-        let dir = image.root.beneath(path);
+        let dir = Handle::beneath(&image.root, path);
         dir.map_err(|cause| Error::io("open", image.at(path), cause))
     }
 }
