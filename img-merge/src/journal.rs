@@ -33,7 +33,7 @@ use std::path::{Path, PathBuf};
 use rustix::fs::Timespec;
 use rustix::io::{Errno, Result, retry_on_intr, write};
 
-use crate::fs::{Dir, Identity};
+use crate::fs::{Birth, Dir, Identity, Individual};
 
 /// The journal's name in a staging.
 pub(crate) const NAME: &CStr = c"journal";
@@ -55,8 +55,8 @@ pub(crate) enum Record {
     Replaced {
         place: PathBuf,
         staged: PathBuf,
-        old: Identity,
-        new: Identity,
+        old: Individual,
+        new: Individual,
     },
     /// An empty directory stands at `place` until the one that is ready takes its place.
     Placeholder { place: PathBuf, is: Placeholder },
@@ -73,7 +73,7 @@ pub(crate) enum Record {
 pub(crate) enum Placeholder {
     /// About to be made: there was nothing at its place, or making it will say so.
     Wanted,
-    Made(Identity),
+    Made(Individual),
     /// Not made, or removed again.
     Gone,
 }
@@ -87,18 +87,20 @@ pub(crate) enum Written {
 }
 
 impl Written {
-    /// Whether `noted` is `here`.
+    /// Whether what was noted with the number `noted` has the number `here`.
     pub(crate) fn is(self, noted: Identity, here: Identity) -> bool {
         noted.inode == here.inode && (self == Self::Before || noted.device == here.device)
     }
 
     /// `noted` as it is called now, in the file system of `holder`.
-    pub(crate) fn now(self, noted: Identity, holder: Identity) -> Identity {
+    pub(crate) fn now(self, noted: Individual, holder: Identity) -> Individual {
         let device = match self {
-            Self::ThisBoot => noted.device,
+            Self::ThisBoot => noted.identity.device,
             Self::Before => holder.device,
         };
-        Identity { device, ..noted }
+        let inode = noted.identity.inode;
+        let identity = Identity { device, inode };
+        Individual { identity, ..noted }
     }
 }
 
@@ -107,7 +109,7 @@ impl Written {
 pub(crate) struct Whose {
     /// Below DEST, or absolute for one of an image.
     pub(crate) path: PathBuf,
-    pub(crate) identity: Identity,
+    pub(crate) it: Individual,
 }
 
 impl Record {
@@ -126,7 +128,7 @@ impl Record {
                 field(b"replaced");
                 field(place.as_os_str().as_bytes());
                 field(staged.as_os_str().as_bytes());
-                field(format!("{} {}", identity(*old), identity(*new)).as_bytes());
+                field(format!("{} {}", individual(*old), individual(*new)).as_bytes());
             }
             Self::Staging { boot, root, own } => {
                 field(b"staging");
@@ -139,7 +141,7 @@ impl Record {
                 field(place.as_os_str().as_bytes());
                 let (word, made) = match is {
                     Placeholder::Wanted => ("wanted", String::new()),
-                    Placeholder::Made(made) => ("made", identity(*made)),
+                    Placeholder::Made(made) => ("made", individual(*made)),
                     Placeholder::Gone => ("gone", String::new()),
                 };
                 field(word.as_bytes());
@@ -149,13 +151,13 @@ impl Record {
             Self::Mode { of, mode } => {
                 field(b"mode");
                 field(of.path.as_os_str().as_bytes());
-                field(identity(of.identity).as_bytes());
+                field(individual(of.it).as_bytes());
                 field(mode.to_string().as_bytes());
             }
             Self::Times { of, modified } => {
                 field(b"times");
                 field(of.path.as_os_str().as_bytes());
-                field(identity(of.identity).as_bytes());
+                field(individual(of.it).as_bytes());
                 field(format!("{} {}", modified.tv_sec, modified.tv_nsec).as_bytes());
             }
         }
@@ -199,19 +201,19 @@ impl Record {
             }),
             b"done" => Some(Self::Done),
             b"replaced" => {
-                let (second, _) = text(c)?.match_indices(' ').nth(1)?;
+                let (second, _) = text(c)?.match_indices(' ').nth(2)?;
                 Some(Self::Replaced {
                     place: path(a),
                     staged: path(b),
-                    old: parse_identity(&c[..second])?,
-                    new: parse_identity(&c[second + 1..])?,
+                    old: parse_individual(&c[..second])?,
+                    new: parse_individual(&c[second + 1..])?,
                 })
             }
             b"placeholder" => Some(Self::Placeholder {
                 place: path(a),
                 is: match b {
                     b"wanted" => Placeholder::Wanted,
-                    b"made" => Placeholder::Made(parse_identity(c)?),
+                    b"made" => Placeholder::Made(parse_individual(c)?),
                     b"gone" => Placeholder::Gone,
                     _ => return None,
                 },
@@ -247,10 +249,22 @@ fn parse_identity(bytes: &[u8]) -> Option<Identity> {
     })
 }
 
+fn individual(of: Individual) -> String {
+    format!("{} {}", identity(of.identity), of.born.number())
+}
+
+fn parse_individual(bytes: &[u8]) -> Option<Individual> {
+    let (number, born) = text(bytes)?.rsplit_once(' ')?;
+    Some(Individual {
+        identity: parse_identity(number.as_bytes())?,
+        born: Birth::of_number(born.parse().ok()?),
+    })
+}
+
 fn whose(at: &[u8], of: &[u8]) -> Option<Whose> {
     Some(Whose {
         path: path(at),
-        identity: parse_identity(of)?,
+        it: parse_individual(of)?,
     })
 }
 
@@ -338,18 +352,24 @@ mod tests {
 
     #[test]
     fn records_come_back_and_a_torn_one_does_not() {
-        let some = Identity {
-            device: 7,
-            inode: 12345,
+        let some = Individual {
+            identity: Identity {
+                device: 7,
+                inode: 12345,
+            },
+            born: Birth::at(1_700_000_000, 5),
         };
         let records = [
             Record::Replaced {
                 place: "usr/b\nin".into(),
                 staged: ".img-merge-0/3".into(),
                 old: some,
-                new: Identity {
-                    device: 8,
-                    inode: 9,
+                new: Individual {
+                    identity: Identity {
+                        device: 8,
+                        inode: 9,
+                    },
+                    born: Birth::of_number(0),
                 },
             },
             Record::Placeholder {
@@ -363,14 +383,14 @@ mod tests {
             Record::Mode {
                 of: Whose {
                     path: "/image/usr".into(),
-                    identity: some,
+                    it: some,
                 },
                 mode: 0o555,
             },
             Record::Times {
                 of: Whose {
                     path: "".into(),
-                    identity: some,
+                    it: some,
                 },
                 modified: Timespec {
                     tv_sec: -3,
@@ -392,9 +412,12 @@ mod tests {
         let time = |name: &str| Record::Times {
             of: Whose {
                 path: name.into(),
-                identity: Identity {
-                    device: 1,
-                    inode: 2,
+                it: Individual {
+                    identity: Identity {
+                        device: 1,
+                        inode: 2,
+                    },
+                    born: Birth::of_number(0),
                 },
             },
             modified: Timespec {

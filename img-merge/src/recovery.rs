@@ -11,7 +11,7 @@ use rustix::io::Errno;
 use crate::act::replace;
 use crate::act::same_time;
 use crate::destination::Destination;
-use crate::fs::{Attributes, Caller, Dir};
+use crate::fs::{Attributes, Caller, Dir, Individual};
 use crate::journal::{Placeholder, Record, Whose, Written};
 use crate::plan::as_os;
 use crate::staging::{self, Left};
@@ -111,7 +111,7 @@ pub(crate) fn put_right(root: &Dir, record: &Record, written: Written) -> Result
             let new = written.now(*new, to.stat()?.identity);
             match from.stat_name(&kept) {
                 // It was not exchanged, or has been put back.
-                Ok(there) if there.identity == new => Ok(()),
+                Ok(there) if new.is(&there, &from)? => Ok(()),
                 Ok(_) => replace::put_back((&from, &kept), (&to, &name), new),
                 Err(Errno::NOENT) => Ok(()),
                 Err(cause) => Err(cause),
@@ -147,7 +147,7 @@ fn remove_placeholder(
     };
     let is_it = match is {
         Placeholder::Wanted => found.uid == caller.uid && found.mode & OTHERS == 0,
-        Placeholder::Made(made) => written.is(made, found.identity),
+        Placeholder::Made(made) => is_still(written, made, &found, &holder)?,
         Placeholder::Gone => false,
     };
     if !is_it {
@@ -174,7 +174,7 @@ fn on_directory(
     match dir {
         Ok(dir) => {
             let now = dir.stat()?;
-            if written.is(whose.identity, now.identity) {
+            if is_still(written, whose.it, &now, &dir)? {
                 return act(&dir, &now);
             }
             Ok(())
@@ -182,6 +182,16 @@ fn on_directory(
         Err(Errno::NOENT | Errno::NOTDIR | Errno::LOOP) => Ok(()),
         Err(cause) => Err(cause),
     }
+}
+
+/// Whether `now`, which is `dir` or a name in it, is what was noted.
+fn is_still(
+    written: Written,
+    noted: Individual,
+    now: &Attributes,
+    dir: &Dir,
+) -> Result<bool, Errno> {
+    Ok(written.is(noted.identity, now.identity) && noted.is_as_old_as(now, dir)?)
 }
 
 fn split(root: &Dir, path: &Path) -> Result<Option<(Dir, CString)>, Errno> {

@@ -17,7 +17,7 @@ fn merge(root: &Path, words: &[&str]) -> Outcome {
 }
 
 /// Runs it until `file` is replaced, where it is killed: at the first time that is set of a directory.
-fn killed_after_exchange(root: &Path, words: &[&str], file: &Path) {
+pub(crate) fn killed_after_exchange(root: &Path, words: &[&str], file: &Path) {
     // A copy gets its times first.
     for at in 1..4 {
         let inject = format!("--inject=utimensat:signal=KILL:when={at}");

@@ -23,6 +23,7 @@ mod power;
 mod property;
 mod quota;
 mod random_tree;
+mod reuse;
 mod shut;
 mod snapshot;
 mod stopped;

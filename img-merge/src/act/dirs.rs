@@ -15,7 +15,7 @@ use super::metadata;
 use super::work::{Done, Opened, Work, lock};
 use crate::failure::Failure;
 use crate::fs::xattrs::Bearer;
-use crate::fs::{Attributes, Dir, Xattrs};
+use crate::fs::{Attributes, Dir, Individual, Xattrs};
 use crate::journal::{Record, Whose, Written};
 use crate::plan::{DirStep, Names, Plan};
 use crate::recovery;
@@ -85,7 +85,7 @@ impl Work<'_> {
             records.push(Record::Times {
                 of: Whose {
                     path: step.place.clone(),
-                    identity: found.identity,
+                    it: Individual::of(&found),
                 },
                 modified: found.modified,
             });
@@ -95,7 +95,7 @@ impl Work<'_> {
                 records.push(Record::Times {
                     of: Whose {
                         path: self.images[*image].below(&step.path),
-                        identity: source.identity,
+                        it: Individual::of(source),
                     },
                     modified: source.modified,
                 });
@@ -145,7 +145,7 @@ impl Work<'_> {
         };
         let whose = Whose {
             path,
-            identity: found.identity,
+            it: Individual::of(&found),
         };
         if lock(&self.opened)
             .iter()
@@ -219,7 +219,8 @@ impl Work<'_> {
         let attributes = source.stat()?;
         let xattrs = Xattrs::read(Bearer::Open(source.as_fd()))?;
         let lost = metadata::directory(self.caller, &made, &attributes, &xattrs)?;
-        let identity = made.stat()?.identity;
+        let fresh = made.stat()?;
+        let it = Individual::of(&fresh);
         let (parent, name) = split(&step.place)?;
         let parent = root.beneath(parent)?;
         let mine = Attributes {
@@ -227,20 +228,24 @@ impl Work<'_> {
             ..attributes
         };
         if self.caller.is_shut_out_of_own(&mine) {
-            let found = Attributes { identity, ..mine };
+            let found = Attributes {
+                identity: fresh.identity,
+                born: fresh.born,
+                ..mine
+            };
             self.open(&made, found, &step.place, None)?;
         }
         self.note(&[Record::Times {
             of: Whose {
                 path: step.place.clone(),
-                identity,
+                it,
             },
             modified: step.modified,
         }])?;
         self.publish_directory((&staging.dir, &temporary), (&parent, &name), || {
             step.place.clone()
         })?;
-        lock(&self.made).insert(step.place.clone(), identity);
+        lock(&self.made).insert(step.place.clone(), it);
         self.tally.lost(lost);
         self.tally.directory(|| crate::tally::Told {
             path: step.path.clone(),
@@ -250,6 +255,7 @@ impl Work<'_> {
         });
         self.done(Done::Made {
             place: step.place.clone(),
+            it,
         });
         Ok(())
     }
@@ -328,7 +334,7 @@ impl Work<'_> {
             records.extend(step.found.map(|found| Record::Times {
                 of: Whose {
                     path: step.place.clone(),
-                    identity: found.identity,
+                    it: Individual::of(&found),
                 },
                 modified: step.modified,
             }));
@@ -368,12 +374,12 @@ impl Work<'_> {
             .caller
             .is_shut_out_of_own(&Attributes { mode, uid, ..here });
         let mut opened = lock(&self.opened);
-        opened.retain(|opened| opened.whose.identity != here.identity);
+        opened.retain(|opened| opened.whose.it.identity != here.identity);
         if shut {
             let path = place.to_owned();
-            let identity = here.identity;
+            let it = Individual::of(&here);
             opened.push(Opened {
-                whose: Whose { path, identity },
+                whose: Whose { path, it },
                 mode,
             });
         }

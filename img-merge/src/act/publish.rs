@@ -7,7 +7,7 @@ use rustix::fs::Mode;
 use rustix::io::{Errno, Result};
 
 use super::work::Work;
-use crate::fs::Dir;
+use crate::fs::{Dir, Individual};
 use crate::journal::{Placeholder, Record};
 
 /// A name in an open directory.
@@ -48,7 +48,7 @@ pub(crate) fn directory(
         note(Placeholder::Gone)?;
         return Err(cause);
     }
-    let made = to.stat_name(new).map(|it| it.identity);
+    let made = to.stat_name(new).map(|it| Individual::of(&it));
     let noted = made.and_then(|made| note(Placeholder::Made(made)));
     let Err(cause) = noted.and_then(|()| from.rename_over(name, to, new)) else {
         return Ok(());

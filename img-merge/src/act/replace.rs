@@ -5,7 +5,7 @@ use std::ffi::{CStr, CString};
 use rustix::io::{Errno, Result};
 
 use super::publish;
-use crate::fs::{Dir, Identity};
+use crate::fs::{Dir, Individual};
 
 /// Exchanges the staged thing with `name`: the staging then holds what was there.
 ///
@@ -29,10 +29,10 @@ pub(crate) fn exchange(staging: &Dir, staged: &CStr, to: &Dir, name: &CStr) -> R
 pub(crate) fn put_back(
     (staging, kept): (&Dir, &CStr),
     (to, name): (&Dir, &CStr),
-    new: Identity,
+    new: Individual,
 ) -> Result<()> {
     match to.stat_name(name) {
-        Ok(there) if there.identity == new => {}
+        Ok(there) if new.is(&there, to)? => {}
         Ok(_) => return Ok(()),
         // Someone removed ours; what was there before is still better than nothing.
         Err(Errno::NOENT) => return publish::file((staging, kept), (to, name)),

@@ -17,7 +17,7 @@ use super::place::{Brought, File, Place, cannot_link};
 use super::work::{Done, Work, lock};
 use super::{publish, replace};
 use crate::failure::Failure;
-use crate::fs::{Attributes, Dir, Handle, Identity};
+use crate::fs::{Attributes, Dir, Handle, Identity, Individual};
 use crate::journal::Record;
 use crate::plan::{Act, DirStep, Names, Plan, Step, as_os};
 use crate::pool::Pool;
@@ -175,8 +175,8 @@ impl<'a> Visit<'a> {
             };
             match self.work.bring_by_link(file, place) {
                 Ok(brought) => {
-                    let identity = self.work.identity_of_link(file, place);
-                    return Ok(self.placed(step, brought, identity));
+                    let it = self.work.individual_linked(file, place);
+                    return Ok(self.placed(step, brought, it));
                 }
                 Err(Errno::EXIST) => return Ok(Outcome::Late),
                 Err(cause) if cannot_link(cause) && self.may_fall_back() => {
@@ -201,9 +201,9 @@ impl<'a> Visit<'a> {
     ) -> Result<Outcome, Errno> {
         let (staging, staged, brought) = self.stage(file)?;
         // Once it has its place, another may be there in its stead.
-        let identity = staging.dir.stat_name(&staged)?.identity;
+        let it = Individual::of(&staging.dir.stat_name(&staged)?);
         match publish::file((&staging.dir, &staged), (&self.dir, &step.name)) {
-            Ok(()) => Ok(self.placed(step, brought, identity)),
+            Ok(()) => Ok(self.placed(step, brought, it)),
             Err(Errno::EXIST) => Ok(Outcome::Late),
             Err(cause) => Err(cause),
         }
@@ -236,12 +236,12 @@ impl<'a> Visit<'a> {
         }
     }
 
-    fn placed(&self, step: &Step, brought: Brought, identity: Identity) -> Outcome {
+    fn placed(&self, step: &Step, brought: Brought, it: Individual) -> Outcome {
         self.work.done(Done::Placed {
             place: self.place.clone(),
             volume: self.step.volume.clone(),
             name: step.name.clone(),
-            identity,
+            it,
         });
         self.tell(step, brought, false);
         Outcome::Done
@@ -284,13 +284,13 @@ impl<'a> Visit<'a> {
             renamed = self.rename_shut(source, step);
         }
         match renamed {
-            Ok(identity) => {
+            Ok(it) => {
                 self.work.done(Done::Moved {
                     place: self.place.clone(),
                     name: step.name.clone(),
                     image: step.image,
                     path: self.path.clone(),
-                    identity,
+                    it,
                 });
                 self.moved(step);
                 Ok(Outcome::Done)
@@ -308,7 +308,7 @@ impl<'a> Visit<'a> {
     }
 
     /// Renames, and tells which inode it was.
-    fn rename_known(&self, source: &Dir, name: &CStr) -> Result<Identity, Errno> {
+    fn rename_known(&self, source: &Dir, name: &CStr) -> Result<Individual, Errno> {
         let it = source.stat_name(name)?;
         let (from, to) = ((source, name), (&*self.dir, name));
         if it.kind.is_dir() {
@@ -317,7 +317,7 @@ impl<'a> Visit<'a> {
         } else {
             publish::file(from, to)?;
         }
-        Ok(it.identity)
+        Ok(Individual::of(&it))
     }
 
     fn moved(&self, step: &Step) {
@@ -335,7 +335,7 @@ impl<'a> Visit<'a> {
     }
 
     /// A directory of ours that is not writable: its `..` changes with it, so it is opened meanwhile.
-    fn rename_shut(&self, source: &Dir, step: &Step) -> Result<Identity, Errno> {
+    fn rename_shut(&self, source: &Dir, step: &Step) -> Result<Individual, Errno> {
         let name = step.name.as_c_str();
         let dir = source.child(name)?;
         let found = dir.stat()?;
@@ -345,7 +345,7 @@ impl<'a> Visit<'a> {
         let record = |path: PathBuf| Record::Mode {
             of: crate::journal::Whose {
                 path,
-                identity: found.identity,
+                it: Individual::of(&found),
             },
             mode: found.mode,
         };
@@ -369,7 +369,7 @@ impl<'a> Visit<'a> {
         step: &Step,
     ) -> Result<Outcome, Errno> {
         let top = staging.child(staged)?;
-        let identity = top.stat()?.identity;
+        let it = Individual::of(&top.stat()?);
         let model = source.child(&step.name)?.stat()?;
         let mine = Attributes {
             uid: self.work.caller.uid,
@@ -381,7 +381,7 @@ impl<'a> Visit<'a> {
             self.work.note(&[Record::Mode {
                 of: crate::journal::Whose {
                     path: self.place.join(as_os(&step.name)),
-                    identity,
+                    it,
                 },
                 mode,
             }])?;
@@ -401,7 +401,7 @@ impl<'a> Visit<'a> {
             name: step.name.clone(),
             image: step.image,
             path: self.path.clone(),
-            identity,
+            it,
         });
         if shut {
             top.set_mode(mode)?;
@@ -409,15 +409,15 @@ impl<'a> Visit<'a> {
         Ok(Outcome::Done)
     }
 
-    fn replace(&self, source: &Dir, step: &Step, old: Identity) -> Result<Outcome, Errno> {
+    fn replace(&self, source: &Dir, step: &Step, old: Individual) -> Result<Outcome, Errno> {
         let (staging, staged, brought) = self.stage(self.of_image(source, step, None))?;
-        let there = match self.dir.stat_name(&step.name) {
-            Ok(there) if there.identity == old => there,
+        match self.dir.stat_name(&step.name) {
+            Ok(there) if old.is(&there, &self.dir)? => {}
             // Another than was compared, or none: look again.
             Ok(_) | Err(Errno::NOENT) => return Ok(Outcome::Late),
             Err(cause) => return Err(cause),
-        };
-        let new = staging.dir.stat_name(&staged)?.identity;
+        }
+        let new = Individual::of(&staging.dir.stat_name(&staged)?);
         let kept = self
             .step
             .volume
@@ -426,12 +426,14 @@ impl<'a> Visit<'a> {
         self.work.note(&[Record::Replaced {
             place: self.place.join(as_os(&step.name)),
             staged: kept,
-            old: there.identity,
+            old,
             new,
         }])?;
         replace::exchange(&staging.dir, &staged, &self.dir, &step.name)?;
         let kept = staging.dir.stat_name(&staged);
-        if kept.as_ref().is_ok_and(|kept| kept.identity != old) {
+        let is_old = |kept: &Attributes| old.is(kept, &staging.dir);
+        let was_old = kept.as_ref().map_or(Ok(true), is_old);
+        if was_old == Ok(false) {
             // What came into the staging is a file that was put there this very moment.
             replace::put_back((&staging.dir, &staged), (&self.dir, &step.name), new)?;
             return Ok(Outcome::Late);
@@ -443,7 +445,7 @@ impl<'a> Visit<'a> {
             staged,
             new,
         });
-        kept?;
+        kept.and(was_old)?;
         self.work.tally.replaced();
         self.tell(step, brought, true);
         Ok(Outcome::Done)

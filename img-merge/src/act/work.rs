@@ -12,7 +12,7 @@ use rustix::io::Errno;
 use super::groups::Groups;
 use crate::destination::Destination;
 use crate::failure::Failure;
-use crate::fs::{Attributes, Caller, Handle, Identity, Xattrs};
+use crate::fs::{Attributes, Caller, Handle, Individual, Xattrs};
 use crate::image::Image;
 use crate::journal::{Record, Whose};
 use crate::plan::{DirStep, Names};
@@ -42,7 +42,7 @@ pub(crate) struct Work<'a> {
     /// Directories of DEST that got an image's metadata, with what they had.
     pub(crate) dressed: Mutex<Vec<(PathBuf, Attributes, Xattrs)>>,
     /// Directories of DEST that this transaction made, by their place.
-    pub(crate) made: Mutex<HashMap<PathBuf, Identity>>,
+    pub(crate) made: Mutex<HashMap<PathBuf, Individual>>,
     /// Names that DEST had after all, by their directories' paths and places.
     late: Mutex<BTreeMap<(PathBuf, PathBuf), Names>>,
     pub(crate) errors: Mutex<Vec<(PathBuf, Error)>>,
@@ -52,13 +52,13 @@ pub(crate) struct Work<'a> {
 #[derive(Debug)]
 pub(crate) enum Done {
     /// A directory of several images was made.
-    Made { place: PathBuf },
+    Made { place: PathBuf, it: Individual },
     /// A file got its name.
     Placed {
         place: Arc<PathBuf>,
         volume: Arc<PathBuf>,
         name: CString,
-        identity: Identity,
+        it: Individual,
     },
     /// A subtree that was built got its name.
     Tree {
@@ -68,7 +68,7 @@ pub(crate) enum Done {
         image: usize,
         /// The directory in the image that holds it.
         path: Arc<PathBuf>,
-        identity: Identity,
+        it: Individual,
     },
     /// Something was renamed out of an image.
     Moved {
@@ -76,7 +76,7 @@ pub(crate) enum Done {
         name: CString,
         image: usize,
         path: Arc<PathBuf>,
-        identity: Identity,
+        it: Individual,
     },
     /// A file took the place of another, which the staging keeps.
     Replaced {
@@ -84,7 +84,7 @@ pub(crate) enum Done {
         volume: Arc<PathBuf>,
         name: CString,
         staged: CString,
-        new: Identity,
+        new: Individual,
     },
 }
 
@@ -205,10 +205,11 @@ impl<'a> Work<'a> {
             .stat()
             .map_err(|cause| Error::io("open", whole(), cause))?;
         let planned = match step.found {
-            Some(found) => Some(found.identity),
+            Some(found) => Some(Individual::of(&found)),
             None => lock(&self.made).get(&step.place).copied(),
         };
-        if planned == Some(here.identity) {
+        let is_it = planned.map_or(Ok(false), |planned| planned.is(&here, &dir));
+        if is_it.map_err(|cause| Error::io("open", whole(), cause))? {
             Ok(dir)
         } else {
             Err(Error::refused(
