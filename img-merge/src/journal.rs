@@ -10,6 +10,7 @@
 //! | `move`: something leaves the image for its place by one rename | the next run finds it there, and the image without it |
 //! | a name is replaced: the new is exchanged with the old, which is in the staging then | noted before ([`Record::Replaced`]): the next run exchanges back and merges again |
 //! | a directory is to get its place where renames know no flags: an empty one is made for it there | noted before and after ([`Record::Placeholder`]): removed, if it is that very one and empty |
+//! | DEST itself is to get its place there | not noted, for it has no journal yet: the empty one is known by its mode, and DEST is made anew |
 //! | a directory is opened for us (0555), or times change because names do | noted before ([`Record::Mode`], [`Record::Times`]): put back |
 //! | **[`Record::Done`] is noted: the transaction is done** | what was replaced is in the staging still: the next run removes it |
 //! | `move`: the image's equal files and empty directories are removed | they are equal to what DEST has; the same merge again removes the rest. The image's times, which count there, are noted with [`Record::Done`] and put back |

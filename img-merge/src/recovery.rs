@@ -8,16 +8,13 @@ use std::path::Path;
 use common::{Error, Result};
 use rustix::io::Errno;
 
-use crate::act::replace;
 use crate::act::same_time;
+use crate::act::{publish, replace};
 use crate::destination::Destination;
 use crate::fs::{Attributes, Caller, Dir, Individual};
 use crate::journal::{Placeholder, Record, Whose, Written};
 use crate::plan::as_os;
 use crate::staging::{self, Left};
-
-/// What the mode of a directory allows to others than its owner.
-const OTHERS: u32 = 0o077;
 
 /// Follows the journals of the stagings at the top of DEST and removes them.
 ///
@@ -130,7 +127,7 @@ pub(crate) fn put_right(root: &Dir, record: &Record, written: Written) -> Result
 
 /// Removes the empty directory that was to be replaced by another at once.
 ///
-/// One that its maker had no time to note is known by being empty, the caller's and its owner's alone.
+/// One that its maker had no time to note is known by its mode.
 fn remove_placeholder(
     (root, place): (&Dir, &Path),
     is: Placeholder,
@@ -146,7 +143,7 @@ fn remove_placeholder(
         Err(cause) => return Err(cause),
     };
     let is_it = match is {
-        Placeholder::Wanted => found.uid == caller.uid && found.mode & OTHERS == 0,
+        Placeholder::Wanted => publish::holds_a_place(&found, caller),
         Placeholder::Made(made) => is_still(written, made, &found, &holder)?,
         Placeholder::Gone => false,
     };

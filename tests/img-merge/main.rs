@@ -18,6 +18,7 @@ mod moment;
 mod output;
 mod overlap;
 mod pause;
+mod placeholders;
 mod plain_user;
 mod power;
 mod property;

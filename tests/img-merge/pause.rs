@@ -18,6 +18,17 @@ pub(crate) struct Paused {
 
 /// Runs a merge in `root` until its `nth` call of the kind `call` is done.
 pub(crate) fn pause_at(root: &Path, call: &str, nth: u32, words: &[&str]) -> Paused {
+    pause_at_with(root, call, nth, &[], words)
+}
+
+/// The same, with further options for strace.
+pub(crate) fn pause_at_with(
+    root: &Path,
+    call: &str,
+    nth: u32,
+    options: &[&str],
+    words: &[&str],
+) -> Paused {
     need_command("strace", "strace");
     let pipe = root.join("strace.log");
     drop(fs::remove_file(&pipe));
@@ -30,7 +41,8 @@ pub(crate) fn pause_at(root: &Path, call: &str, nth: u32, words: &[&str]) -> Pau
     let strace = Command::new("strace")
         .args(["-f", "-o"])
         .arg(&pipe)
-        .arg(format!("--trace={call},getdents64"))
+        .arg(format!("--trace={call},getdents64,renameat2"))
+        .args(options)
         .arg(format!("--inject={call}:signal=STOP:when={nth}"))
         .arg(env!("CARGO_BIN_EXE_img-merge"))
         .args(words)

@@ -7,8 +7,19 @@ use rustix::fs::Mode;
 use rustix::io::{Errno, Result};
 
 use super::work::Work;
-use crate::fs::{Dir, Individual};
+use crate::fs::{Attributes, Caller, Dir, Individual};
 use crate::journal::{Placeholder, Record};
+
+/// The mode of an empty directory that holds a place for a moment: nobody may write to it, and yet it is
+/// sticky. No other directory has it, so that after a kill it is known for what it is.
+const PLACEHOLDER: Mode = Mode::SVTX.union(Mode::RUSR).union(Mode::XUSR);
+
+/// Whether `it` may be a directory that holds a place, and that `caller` made.
+pub(crate) fn holds_a_place(it: &Attributes, caller: &Caller) -> bool {
+    // A directory below one that is set-gid is so too.
+    let mode = Mode::from_raw_mode(it.mode).difference(Mode::SGID);
+    it.kind.is_dir() && it.uid == caller.uid && mode == PLACEHOLDER
+}
 
 /// A name in an open directory.
 pub(crate) type Name<'a> = (&'a Dir, &'a CStr);
@@ -44,7 +55,7 @@ pub(crate) fn directory(
         done => return done,
     }
     note(Placeholder::Wanted)?;
-    if let Err(cause) = to.make_dir(new, Mode::RWXU) {
+    if let Err(cause) = to.make_dir(new, PLACEHOLDER) {
         note(Placeholder::Gone)?;
         return Err(cause);
     }
@@ -53,6 +64,11 @@ pub(crate) fn directory(
     let Err(cause) = noted.and_then(|()| from.rename_over(name, to, new)) else {
         return Ok(());
     };
+    if let (Ok(made), Ok(there)) = (made, to.stat_name(new)) {
+        if made.identity != there.identity {
+            return Err(Errno::EXIST);
+        }
+    }
     match to.remove_dir(new) {
         Ok(()) | Err(Errno::NOENT) => {}
         // Somebody has put something into it: it is not ours any more.
