@@ -6,9 +6,11 @@ use std::path::PathBuf;
 use rustix::fs::Mode;
 use rustix::io::{Errno, Result};
 
-use super::work::Work;
+use super::visit::{Outcome, Visit};
+use super::work::{Done, Work};
 use crate::fs::{Attributes, Caller, Dir, Individual};
-use crate::journal::{Placeholder, Record};
+use crate::journal::{Placeholder, Record, Whose};
+use crate::plan::{Step, as_os};
 
 /// The mode of an empty directory that holds a place for a moment: nobody may write to it, and yet it is
 /// sticky. No other directory has it, so that after a kill it is known for what it is.
@@ -79,7 +81,7 @@ pub(crate) fn directory(
     Err(cause)
 }
 
-/// Where nothing is noted: in a staging, which goes as a whole, and for DEST itself, which has no journal yet.
+/// Where nothing is noted: in a staging, which goes as a whole.
 #[expect(
     clippy::unnecessary_wraps,
     reason = "it stands for a note, which may fail"
@@ -100,5 +102,56 @@ impl Work<'_> {
             let place = place();
             self.note(&[Record::Placeholder { place, is }])
         })
+    }
+}
+
+impl Visit<'_> {
+    /// Gives a subtree that was built its name.
+    pub(super) fn publish_tree(
+        &self,
+        staging: &Dir,
+        staged: &CStr,
+        source: &Dir,
+        step: &Step,
+    ) -> Result<Outcome> {
+        let top = staging.child(staged)?;
+        let it = Individual::of(&top.stat()?);
+        let model = source.child(&step.name)?.stat()?;
+        let mine = Attributes {
+            uid: self.work.caller.uid,
+            ..model
+        };
+        let shut = self.work.caller.is_shut_out_of_own(&mine);
+        let (_, _, mode) = self.work.caller.reachable(&model);
+        if shut {
+            self.work.note(&[Record::Mode {
+                of: Whose {
+                    path: self.place.join(as_os(&step.name)),
+                    it,
+                },
+                mode,
+            }])?;
+        }
+        let place = || self.place.join(as_os(&step.name));
+        match self
+            .work
+            .publish_directory((staging, staged), (&self.dir, &step.name), place)
+        {
+            Ok(()) => {}
+            Err(Errno::EXIST) => return Ok(Outcome::Late),
+            Err(cause) => return Err(cause),
+        }
+        self.work.done(Done::Tree {
+            place: self.place.clone(),
+            volume: self.step.volume.clone(),
+            name: step.name.clone(),
+            image: step.image,
+            path: self.path.clone(),
+            it,
+        });
+        if shut {
+            top.set_mode(mode)?;
+        }
+        Ok(Outcome::Done)
     }
 }

@@ -10,11 +10,12 @@ use common::{Error, Interrupts};
 use rustix::io::Errno;
 
 use super::groups::Groups;
+use super::opened::Opened;
 use crate::destination::Destination;
 use crate::failure::Failure;
 use crate::fs::{Attributes, Caller, Handle, Individual, Xattrs};
 use crate::image::Image;
-use crate::journal::{Record, Whose};
+use crate::journal::Record;
 use crate::plan::{DirStep, Names};
 use crate::settings::Merge;
 use crate::staging::{Staging, Stagings};
@@ -86,22 +87,6 @@ pub(crate) enum Done {
         staged: CString,
         new: Individual,
     },
-}
-
-/// A directory that was opened for us, and the mode that it is to have again.
-#[derive(Debug)]
-pub(crate) struct Opened {
-    pub(crate) whose: Whose,
-    pub(crate) mode: u32,
-}
-
-impl Opened {
-    pub(crate) fn record(&self) -> Record {
-        Record::Mode {
-            of: self.whose.clone(),
-            mode: self.mode,
-        }
-    }
 }
 
 impl<'a> Work<'a> {
