@@ -10,7 +10,7 @@ use common::outputs;
 
 use crate::settings::{
     DirMetadata, DirectorySymlinks, Fallback, Locking, Merge, Method, OnConflict, Output, Rollback,
-    Settings, Source, Transactions,
+    Settings, Source, Threads, Transactions,
 };
 
 #[derive(Debug, Parser)]
@@ -174,14 +174,9 @@ impl Words {
             },
             dry_run: self.dry_run,
             sync: self.sync,
-            threads: self.jobs.map_or_else(cpus, usize::from),
+            threads: self
+                .jobs
+                .map_or(Threads::Cpus, |jobs| Threads::Number(jobs.into())),
         }
     }
-}
-
-/// The CPUs we may use; more threads than this many only queue at the file system.
-fn cpus() -> usize {
-    const MOST: usize = 8;
-    let ours = rustix::thread::sched_getaffinity(None);
-    ours.map_or(1, |cpus| (cpus.count() as usize).clamp(1, MOST))
 }

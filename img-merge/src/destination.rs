@@ -4,6 +4,7 @@
 //! DEST that is missing is made beside its place, locked there, and renamed, so that it appears with
 //! its final owner and mode and is ours from the first moment.
 
+use std::cell::RefCell;
 use std::ffi::{CStr, CString};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
@@ -15,8 +16,9 @@ use rustix::io::Errno;
 
 use crate::act::{metadata, publish};
 use crate::fs::xattrs::{Bearer, forget_inherited_acl};
-use crate::fs::{Attributes, Caller, Dir, Kind, Xattrs};
+use crate::fs::{Attributes, Caller, Dir, Individual, Kind, Xattrs};
 use crate::image::Image;
+use crate::journal::Placeholder;
 use crate::settings::Locking;
 use crate::staging;
 use std::os::fd::AsFd;
@@ -58,7 +60,11 @@ impl Destination {
                 Ok(root) => {
                     lock(&root, path, locking, FlockOperation::LockExclusive)?;
                     let hold = interrupts.hold();
-                    if let Some(found) = Self::still_there(path, root)? {
+                    let Some(found) = Self::still_there(path, root)? else {
+                        continue;
+                    };
+                    // A maker that was killed: it is made anew.
+                    if !(found.holds_a_place(caller)? && found.unmake()?) {
                         return Ok((found, hold));
                     }
                 }
@@ -133,7 +139,15 @@ impl Destination {
         };
         let locked = lock(&root, path, locking, FlockOperation::LockExclusive);
         let published = locked.and_then(|()| {
-            match publish::directory((&parent, &temporary), (&parent, &name), publish::unnoted) {
+            let placeholder = RefCell::new(None);
+            let note = |is| {
+                if let Placeholder::Made(made) = is {
+                    let held = Self::hold_place((&parent, &name), made, locking)?;
+                    *placeholder.borrow_mut() = Some(held);
+                }
+                Ok(())
+            };
+            match publish::directory((&parent, &temporary), (&parent, &name), note) {
                 Ok(()) => Ok(true),
                 Err(Errno::EXIST | Errno::NOENT) => Ok(false),
                 Err(cause) => Err(failed(cause)),
@@ -153,6 +167,41 @@ impl Destination {
         }
     }
 
+    /// Locks the empty directory that holds DEST's place until DEST is renamed over it. Another run that
+    /// takes it for one that was left has its lock first, and removes it, or waits and finds DEST.
+    fn hold_place(
+        (parent, name): (&Dir, &CStr),
+        made: Individual,
+        locking: Locking,
+    ) -> Result<Dir, Errno> {
+        let taken = |cause| match cause {
+            Errno::NOENT | Errno::NOTDIR | Errno::LOOP => Errno::EXIST,
+            cause => cause,
+        };
+        let dir = parent.child(name).map_err(taken)?;
+        if locking == Locking::Ours {
+            rustix::io::retry_on_intr(|| flock(&dir, FlockOperation::LockExclusive))?;
+        }
+        let there = parent.stat_name(name).map_err(taken)?;
+        if made.identity == there.identity && made.identity == dir.stat()?.identity {
+            Ok(dir)
+        } else {
+            Err(Errno::EXIST)
+        }
+    }
+
+    /// Whether it holds the place of a DEST that is not there yet, and is empty. Its maker is dead, or will
+    /// see that it is gone: we have its lock.
+    fn holds_a_place(&self, caller: &Caller) -> Result<bool> {
+        let failed = |cause| Error::io("open destination", &self.path, cause);
+        if !publish::holds_a_place(&self.attributes, caller) {
+            return Ok(false);
+        }
+        let names = self.root.list().map_err(failed)?;
+        self.root.rewind().map_err(failed)?;
+        Ok(names.iter().next().is_none())
+    }
+
     fn dress(parent: &Dir, temporary: &CStr, model: &Image, caller: &Caller) -> Result<Dir, Errno> {
         let root = parent.child(temporary)?;
         forget_inherited_acl(&root)?;
@@ -163,20 +212,21 @@ impl Destination {
         Ok(root)
     }
 
-    /// Takes away a DEST that this run made, unless it is gone or another by now.
-    pub(crate) fn unmake(&self) -> Result<()> {
+    /// Takes away a DEST that this run made, unless it is gone or another by now; tells whether it did.
+    pub(crate) fn unmake(&self) -> Result<bool> {
         let failed = |cause| Error::io("remove", &self.path, cause);
         let name = self.path.file_name().unwrap_or_default();
         let parent = Dir::named(parent_of(&self.path)).map_err(failed)?;
         let name = CString::new(name.as_bytes()).map_err(|_| failed(Errno::INVAL))?;
         match parent.stat_name(&name) {
             Ok(there) if there.identity == self.attributes.identity => {}
-            Ok(_) | Err(Errno::NOENT) => return Ok(()),
+            Ok(_) | Err(Errno::NOENT) => return Ok(false),
             Err(cause) => return Err(failed(cause)),
         }
         match parent.remove_dir(&name) {
+            Ok(()) => Ok(true),
             // Someone else's files are in it by now.
-            Ok(()) | Err(Errno::NOTEMPTY | Errno::EXIST | Errno::NOENT) => Ok(()),
+            Err(Errno::NOTEMPTY | Errno::EXIST | Errno::NOENT) => Ok(false),
             Err(cause) => Err(failed(cause)),
         }
     }

@@ -58,7 +58,8 @@ pub(crate) fn refuse(images: &[Image], destination: &Path) -> Result<(), Failure
     let failed = |name: &Path, cause| Error::io("resolve", name, cause);
     let mut trees = Vec::new();
     for image in images {
-        let tree = Tree::of(&image.path, &image.root, None, &mounts);
+        let mount = image.attributes.mount;
+        let tree = Tree::of(&image.path, (&image.root, mount), None, &mounts);
         trees.push(tree.map_err(|cause| failed(&image.path, cause))?);
     }
     let tree = Tree::of_destination(destination, &mounts);
@@ -80,15 +81,14 @@ pub(crate) fn refuse(images: &[Image], destination: &Path) -> Result<(), Failure
 }
 
 impl<'a> Tree<'a> {
-    /// The directory `dir`, or `below` it.
+    /// The directory `dir`, which was reached through `mount`, or `below` it.
     fn of(
         name: &'a Path,
-        dir: &Dir,
+        (dir, mount): (&Dir, u64),
         below: Option<&OsStr>,
         mounts: &[Mount],
     ) -> Result<Self, Errno> {
         let path = path_of(dir)?;
-        let mount = dir.stat()?.mount;
         let home = mounts.iter().find(|it| it.id == mount).and_then(|mount| {
             let rest = path.strip_prefix(&mount.point).ok()?;
             Some(Home {
@@ -110,10 +110,11 @@ impl<'a> Tree<'a> {
     /// DEST, which may be missing yet.
     fn of_destination(name: &'a Path, mounts: &[Mount]) -> Result<Self, Errno> {
         match Dir::named(name) {
-            Ok(dir) => Self::of(name, &dir, None, mounts),
+            Ok(dir) => Self::of(name, (&dir, dir.stat()?.mount), None, mounts),
             Err(Errno::NOENT) => {
                 let parent = Dir::named(parent_of(name))?;
-                Self::of(name, &parent, name.file_name(), mounts)
+                let mount = parent.stat()?.mount;
+                Self::of(name, (&parent, mount), name.file_name(), mounts)
             }
             Err(cause) => Err(cause),
         }

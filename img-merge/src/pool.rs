@@ -6,6 +6,8 @@
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 
+use crate::settings::Threads;
+
 /// The work that waits.
 #[derive(Debug)]
 pub(crate) struct Pool<T> {
@@ -29,14 +31,14 @@ const WORTH_SHARING: usize = 4;
 impl<T: Send> Pool<T> {
     /// Does `first` and all that comes from it on `threads` threads, until nothing is left or the pool
     /// is stopped.
-    pub(crate) fn run(threads: usize, first: Vec<T>, work: impl Fn(T, &Self) + Sync) {
+    pub(crate) fn run(threads: Threads, first: Vec<T>, work: impl Fn(T, &Self) + Sync) {
         let pool = Self {
             state: Mutex::new(State {
                 waiting: first,
                 busy: 0,
                 stopped: false,
                 shared: false,
-                worth_sharing: if threads == 1 {
+                worth_sharing: if threads == Threads::Number(1) {
                     usize::MAX
                 } else {
                     WORTH_SHARING
@@ -48,12 +50,12 @@ impl<T: Send> Pool<T> {
             let _busy = Busy(&pool);
             work(piece, &pool);
         }
-        if threads == 1 || pool.lock().waiting.is_empty() {
+        if pool.lock().waiting.is_empty() {
             return;
         }
         pool.lock().shared = true;
         thread::scope(|scope| {
-            for _ in 1..threads {
+            for _ in 1..threads.count() {
                 let helper = thread::Builder::new();
                 // Where the system gives no more threads, those that there are do the work.
                 if helper.spawn_scoped(scope, || pool.help(&work)).is_err() {
@@ -146,7 +148,7 @@ mod tests {
     fn all_work_is_done_by_any_number_of_threads() {
         for threads in [1, 2, 7] {
             let done = AtomicUsize::new(0);
-            Pool::run(threads, vec![10_u32], |depth, pool| {
+            Pool::run(Threads::Number(threads), vec![10_u32], |depth, pool| {
                 done.fetch_add(1, Ordering::Relaxed);
                 if depth > 0 {
                     pool.add([depth - 1, depth - 1]);
@@ -159,7 +161,7 @@ mod tests {
     #[test]
     fn a_stopped_pool_ends() {
         let done = AtomicUsize::new(0);
-        Pool::run(2, vec![0_u32; 1000], |_, pool| {
+        Pool::run(Threads::Number(2), vec![0_u32; 1000], |_, pool| {
             done.fetch_add(1, Ordering::Relaxed);
             pool.stop();
         });

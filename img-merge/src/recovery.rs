@@ -8,16 +8,13 @@ use std::path::Path;
 use common::{Error, Result};
 use rustix::io::Errno;
 
-use crate::act::replace;
 use crate::act::same_time;
+use crate::act::{publish, replace};
 use crate::destination::Destination;
-use crate::fs::{Attributes, Caller, Dir};
+use crate::fs::{Attributes, Caller, Dir, Individual};
 use crate::journal::{Placeholder, Record, Whose, Written};
 use crate::plan::as_os;
 use crate::staging::{self, Left};
-
-/// What the mode of a directory allows to others than its owner.
-const OTHERS: u32 = 0o077;
 
 /// Follows the journals of the stagings at the top of DEST and removes them.
 ///
@@ -111,7 +108,7 @@ pub(crate) fn put_right(root: &Dir, record: &Record, written: Written) -> Result
             let new = written.now(*new, to.stat()?.identity);
             match from.stat_name(&kept) {
                 // It was not exchanged, or has been put back.
-                Ok(there) if there.identity == new => Ok(()),
+                Ok(there) if new.is(&there, &from)? => Ok(()),
                 Ok(_) => replace::put_back((&from, &kept), (&to, &name), new),
                 Err(Errno::NOENT) => Ok(()),
                 Err(cause) => Err(cause),
@@ -130,7 +127,7 @@ pub(crate) fn put_right(root: &Dir, record: &Record, written: Written) -> Result
 
 /// Removes the empty directory that was to be replaced by another at once.
 ///
-/// One that its maker had no time to note is known by being empty, the caller's and its owner's alone.
+/// One that its maker had no time to note is known by its mode.
 fn remove_placeholder(
     (root, place): (&Dir, &Path),
     is: Placeholder,
@@ -146,8 +143,8 @@ fn remove_placeholder(
         Err(cause) => return Err(cause),
     };
     let is_it = match is {
-        Placeholder::Wanted => found.uid == caller.uid && found.mode & OTHERS == 0,
-        Placeholder::Made(made) => written.is(made, found.identity),
+        Placeholder::Wanted => publish::holds_a_place(&found, caller),
+        Placeholder::Made(made) => is_still(written, made, &found, &holder)?,
         Placeholder::Gone => false,
     };
     if !is_it {
@@ -174,7 +171,7 @@ fn on_directory(
     match dir {
         Ok(dir) => {
             let now = dir.stat()?;
-            if written.is(whose.identity, now.identity) {
+            if is_still(written, whose.it, &now, &dir)? {
                 return act(&dir, &now);
             }
             Ok(())
@@ -182,6 +179,16 @@ fn on_directory(
         Err(Errno::NOENT | Errno::NOTDIR | Errno::LOOP) => Ok(()),
         Err(cause) => Err(cause),
     }
+}
+
+/// Whether `now`, which is `dir` or a name in it, is what was noted.
+fn is_still(
+    written: Written,
+    noted: Individual,
+    now: &Attributes,
+    dir: &Dir,
+) -> Result<bool, Errno> {
+    Ok(written.is(noted.identity, now.identity) && noted.is_as_old_as(now, dir)?)
 }
 
 fn split(root: &Dir, path: &Path) -> Result<Option<(Dir, CString)>, Errno> {

@@ -108,6 +108,29 @@ pub(crate) struct Settings {
     pub(crate) output: Output,
 }
 
+/// How many threads are at work.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Threads {
+    Number(usize),
+    /// As many as the CPUs that we may use, eight at most.
+    Cpus,
+}
+
+impl Threads {
+    /// The number. The kernel is asked for the CPUs here: most merges are over without a second thread.
+    pub(crate) fn count(self) -> usize {
+        // More threads than this many only queue at the file system.
+        const MOST: usize = 8;
+        match self {
+            Self::Number(number) => number,
+            Self::Cpus => {
+                let ours = rustix::thread::sched_getaffinity(None);
+                ours.map_or(1, |cpus| (cpus.count() as usize).clamp(1, MOST))
+            }
+        }
+    }
+}
+
 /// What bears on the merge itself.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Merge {
@@ -122,7 +145,7 @@ pub(crate) struct Merge {
     pub(crate) dry_run: bool,
     /// Sync the file system before success is told.
     pub(crate) sync: bool,
-    pub(crate) threads: usize,
+    pub(crate) threads: Threads,
 }
 
 /// What is said, and where.

@@ -16,9 +16,8 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use rustix::fs::{FlockOperation, Mode, fchown, flock};
+use rustix::fs::{FlockOperation, Gid, Mode, Uid, fchown, flock};
 use rustix::io::{Errno, Result};
-use rustix::process::{getegid, geteuid};
 
 use crate::fs::xattrs::forget_inherited_acl;
 use crate::fs::{Attributes, Caller, Dir, Identity, remove};
@@ -58,28 +57,38 @@ pub(crate) struct Staging {
 }
 
 impl Staging {
-    /// Makes one for a merge into `root`. Its lock, which we hold as long as it lives, tells that it is at
-    /// work.
-    fn make(holder: Dir, root: Identity) -> Result<Self> {
+    /// Makes one for a merge into `root`, with a journal that begins with `first`. Its lock, which we hold
+    /// as long as it lives, tells that it is at work.
+    fn make(holder: Dir, root: Identity, caller: &Caller, first: &[Record]) -> Result<Self> {
         loop {
             let name = new_name();
             holder.make_dir(&name, Mode::RWXU)?;
-            if let Some(dir) = Self::lock(&holder, &name)? {
-                match Self::prepare(&dir, root) {
-                    Ok((attributes, journal)) => {
-                        return Ok(Self {
-                            holder,
-                            name,
-                            dir: Arc::new(dir),
-                            attributes,
-                            journal,
-                            next: AtomicU64::new(0),
-                        });
-                    }
-                    Err(cause) => {
-                        remove::directory(&holder, &name, &dir)?;
-                        return Err(cause);
-                    }
+            let Some(dir) = Self::lock(&holder, &name)? else {
+                continue;
+            };
+            let made = Self::make_private(&dir, caller).and_then(|attributes| {
+                // Another run may have taken it for one that was left, before we had its lock.
+                if !is_still(&holder, &name, attributes.identity)? {
+                    return Ok(None);
+                }
+                let journal = Journal::create(&dir, root, attributes.identity, first)?;
+                Ok(Some((attributes, journal)))
+            });
+            match made {
+                Ok(Some((attributes, journal))) => {
+                    return Ok(Self {
+                        holder,
+                        name,
+                        dir: Arc::new(dir),
+                        attributes,
+                        journal,
+                        next: AtomicU64::new(0),
+                    });
+                }
+                Ok(None) => {}
+                Err(cause) => {
+                    remove::directory(&holder, &name, (&dir, dir.stat()?.identity))?;
+                    return Err(cause);
                 }
             }
         }
@@ -96,28 +105,22 @@ impl Staging {
         if flock(&dir, FlockOperation::NonBlockingLockExclusive) == Err(Errno::WOULDBLOCK) {
             return Ok(None);
         }
-        match holder.stat_name(name) {
-            Ok(there) if there.identity == dir.stat()?.identity => Ok(Some(dir)),
-            Ok(_) | Err(Errno::NOENT) => Ok(None),
-            Err(cause) => Err(cause),
-        }
+        Ok(Some(dir))
     }
 
-    fn prepare(dir: &Dir, root: Identity) -> Result<(Attributes, Journal)> {
+    fn make_private(dir: &Dir, caller: &Caller) -> Result<Attributes> {
         // What is made in here must inherit nothing from DEST.
         forget_inherited_acl(dir)?;
         // Nor is its group DEST's, as it is below a set-gid directory and on some mounts: what is
         // made in here is as the staging is. Who gets a file system's fixed owner instead is told
         // when that is asked for.
-        let (uid, gid) = (geteuid(), getegid());
+        let (uid, gid) = (Uid::from_raw(caller.uid), Gid::from_raw(caller.gid));
         match fchown(dir, Some(uid), Some(gid)) {
             Ok(()) | Err(Errno::PERM | Errno::INVAL | Errno::OPNOTSUPP | Errno::NOSYS) => {}
             Err(cause) => return Err(cause),
         }
         dir.set_mode(Mode::RWXU.as_raw_mode())?;
-        let attributes = dir.stat()?;
-        let journal = Journal::create(dir, root, attributes.identity)?;
-        Ok((attributes, journal))
+        dir.stat()
     }
 
     /// A name in it that is free.
@@ -127,31 +130,43 @@ impl Staging {
     }
 
     fn remove(&self) -> Result<()> {
-        remove::directory(&self.holder, &self.name, &self.dir)
+        let it = (&*self.dir, self.attributes.identity);
+        remove::directory(&self.holder, &self.name, it)
     }
 }
 
 /// The stagings of one transaction, one for each file system in DEST.
 #[derive(Debug)]
-pub(crate) struct Stagings {
+pub(crate) struct Stagings<'a> {
     /// DEST.
     root: Identity,
+    caller: &'a Caller,
     made: Mutex<BTreeMap<PathBuf, Arc<Staging>>>,
 }
 
-impl Stagings {
-    pub(crate) fn of(root: Identity) -> Self {
+impl<'a> Stagings<'a> {
+    pub(crate) fn of(root: Identity, caller: &'a Caller) -> Self {
         let made = Mutex::default();
-        Self { root, made }
+        Self { root, caller, made }
+    }
+
+    /// The staging at the top of DEST, whose journal begins with `first`.
+    pub(crate) fn begin(&self, root: &Dir, first: &[Record]) -> Result<Arc<Staging>> {
+        self.get_or_make(root, Path::new(""), first)
     }
 
     /// The staging at the top of `volume`, a directory below `root`.
     pub(crate) fn get(&self, root: &Dir, volume: &Path) -> Result<Arc<Staging>> {
+        self.get_or_make(root, volume, &[])
+    }
+
+    fn get_or_make(&self, root: &Dir, volume: &Path, first: &[Record]) -> Result<Arc<Staging>> {
         let mut all = self.made.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(staging) = all.get(volume) {
             return Ok(staging.clone());
         }
-        let staging = Arc::new(Staging::make(root.beneath(volume)?, self.root)?);
+        let holder = root.beneath(volume)?;
+        let staging = Arc::new(Staging::make(holder, self.root, self.caller, first)?);
         all.insert(volume.to_owned(), staging.clone());
         Ok(staging)
     }
@@ -186,6 +201,7 @@ pub(crate) struct Found {
 pub(crate) struct Left {
     name: CString,
     dir: Dir,
+    identity: Identity,
     pub(crate) records: Vec<Record>,
     pub(crate) written: Written,
 }
@@ -194,7 +210,7 @@ impl Left {
     /// Removes it, after its journal was followed: what was proved to be a staging, and not what has its
     /// name by now.
     pub(crate) fn remove(&self, volume: &Dir) -> Result<()> {
-        remove::directory(volume, &self.name, &self.dir)
+        remove::directory(volume, &self.name, (&self.dir, self.identity))
     }
 }
 
@@ -245,11 +261,21 @@ pub(crate) fn look(volume: &Dir, root: Identity, caller: &Caller) -> Result<Foun
         found.left.push(Left {
             name,
             dir,
+            identity: here.identity,
             records,
             written,
         });
     }
     Ok(found)
+}
+
+/// Whether `name` stands for the directory `identity`.
+fn is_still(holder: &Dir, name: &CStr, identity: Identity) -> Result<bool> {
+    match holder.stat_name(name) {
+        Ok(there) => Ok(there.identity == identity),
+        Err(Errno::NOENT) => Ok(false),
+        Err(cause) => Err(cause),
+    }
 }
 
 fn is_private(it: &Attributes, caller: &Caller) -> bool {

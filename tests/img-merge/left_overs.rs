@@ -17,7 +17,7 @@ fn merge(root: &Path, words: &[&str]) -> Outcome {
 }
 
 /// Runs it until `file` is replaced, where it is killed: at the first time that is set of a directory.
-fn killed_after_exchange(root: &Path, words: &[&str], file: &Path) {
+pub(crate) fn killed_after_exchange(root: &Path, words: &[&str], file: &Path) {
     // A copy gets its times first.
     for at in 1..4 {
         let inject = format!("--inject=utimensat:signal=KILL:when={at}");
@@ -220,61 +220,6 @@ fn an_empty_staging_goes() {
         test_support::listing(&root.path().join("d")),
         "f 644 \"f\"\n"
     );
-}
-
-/// Merges `i` into `d` where renames know no flags, and is killed when the place of `d/new` is held by an
-/// empty directory.
-fn killed_at_placeholder(root: &Path) {
-    let ended = Tool::new("strace")
-        .args([
-            "-f",
-            "-qq",
-            "-o",
-            "/dev/null",
-            "--trace=renameat,renameat2",
-            "--inject=renameat2:error=EINVAL",
-            "--inject=renameat:signal=KILL:when=1",
-            env!("CARGO_BIN_EXE_img-merge"),
-            "i",
-            "d",
-        ])
-        .in_directory(root)
-        .run();
-    assert_eq!(ended.status, None, "{}", ended.stderr);
-    let held = test_support::listing(&root.join("d/new"));
-    assert_eq!(held, "", "it was not killed where it should");
-}
-
-#[test]
-fn an_empty_directory_that_holds_a_place_goes_and_no_other() {
-    let lines = "i/new/f 644 \"f\"\nj/g 644 \"g\"\nd/ 755";
-    for (what, left) in [
-        ("nothing", ""),
-        ("another", "aside/ 700\nnew/ 700\n"),
-        ("filled", "new/ 700\nnew/mine 644 \"m\"\n"),
-    ] {
-        let root = scratch();
-        lay(root.path(), lines);
-        killed_at_placeholder(root.path());
-        let new = root.path().join("d/new");
-        match what {
-            "another" => {
-                fs::rename(&new, root.path().join("d/aside")).expect("a rename");
-                lay(root.path(), "d/new/ 700");
-            }
-            "filled" => lay(&new, "mine 644 \"m\""),
-            _ => {}
-        }
-        merge(root.path(), &["j", "d"]).expect(0);
-        let listing = test_support::listing(&root.path().join("d"));
-        let mut lines: Vec<&str> = listing
-            .lines()
-            .filter(|line| !line.starts_with("g "))
-            .collect();
-        lines.sort_unstable();
-        let left: Vec<&str> = left.lines().collect();
-        assert_eq!(lines, left, "{what}");
-    }
 }
 
 #[test]

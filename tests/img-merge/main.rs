@@ -1,5 +1,6 @@
 //! Black-box tests of `img-merge`, each through the program.
 
+mod calls;
 mod contract;
 mod disk;
 mod every_step;
@@ -17,11 +18,13 @@ mod moment;
 mod output;
 mod overlap;
 mod pause;
+mod placeholders;
 mod plain_user;
 mod power;
 mod property;
 mod quota;
 mod random_tree;
+mod reuse;
 mod shut;
 mod snapshot;
 mod stopped;

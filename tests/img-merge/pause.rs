@@ -17,11 +17,23 @@ pub(crate) struct Paused {
 
 /// Runs a merge in `root` until its `nth` call of the kind `call` is done.
 pub(crate) fn pause_at(root: &Path, call: &str, nth: u32, words: &[&str]) -> Paused {
+    pause_at_with(root, call, nth, &[], words)
+}
+
+/// The same, with further options for strace.
+pub(crate) fn pause_at_with(
+    root: &Path,
+    call: &str,
+    nth: u32,
+    options: &[&str],
+    words: &[&str],
+) -> Paused {
     need_command("strace", "strace");
     // The merge itself prints nothing there.
     let mut strace = Command::new("strace")
         .args(["-f", "-o", "/dev/stdout"])
-        .arg(format!("--trace={call},getdents64"))
+        .arg(format!("--trace={call},getdents64,renameat2"))
+        .args(options)
         .arg(format!("--inject={call}:signal=STOP:when={nth}"))
         .arg(env!("CARGO_BIN_EXE_img-merge"))
         .args(words)

@@ -15,7 +15,7 @@ use rustix::io::Errno;
 use super::dirs::split;
 use super::subtract::{shut_again, subtract};
 use super::work::Work;
-use crate::fs::{Attributes, Dir, remove};
+use crate::fs::{Attributes, Dir, Handle, remove};
 use crate::image::Image;
 use crate::plan::{Act, DirStep, Plan, Step, Trusted, as_os};
 
@@ -48,7 +48,7 @@ pub(crate) fn consume(work: &Work<'_>, plans: &[Plan], trusted: &Trusted) -> Vec
     consumption.errors
 }
 
-impl Consumption<'_> {
+impl<'a> Consumption<'a> {
     fn image(&mut self, image: usize) {
         let steps = std::mem::take(&mut self.steps);
         let of = |step: &&&DirStep| step.images.iter().any(|(of, _)| *of == image);
@@ -83,9 +83,10 @@ impl Consumption<'_> {
     }
 
     /// The directory of the image, and whether names in it are known by their inodes.
-    fn open(&self, image: usize, step: &DirStep) -> Result<(Dir, bool), Errno> {
-        let image = &self.work.images[image];
-        let dir = image.root.beneath(&step.path)?;
+    fn open(&self, image: usize, step: &DirStep) -> Result<(Handle<'a>, bool), Errno> {
+        let work: &'a Work<'a> = self.work;
+        let image = &work.images[image];
+        let dir = Handle::beneath(&image.root, &step.path)?;
         let here = dir.stat()?;
         if here.mount != image.attributes.mount {
             return Err(Errno::BUSY);

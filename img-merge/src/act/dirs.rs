@@ -1,7 +1,6 @@
-//! The directories that exist on both sides: noted before they change, made where several images have
-//! them and DEST does not, and given their metadata at the end.
+//! The directories that exist on both sides: made where several images have them and DEST does not, and
+//! given their metadata at the end.
 
-use std::collections::BTreeSet;
 use std::ffi::CString;
 use std::os::fd::AsFd;
 use std::os::unix::ffi::OsStrExt;
@@ -12,158 +11,15 @@ use rustix::fs::{Gid, Mode, Timespec, Uid, fchown};
 use rustix::io::Errno;
 
 use super::metadata;
-use super::work::{Done, Opened, Work, lock};
+use super::opened::Opened;
+use super::work::{Done, Work, lock};
 use crate::failure::Failure;
 use crate::fs::xattrs::Bearer;
-use crate::fs::{Attributes, Dir, Xattrs};
-use crate::journal::{Record, Whose, Written};
+use crate::fs::{Attributes, Dir, Individual, Xattrs};
+use crate::journal::{Record, Whose};
 use crate::plan::{DirStep, Names, Plan};
-use crate::recovery;
-use crate::settings::Method;
 
 impl Work<'_> {
-    /// Notes in the journal what the next run would have to put right, and opens what is shut.
-    pub(crate) fn prepare(&self, plan: &Plan) -> Result<(), Failure> {
-        // What is moved loses names even where DEST gains none.
-        let moves = self.merge.method == Method::Move;
-        if !moves && !plan.dirs.iter().any(touches) {
-            return Ok(());
-        }
-        let mut records = Vec::new();
-        // The top of a file system gets a staging, whatever else happens to it.
-        let changes = |step: &&DirStep| moves || touches(step) || is_top(step);
-        for step in plan.dirs.iter().filter(changes) {
-            self.records_of(step, &mut records);
-        }
-        lock(&self.before).extend(records.iter().cloned());
-        self.start_journal(plan)?;
-        self.note(&records)
-            .map_err(|cause| self.cannot_note(cause))?;
-        let opens = |step: &&DirStep| step.adds_names() || is_top(step);
-        for step in plan.dirs.iter().filter(opens) {
-            self.open_shut(step)?;
-        }
-        Ok(())
-    }
-
-    fn start_journal(&self, plan: &Plan) -> Result<(), Failure> {
-        if self.journal.get().is_some() {
-            return Ok(());
-        }
-        let path = &self.destination.path;
-        let failed = |cause| Error::io("make a temporary directory in", path, cause);
-        if let Some(root) = plan
-            .dirs
-            .first()
-            .filter(|step| step.path.as_os_str().is_empty())
-        {
-            // The journal cannot be made before the directory is open, so this is the one thing that
-            // is noted after it was done.
-            if let Some(found) = root.found.filter(|f| self.caller.is_shut_out_of_own(f)) {
-                self.open(&self.destination.root, found, Path::new(""), None)
-                    .map_err(failed)?;
-            }
-        }
-        let staging = self.stagings.get(&self.destination.root, Path::new(""));
-        // It is set once, here, before any thread is started.
-        drop(self.journal.set(staging.map_err(failed)?));
-        let opened: Vec<Record> = lock(&self.opened).iter().map(Opened::record).collect();
-        self.note(&opened)
-            .map_err(|cause| self.cannot_note(cause).into())
-    }
-
-    fn cannot_note(&self, cause: Errno) -> Error {
-        Error::io("write the journal in", &self.destination.path, cause)
-    }
-
-    fn records_of(&self, step: &DirStep, records: &mut Vec<Record>) {
-        if step.again {
-            return;
-        }
-        if let Some(found) = step.found {
-            records.push(Record::Times {
-                of: Whose {
-                    path: step.place.clone(),
-                    identity: found.identity,
-                },
-                modified: found.modified,
-            });
-        }
-        if self.merge.method == Method::Move {
-            for (image, source) in &step.images {
-                records.push(Record::Times {
-                    of: Whose {
-                        path: self.images[*image].below(&step.path),
-                        identity: source.identity,
-                    },
-                    modified: source.modified,
-                });
-            }
-        }
-    }
-
-    /// Opens directories of our own whose mode keeps us from changing names in them.
-    fn open_shut(&self, step: &DirStep) -> Result<(), Error> {
-        if let Some(found) = step
-            .found
-            .filter(|found| self.caller.is_shut_out_of_own(found))
-        {
-            let dir = self.destination.root.beneath(&step.place);
-            dir.and_then(|dir| self.open(&dir, found, &step.place, None))
-                .map_err(|cause| {
-                    Error::io("open for writing", self.destination.at(&step.place), cause)
-                })?;
-        }
-        if self.merge.method != Method::Move {
-            return Ok(());
-        }
-        for (image, source) in &step.images {
-            if self.caller.is_shut_out_of_own(source) {
-                let dir = self.open_source(*image, &step.path)?;
-                self.open(&dir, *source, &step.path, Some(*image))
-                    .map_err(|cause| {
-                        let whole = self.images[*image].at(&step.path);
-                        Error::io("open for writing", whole, cause)
-                    })?;
-            }
-        }
-        Ok(())
-    }
-
-    /// Opens one directory of DEST, or of an image, for us.
-    pub(crate) fn open(
-        &self,
-        dir: &Dir,
-        found: Attributes,
-        path: &Path,
-        image: Option<usize>,
-    ) -> Result<(), Errno> {
-        let path = match image {
-            Some(image) => self.images[image].below(path),
-            None => path.to_owned(),
-        };
-        let whose = Whose {
-            path,
-            identity: found.identity,
-        };
-        if lock(&self.opened)
-            .iter()
-            .any(|opened| opened.whose == whose)
-        {
-            return Ok(());
-        }
-        let mode = found.mode;
-        let record = Record::Mode {
-            of: whose.clone(),
-            mode,
-        };
-        if self.journal.get().is_some() {
-            self.note(std::slice::from_ref(&record))?;
-        }
-        lock(&self.opened).push(Opened { whose, mode });
-        dir.set_mode(mode | 0o700)
-    }
-
     /// Makes the directories that several images have and DEST has not.
     ///
     /// The paths come back where DEST has something after all; their names are put aside to be planned
@@ -218,7 +74,8 @@ impl Work<'_> {
         let attributes = source.stat()?;
         let xattrs = Xattrs::read(Bearer::Open(source.as_fd()))?;
         let lost = metadata::directory(self.caller, &made, &attributes, &xattrs)?;
-        let identity = made.stat()?.identity;
+        let fresh = made.stat()?;
+        let it = Individual::of(&fresh);
         let (parent, name) = split(&step.place)?;
         let parent = root.beneath(parent)?;
         let mine = Attributes {
@@ -226,20 +83,24 @@ impl Work<'_> {
             ..attributes
         };
         if self.caller.is_shut_out_of_own(&mine) {
-            let found = Attributes { identity, ..mine };
+            let found = Attributes {
+                identity: fresh.identity,
+                born: fresh.born,
+                ..mine
+            };
             self.open(&made, found, &step.place, None)?;
         }
         self.note(&[Record::Times {
             of: Whose {
                 path: step.place.clone(),
-                identity,
+                it,
             },
             modified: step.modified,
         }])?;
         self.publish_directory((&staging.dir, &temporary), (&parent, &name), || {
             step.place.clone()
         })?;
-        lock(&self.made).insert(step.place.clone(), identity);
+        lock(&self.made).insert(step.place.clone(), it);
         self.tally.lost(lost);
         self.tally.directory(|| crate::tally::Told {
             path: step.path.clone(),
@@ -249,6 +110,7 @@ impl Work<'_> {
         });
         self.done(Done::Made {
             place: step.place.clone(),
+            it,
         });
         Ok(())
     }
@@ -310,33 +172,6 @@ impl Work<'_> {
         Ok(())
     }
 
-    /// Notes that the transaction is done: from here on it is not undone any more.
-    pub(crate) fn commit(&self, plans: &[Plan]) -> Result<(), Error> {
-        if self.journal.get().is_none() {
-            return Ok(());
-        }
-        let mut records = vec![Record::Done];
-        let of_images =
-            |record: &&Record| matches!(record, Record::Times { of, .. } if of.path.is_absolute());
-        records.extend(lock(&self.before).iter().filter(of_images).cloned());
-        for step in plans
-            .iter()
-            .flat_map(|plan| &plan.dirs)
-            .filter(|step| is_top(step))
-        {
-            records.extend(step.found.map(|found| Record::Times {
-                of: Whose {
-                    path: step.place.clone(),
-                    identity: found.identity,
-                },
-                modified: step.modified,
-            }));
-        }
-        // What is open still has to be shut, whenever we are killed.
-        records.extend(lock(&self.opened).iter().map(Opened::record));
-        self.note(&records).map_err(|cause| self.cannot_note(cause))
-    }
-
     /// The tops of file systems held a staging: their times once more, now that it is gone.
     pub(crate) fn settle_roots(&self, plan: &Plan) -> Vec<Error> {
         if self.journal.get().is_none() {
@@ -367,12 +202,12 @@ impl Work<'_> {
             .caller
             .is_shut_out_of_own(&Attributes { mode, uid, ..here });
         let mut opened = lock(&self.opened);
-        opened.retain(|opened| opened.whose.identity != here.identity);
+        opened.retain(|opened| opened.whose.it.identity != here.identity);
         if shut {
             let path = place.to_owned();
-            let identity = here.identity;
+            let it = Individual::of(&here);
             opened.push(Opened {
-                whose: Whose { path, identity },
+                whose: Whose { path, it },
                 mode,
             });
         }
@@ -382,54 +217,10 @@ impl Work<'_> {
         }
         dir.set_mode(mode)
     }
-
-    /// Shuts again those that were opened for us and that `which` selects. Errors do not stop it.
-    pub(super) fn put_modes_back(&self, which: impl Fn(&Whose) -> bool) -> Vec<Error> {
-        let mut opened = lock(&self.opened);
-        let (now, later): (Vec<_>, Vec<_>) =
-            opened.drain(..).partition(|opened| which(&opened.whose));
-        *opened = later;
-        let root = &self.destination.root;
-        let put_back = |opened: &Opened| {
-            let cause = recovery::put_right(root, &opened.record(), Written::ThisBoot).err()?;
-            let whole = self.destination.at(&opened.whose.path);
-            Some(Error::io("set mode of", whole, cause))
-        };
-        now.iter().rev().filter_map(put_back).collect()
-    }
-
-    /// Has every file system in DEST that was touched written to disk.
-    pub(crate) fn sync(&self, plans: &[Plan]) -> Result<(), Error> {
-        let steps = plans.iter().flat_map(|plan| &plan.dirs);
-        let volumes: BTreeSet<&PathBuf> = steps.map(|step| &*step.volume).collect();
-        for volume in volumes {
-            let top = self.destination.root.beneath(volume);
-            top.and_then(rustix::fs::syncfs)
-                .map_err(|cause| Error::io("sync", self.destination.at(volume), cause))?;
-        }
-        Ok(())
-    }
-
-    /// Has the journal written to disk: from then on the transaction is done after any loss of power.
-    pub(crate) fn sync_journal(&self) -> Result<(), Error> {
-        match self.journal.get().map(|staging| staging.journal.sync()) {
-            Some(Err(cause)) => Err(self.cannot_note(cause)),
-            Some(Ok(())) | None => Ok(()),
-        }
-    }
-
-    /// The same for the images, which are gone by then if they were moved.
-    pub(crate) fn sync_images(&self) -> Vec<Error> {
-        let synced = self.images.iter().map(|image| {
-            let synced = rustix::fs::syncfs(&image.root);
-            synced.map_err(|cause| Error::io("sync", &image.path, cause))
-        });
-        synced.filter_map(Result::err).collect()
-    }
 }
 
 /// Whether anything of the directory in DEST changes.
-fn touches(step: &DirStep) -> bool {
+pub(super) fn touches(step: &DirStep) -> bool {
     let held = |found: Attributes| step.adds_names() || changes_metadata(step, &found);
     !step.again && step.found.is_none_or(held) || step.again && step.adds_names()
 }
@@ -439,7 +230,7 @@ fn changes_metadata(step: &DirStep, found: &Attributes) -> bool {
 }
 
 /// Whether the directory is the top of a file system in DEST: its staging lies there.
-fn is_top(step: &DirStep) -> bool {
+pub(super) fn is_top(step: &DirStep) -> bool {
     step.place == *step.volume && !step.again
 }
 

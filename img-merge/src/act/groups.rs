@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use crate::fs::Identity;
+use crate::fs::{Identity, Individual};
 use crate::plan::Anchor;
 
 /// The groups of one transaction, by their inode in the image.
@@ -43,7 +43,7 @@ pub(crate) struct Held {
     pub(crate) place: PathBuf,
     pub(crate) name: CString,
     pub(crate) volume: Arc<PathBuf>,
-    pub(crate) identity: Identity,
+    pub(crate) it: Individual,
 }
 
 impl Groups {
@@ -56,7 +56,7 @@ impl Groups {
                 place: anchor.place.clone(),
                 name: anchor.name.clone(),
                 volume: anchor.volume.clone(),
-                identity: anchor.held,
+                it: anchor.held,
             });
             known
                 .entry(anchor.member)

@@ -14,7 +14,7 @@ use super::copy::Copy;
 use super::groups::{Group, Held};
 use super::work::Work;
 use crate::fs::xattrs::Lost;
-use crate::fs::{Dir, Identity};
+use crate::fs::{Dir, Identity, Individual};
 use crate::settings::{Fallback, Method};
 
 /// A file on its way.
@@ -103,35 +103,38 @@ impl Work<'_> {
         Ok(self.linked(file))
     }
 
-    /// The inode that `file` was linked to `place` with. It is never asked of `place` alone, where another
+    /// What `file` was linked to `place` with. It is never asked of `place` alone, where another
     /// may have put something else by now.
     ///
     /// A link has the inode of what it was made from. That one is looked at after the link: overlayfs may
     /// give it another number when it is linked. What cannot be looked at is taken for what was planned,
     /// so an undo leaves it rather than another's.
-    pub(crate) fn identity_of_link(&self, file: File<'_>, place: Place<'_>) -> Identity {
-        let placed = place.dir.stat_name(place.name).map(|it| it.identity);
-        if placed == Ok(file.inode) {
-            return file.inode;
-        }
-        match self.staged_of_group(file) {
+    pub(crate) fn individual_linked(&self, file: File<'_>, place: Place<'_>) -> Individual {
+        let placed = place.dir.stat_name(place.name);
+        let placed = placed.map(|it| Individual::of(&it));
+        let staged = match placed {
+            Ok(placed) if placed.identity == file.inode => return placed,
+            _ => self.staged_of_group(file),
+        };
+        match staged {
             Some(staged) if placed == Ok(staged) => staged,
             _ => match file.dir.stat_name(file.name) {
-                Ok(source) => source.identity,
-                Err(_) => file.inode,
+                Ok(source) => Individual::of(&source),
+                Err(_) => Individual::of_unknown_birth(file.inode),
             },
         }
     }
 
     /// What the names of the group that `file` belongs to are linked from.
-    fn staged_of_group(&self, file: File<'_>) -> Option<Identity> {
+    fn staged_of_group(&self, file: File<'_>) -> Option<Individual> {
         let group = self.groups.known(file.inode)?;
         let group = group.lock().unwrap_or_else(PoisonError::into_inner);
         let Group::Staged { volume, name } = &*group else {
             return None;
         };
         let staging = self.stagings.get(&self.destination.root, volume).ok()?;
-        Some(staging.dir.stat_name(name).ok()?.identity)
+        let staged = staging.dir.stat_name(name).ok()?;
+        Some(Individual::of(&staged))
     }
 
     fn linked(&self, file: File<'_>) -> Brought {
@@ -241,7 +244,7 @@ impl Work<'_> {
             Some(done) => done,
         };
         match linked {
-            Ok(()) if staging.dir.stat_name(&name)?.identity == held.identity => {
+            Ok(()) if held.it.is(&staging.dir.stat_name(&name)?, &staging.dir)? => {
                 Ok(Group::Staged {
                     volume: held.volume.clone(),
                     name,

@@ -6,9 +6,22 @@ use std::path::PathBuf;
 use rustix::fs::Mode;
 use rustix::io::{Errno, Result};
 
-use super::work::Work;
-use crate::fs::Dir;
-use crate::journal::{Placeholder, Record};
+use super::visit::{Outcome, Visit};
+use super::work::{Done, Work};
+use crate::fs::{Attributes, Caller, Dir, Individual};
+use crate::journal::{Placeholder, Record, Whose};
+use crate::plan::{Step, as_os};
+
+/// The mode of an empty directory that holds a place for a moment: nobody may write to it, and yet it is
+/// sticky. No other directory has it, so that after a kill it is known for what it is.
+const PLACEHOLDER: Mode = Mode::SVTX.union(Mode::RUSR).union(Mode::XUSR);
+
+/// Whether `it` may be a directory that holds a place, and that `caller` made.
+pub(crate) fn holds_a_place(it: &Attributes, caller: &Caller) -> bool {
+    // A directory below one that is set-gid is so too.
+    let mode = Mode::from_raw_mode(it.mode).difference(Mode::SGID);
+    it.kind.is_dir() && it.uid == caller.uid && mode == PLACEHOLDER
+}
 
 /// A name in an open directory.
 pub(crate) type Name<'a> = (&'a Dir, &'a CStr);
@@ -44,15 +57,20 @@ pub(crate) fn directory(
         done => return done,
     }
     note(Placeholder::Wanted)?;
-    if let Err(cause) = to.make_dir(new, Mode::RWXU) {
+    if let Err(cause) = to.make_dir(new, PLACEHOLDER) {
         note(Placeholder::Gone)?;
         return Err(cause);
     }
-    let made = to.stat_name(new).map(|it| it.identity);
+    let made = to.stat_name(new).map(|it| Individual::of(&it));
     let noted = made.and_then(|made| note(Placeholder::Made(made)));
     let Err(cause) = noted.and_then(|()| from.rename_over(name, to, new)) else {
         return Ok(());
     };
+    if let (Ok(made), Ok(there)) = (made, to.stat_name(new)) {
+        if made.identity != there.identity {
+            return Err(Errno::EXIST);
+        }
+    }
     match to.remove_dir(new) {
         Ok(()) | Err(Errno::NOENT) => {}
         // Somebody has put something into it: it is not ours any more.
@@ -63,7 +81,7 @@ pub(crate) fn directory(
     Err(cause)
 }
 
-/// Where nothing is noted: in a staging, which goes as a whole, and for DEST itself, which has no journal yet.
+/// Where nothing is noted: in a staging, which goes as a whole.
 #[expect(
     clippy::unnecessary_wraps,
     reason = "it stands for a note, which may fail"
@@ -84,5 +102,56 @@ impl Work<'_> {
             let place = place();
             self.note(&[Record::Placeholder { place, is }])
         })
+    }
+}
+
+impl Visit<'_> {
+    /// Gives a subtree that was built its name.
+    pub(super) fn publish_tree(
+        &self,
+        staging: &Dir,
+        staged: &CStr,
+        source: &Dir,
+        step: &Step,
+    ) -> Result<Outcome> {
+        let top = staging.child(staged)?;
+        let it = Individual::of(&top.stat()?);
+        let model = source.child(&step.name)?.stat()?;
+        let mine = Attributes {
+            uid: self.work.caller.uid,
+            ..model
+        };
+        let shut = self.work.caller.is_shut_out_of_own(&mine);
+        let (_, _, mode) = self.work.caller.reachable(&model);
+        if shut {
+            self.work.note(&[Record::Mode {
+                of: Whose {
+                    path: self.place.join(as_os(&step.name)),
+                    it,
+                },
+                mode,
+            }])?;
+        }
+        let place = || self.place.join(as_os(&step.name));
+        match self
+            .work
+            .publish_directory((staging, staged), (&self.dir, &step.name), place)
+        {
+            Ok(()) => {}
+            Err(Errno::EXIST) => return Ok(Outcome::Late),
+            Err(cause) => return Err(cause),
+        }
+        self.work.done(Done::Tree {
+            place: self.place.clone(),
+            volume: self.step.volume.clone(),
+            name: step.name.clone(),
+            image: step.image,
+            path: self.path.clone(),
+            it,
+        });
+        if shut {
+            top.set_mode(mode)?;
+        }
+        Ok(Outcome::Done)
     }
 }

@@ -5,7 +5,11 @@ use std::ffi::{CStr, CString};
 use rustix::io::{Errno, Result};
 
 use super::publish;
-use crate::fs::{Dir, Identity};
+use super::visit::{Outcome, Visit};
+use super::work::Done;
+use crate::fs::{Attributes, Dir, Individual};
+use crate::journal::Record;
+use crate::plan::{Step, as_os};
 
 /// Exchanges the staged thing with `name`: the staging then holds what was there.
 ///
@@ -29,10 +33,10 @@ pub(crate) fn exchange(staging: &Dir, staged: &CStr, to: &Dir, name: &CStr) -> R
 pub(crate) fn put_back(
     (staging, kept): (&Dir, &CStr),
     (to, name): (&Dir, &CStr),
-    new: Identity,
+    new: Individual,
 ) -> Result<()> {
     match to.stat_name(name) {
-        Ok(there) if there.identity == new => {}
+        Ok(there) if new.is(&there, to)? => {}
         Ok(_) => return Ok(()),
         // Someone removed ours; what was there before is still better than nothing.
         Err(Errno::NOENT) => return publish::file((staging, kept), (to, name)),
@@ -41,5 +45,50 @@ pub(crate) fn put_back(
     match staging.exchange(kept, to, name) {
         Err(Errno::INVAL | Errno::NOSYS) => staging.rename_over(kept, to, name),
         done => done,
+    }
+}
+
+impl Visit<'_> {
+    /// Brings a file in the place of `old`, which the staging keeps.
+    pub(super) fn replace(&self, source: &Dir, step: &Step, old: Individual) -> Result<Outcome> {
+        let (staging, staged, brought) = self.stage(self.of_image(source, step, None))?;
+        match self.dir.stat_name(&step.name) {
+            Ok(there) if old.is(&there, &self.dir)? => {}
+            // Another than was compared, or none: look again.
+            Ok(_) | Err(Errno::NOENT) => return Ok(Outcome::Late),
+            Err(cause) => return Err(cause),
+        }
+        let new = Individual::of(&staging.dir.stat_name(&staged)?);
+        let kept = self
+            .step
+            .volume
+            .join(as_os(&staging.name))
+            .join(as_os(&staged));
+        self.work.note(&[Record::Replaced {
+            place: self.place.join(as_os(&step.name)),
+            staged: kept,
+            old,
+            new,
+        }])?;
+        exchange(&staging.dir, &staged, &self.dir, &step.name)?;
+        let kept = staging.dir.stat_name(&staged);
+        let is_old = |kept: &Attributes| old.is(kept, &staging.dir);
+        let was_old = kept.as_ref().map_or(Ok(true), is_old);
+        if was_old == Ok(false) {
+            // What came into the staging is a file that was put there this very moment.
+            put_back((&staging.dir, &staged), (&self.dir, &step.name), new)?;
+            return Ok(Outcome::Late);
+        }
+        self.work.done(Done::Replaced {
+            place: self.place.clone(),
+            volume: self.step.volume.clone(),
+            name: step.name.clone(),
+            staged,
+            new,
+        });
+        kept.and(was_old)?;
+        self.work.tally.replaced();
+        self.tell(step, brought, true);
+        Ok(Outcome::Done)
     }
 }

@@ -12,9 +12,9 @@ use super::publish::Name;
 use super::subtract::{shut_again, subtract};
 use super::work::{Done, Work, lock};
 use super::{dirs, publish, replace};
-use crate::fs::{Dir, Identity};
+use crate::fs::Dir;
 use crate::journal::Written;
-use crate::plan::{Trusted, as_os};
+use crate::plan::as_os;
 use crate::recovery;
 
 /// Undoes everything in the log; a DEST that was made stays, empty. What could not be undone comes back.
@@ -43,7 +43,7 @@ fn failed(whole: PathBuf, cause: Errno) -> Error {
 
 fn path_of(done: &Done) -> PathBuf {
     match done {
-        Done::Made { place } => place.clone(),
+        Done::Made { place, .. } => place.clone(),
         Done::Placed { place, name, .. }
         | Done::Tree { place, name, .. }
         | Done::Moved { place, name, .. }
@@ -74,9 +74,15 @@ impl Work<'_> {
     fn undo_one(&self, done: &Done) -> Result<(), Errno> {
         let root = &self.destination.root;
         match done {
-            Done::Made { place } => {
+            Done::Made { place, it } => {
                 let (parent, name) = dirs::split(place)?;
-                match root.beneath(parent)?.remove_dir(&name) {
+                let parent = root.beneath(parent)?;
+                match parent.stat_name(&name) {
+                    Ok(there) if it.is(&there, &parent)? => {}
+                    Ok(_) | Err(Errno::NOENT) => return Ok(()),
+                    Err(cause) => return Err(cause),
+                }
+                match parent.remove_dir(&name) {
                     // Others put something into it.
                     Err(Errno::NOTEMPTY | Errno::EXIST | Errno::NOENT) => Ok(()),
                     done => done,
@@ -86,7 +92,7 @@ impl Work<'_> {
                 place,
                 volume,
                 name,
-                identity,
+                it,
             } => {
                 let staging = self.stagings.get(root, volume)?;
                 let (dir, aside) = (root.beneath(place)?, staging.fresh());
@@ -95,8 +101,8 @@ impl Work<'_> {
                     // No room to see what it is before it is gone.
                     Err(cause) if lacks_room(cause) => {
                         return match dir.stat_name(name) {
-                            Ok(there) if there.identity == *identity => dir.unlink(name),
-                            Ok(_) => leave(&dir, *identity),
+                            Ok(there) if it.is(&there, &dir)? => dir.unlink(name),
+                            Ok(_) => leave(&dir),
                             Err(Errno::NOENT) => Ok(()),
                             Err(cause) => Err(cause),
                         };
@@ -104,11 +110,11 @@ impl Work<'_> {
                     Err(Errno::NOENT) => return Ok(()),
                     Err(cause) => return Err(cause),
                 }
-                if staging.dir.stat_name(&aside)?.identity == *identity {
+                if it.is(&staging.dir.stat_name(&aside)?, &staging.dir)? {
                     staging.dir.unlink(&aside)
                 } else {
                     publish::file((&staging.dir, &aside), (&dir, name))?;
-                    leave(&dir, *identity)
+                    leave(&dir)
                 }
             }
             Done::Tree { .. } => self.undo_tree(done),
@@ -117,11 +123,11 @@ impl Work<'_> {
                 name,
                 image,
                 path,
-                identity,
+                it,
             } => {
                 let dir = root.beneath(place)?;
                 match dir.stat_name(name) {
-                    Ok(there) if there.identity == *identity => {
+                    Ok(there) if it.is(&there, &dir)? => {
                         let home = self.images[*image].root.beneath(path)?;
                         let whole = || self.images[*image].below(&path.join(as_os(name)));
                         with_room(&home, || self.move_back((&dir, name), (&home, name), whole))
@@ -154,16 +160,16 @@ impl Work<'_> {
         path: impl Fn() -> PathBuf,
     ) -> Result<(), Errno> {
         let (holder, name) = from;
-        let it = holder.stat_name(name)?;
-        if !it.kind.is_dir() {
+        let here = holder.stat_name(name)?;
+        if !here.kind.is_dir() {
             return publish::file(from, home);
         }
         match self.publish_directory(from, home, &path) {
-            Err(Errno::ACCESS) if self.caller.is_shut_out_of_own(&it) => {
+            Err(Errno::ACCESS) if self.caller.is_shut_out_of_own(&here) => {
                 let dir = holder.child(name)?;
-                dir.set_mode(it.mode | 0o700)?;
+                dir.set_mode(here.mode | 0o700)?;
                 let moved = self.publish_directory(from, home, &path);
-                dir.set_mode(it.mode)?;
+                dir.set_mode(here.mode)?;
                 moved
             }
             done => done,
@@ -178,7 +184,7 @@ impl Work<'_> {
             name,
             image,
             path,
-            identity,
+            it,
         } = done
         else {
             return Ok(());
@@ -186,7 +192,7 @@ impl Work<'_> {
         let root = &self.destination.root;
         let (staging, dir) = (self.stagings.get(root, volume)?, root.beneath(place)?);
         let mode = match dir.child(name) {
-            Ok(tree) if tree.stat()?.identity == *identity => {
+            Ok(tree) if it.is(&tree.stat()?, &tree)? => {
                 let here = tree.stat()?;
                 if self.caller.is_shut_out_of_own(&here) {
                     tree.set_mode(here.mode | 0o700)?;
@@ -260,10 +266,10 @@ impl Work<'_> {
     }
 }
 
-/// Leaves what is not known by `ours`: another's, which needs no word, unless the file system's inode
+/// Leaves what is not known for ours: another's, which needs no word, unless the file system's inode
 /// numbers prove nothing.
-fn leave(dir: &Dir, ours: Identity) -> Result<(), Errno> {
-    if Trusted::default().ask(dir, ours.device)? {
+fn leave(dir: &Dir) -> Result<(), Errno> {
+    if dir.has_true_inodes()? {
         return Ok(());
     }
     Err(Errno::STALE)

@@ -5,7 +5,6 @@
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
-use std::ffi::CStr;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
@@ -14,28 +13,27 @@ use rustix::io::Errno;
 
 use super::carry_out::{Built, Tree};
 use super::place::{Brought, File, Place, cannot_link};
+use super::publish;
 use super::work::{Done, Work, lock};
-use super::{publish, replace};
 use crate::failure::Failure;
-use crate::fs::{Attributes, Dir, Identity};
-use crate::journal::Record;
+use crate::fs::{Attributes, Dir, Handle, Identity, Individual};
 use crate::plan::{Act, DirStep, Names, Plan, Step, as_os};
 use crate::pool::Pool;
 use crate::settings::{Fallback, Method};
 use crate::tally::{Told, What};
 
 /// A directory of DEST that is being given names.
-struct Visit<'a> {
-    work: &'a Work<'a>,
-    step: &'a DirStep,
-    dir: Dir,
-    place: Arc<PathBuf>,
-    path: Arc<PathBuf>,
-    sources: BTreeMap<usize, Dir>,
+pub(super) struct Visit<'a> {
+    pub(super) work: &'a Work<'a>,
+    pub(super) step: &'a DirStep,
+    pub(super) dir: Handle<'a>,
+    pub(super) place: Arc<PathBuf>,
+    pub(super) path: Arc<PathBuf>,
+    sources: BTreeMap<usize, Handle<'a>>,
 }
 
 /// What became of a name.
-enum Outcome {
+pub(super) enum Outcome {
     Done,
     /// DEST had it after all.
     Late,
@@ -164,7 +162,12 @@ impl<'a> Visit<'a> {
     }
 
     /// Links the file to its place at once, or makes it ready in the staging and publishes it.
-    fn file(&self, source: &Dir, step: &Step, why: Option<Errno>) -> Result<Outcome, Errno> {
+    pub(super) fn file(
+        &self,
+        source: &Dir,
+        step: &Step,
+        why: Option<Errno>,
+    ) -> Result<Outcome, Errno> {
         let file = self.of_image(source, step, why);
         let links = matches!(self.work.merge.method, Method::Link | Method::Move);
         if links || self.work.groups.known(file.inode).is_some() {
@@ -175,41 +178,36 @@ impl<'a> Visit<'a> {
             };
             match self.work.bring_by_link(file, place) {
                 Ok(brought) => {
-                    let identity = self.work.identity_of_link(file, place);
-                    return Ok(self.placed(step, brought, identity));
+                    let it = self.work.individual_linked(file, place);
+                    return Ok(self.placed(step, brought, it));
                 }
                 Err(Errno::EXIST) => return Ok(Outcome::Late),
                 Err(cause) if cannot_link(cause) && self.may_fall_back() => {
-                    return self.staged_file(file, step, Some(cause));
+                    return self.staged_file(file, step);
                 }
                 Err(cause) => return Err(cause),
             }
         }
-        self.staged_file(file, step, None)
+        self.staged_file(file, step)
     }
 
-    fn may_fall_back(&self) -> bool {
+    pub(super) fn may_fall_back(&self) -> bool {
         let copies = !matches!(self.work.merge.method, Method::Link | Method::Move);
         copies || self.work.merge.fallback == Fallback::Allowed
     }
 
-    fn staged_file(
-        &self,
-        file: File<'_>,
-        step: &Step,
-        _why: Option<Errno>,
-    ) -> Result<Outcome, Errno> {
+    fn staged_file(&self, file: File<'_>, step: &Step) -> Result<Outcome, Errno> {
         let (staging, staged, brought) = self.stage(file)?;
         // Once it has its place, another may be there in its stead.
-        let identity = staging.dir.stat_name(&staged)?.identity;
+        let it = Individual::of(&staging.dir.stat_name(&staged)?);
         match publish::file((&staging.dir, &staged), (&self.dir, &step.name)) {
-            Ok(()) => Ok(self.placed(step, brought, identity)),
+            Ok(()) => Ok(self.placed(step, brought, it)),
             Err(Errno::EXIST) => Ok(Outcome::Late),
             Err(cause) => Err(cause),
         }
     }
 
-    fn stage(
+    pub(super) fn stage(
         &self,
         file: File<'_>,
     ) -> Result<(Arc<crate::staging::Staging>, std::ffi::CString, Brought), Errno> {
@@ -227,7 +225,12 @@ impl<'a> Visit<'a> {
         Ok((staging, staged, brought))
     }
 
-    fn of_image<'b>(&self, source: &'b Dir, step: &'b Step, why: Option<Errno>) -> File<'b> {
+    pub(super) fn of_image<'b>(
+        &self,
+        source: &'b Dir,
+        step: &'b Step,
+        why: Option<Errno>,
+    ) -> File<'b> {
         File {
             dir: source,
             name: &step.name,
@@ -236,18 +239,18 @@ impl<'a> Visit<'a> {
         }
     }
 
-    fn placed(&self, step: &Step, brought: Brought, identity: Identity) -> Outcome {
+    fn placed(&self, step: &Step, brought: Brought, it: Individual) -> Outcome {
         self.work.done(Done::Placed {
             place: self.place.clone(),
             volume: self.step.volume.clone(),
             name: step.name.clone(),
-            identity,
+            it,
         });
         self.tell(step, brought, false);
         Outcome::Done
     }
 
-    fn tell(&self, step: &Step, brought: Brought, replaced: bool) {
+    pub(super) fn tell(&self, step: &Step, brought: Brought, replaced: bool) {
         let Brought { method, why, lost } = brought;
         self.work.tally.brought(method, why);
         self.work.tally.lost(lost);
@@ -261,7 +264,7 @@ impl<'a> Visit<'a> {
         );
     }
 
-    fn tell_what(&self, step: &Step, what: What) {
+    pub(super) fn tell_what(&self, step: &Step, what: What) {
         self.work.tally.tell(|| Told {
             path: self.path.join(as_os(&step.name)),
             image: step.image,
@@ -269,195 +272,4 @@ impl<'a> Visit<'a> {
             what,
         });
     }
-
-    /// Renames out of the image; a name that is renamed takes all that is below it along.
-    fn rename(&self, source: &Dir, step: &Step) -> Result<Outcome, Errno> {
-        let file = self.of_image(source, step, None);
-        // What outdoes an image before its own stays in its image until that other is gone: were it
-        // renamed and we killed, the next run would meet the loser alone.
-        let is_joined = self.work.groups.known(file.inode).is_some();
-        if !step.kind.is_dir() && (step.outdoes || is_joined) {
-            return self.file(source, step, None);
-        }
-        let mut renamed = self.rename_known(source, &step.name);
-        if renamed == Err(Errno::ACCESS) && step.kind.is_dir() {
-            renamed = self.rename_shut(source, &step.name);
-        }
-        match renamed {
-            Ok(identity) => {
-                self.work.done(Done::Moved {
-                    place: self.place.clone(),
-                    name: step.name.clone(),
-                    image: step.image,
-                    path: self.path.clone(),
-                    identity,
-                });
-                self.moved(step);
-                Ok(Outcome::Done)
-            }
-            Err(Errno::EXIST) => Ok(Outcome::Late),
-            Err(cause) if cannot_rename(cause) && self.may_fall_back() => {
-                if step.kind.is_dir() {
-                    Ok(Outcome::NotMoved(cause))
-                } else {
-                    self.file(source, step, Some(cause))
-                }
-            }
-            Err(cause) => Err(cause),
-        }
-    }
-
-    /// Renames, and tells which inode it was.
-    fn rename_known(&self, source: &Dir, name: &CStr) -> Result<Identity, Errno> {
-        let it = source.stat_name(name)?;
-        let (from, to) = ((source, name), (&self.dir, name));
-        if it.kind.is_dir() {
-            let place = || self.place.join(as_os(name));
-            self.work.publish_directory(from, to, place)?;
-        } else {
-            publish::file(from, to)?;
-        }
-        Ok(it.identity)
-    }
-
-    fn moved(&self, step: &Step) {
-        if step.kind.is_dir() {
-            self.work.tally.tree();
-            self.tell_what(step, What::MovedTree);
-        } else {
-            let brought = Brought {
-                method: Method::Move,
-                why: None,
-                lost: Vec::new(),
-            };
-            self.tell(step, brought, false);
-        }
-    }
-
-    /// A directory of ours that is not writable: its `..` changes with it, so it is opened meanwhile.
-    fn rename_shut(&self, source: &Dir, name: &CStr) -> Result<Identity, Errno> {
-        let dir = source.child(name)?;
-        let found = dir.stat()?;
-        if !self.work.caller.is_shut_out_of_own(&found) {
-            return Err(Errno::ACCESS);
-        }
-        let record = |path: PathBuf| Record::Mode {
-            of: crate::journal::Whose {
-                path,
-                identity: found.identity,
-            },
-            mode: found.mode,
-        };
-        let image = &self.work.images[self.image_of(source)];
-        let path = self.path.join(as_os(name));
-        self.work.note(&[
-            record(image.below(&path)),
-            record(self.place.join(as_os(name))),
-        ])?;
-        dir.set_mode(found.mode | 0o700)?;
-        let renamed = self.rename_known(source, name);
-        dir.set_mode(found.mode)?;
-        renamed
-    }
-
-    fn image_of(&self, source: &Dir) -> usize {
-        let same = |dir: &Dir| std::ptr::eq(dir, source);
-        self.sources
-            .iter()
-            .find(|(_, dir)| same(dir))
-            .map_or(0, |(image, _)| *image)
-    }
-
-    fn publish_tree(
-        &self,
-        staging: &Dir,
-        staged: &CStr,
-        source: &Dir,
-        step: &Step,
-    ) -> Result<Outcome, Errno> {
-        let top = staging.child(staged)?;
-        let identity = top.stat()?.identity;
-        let model = source.child(&step.name)?.stat()?;
-        let mine = Attributes {
-            uid: self.work.caller.uid,
-            ..model
-        };
-        let shut = self.work.caller.is_shut_out_of_own(&mine);
-        let (_, _, mode) = self.work.caller.reachable(&model);
-        if shut {
-            self.work.note(&[Record::Mode {
-                of: crate::journal::Whose {
-                    path: self.place.join(as_os(&step.name)),
-                    identity,
-                },
-                mode,
-            }])?;
-        }
-        let place = || self.place.join(as_os(&step.name));
-        match self
-            .work
-            .publish_directory((staging, staged), (&self.dir, &step.name), place)
-        {
-            Ok(()) => {}
-            Err(Errno::EXIST) => return Ok(Outcome::Late),
-            Err(cause) => return Err(cause),
-        }
-        self.work.done(Done::Tree {
-            place: self.place.clone(),
-            volume: self.step.volume.clone(),
-            name: step.name.clone(),
-            image: step.image,
-            path: self.path.clone(),
-            identity,
-        });
-        if shut {
-            top.set_mode(mode)?;
-        }
-        Ok(Outcome::Done)
-    }
-
-    fn replace(&self, source: &Dir, step: &Step, old: Identity) -> Result<Outcome, Errno> {
-        let (staging, staged, brought) = self.stage(self.of_image(source, step, None))?;
-        let there = match self.dir.stat_name(&step.name) {
-            Ok(there) if there.identity == old => there,
-            // Another than was compared, or none: look again.
-            Ok(_) | Err(Errno::NOENT) => return Ok(Outcome::Late),
-            Err(cause) => return Err(cause),
-        };
-        let new = staging.dir.stat_name(&staged)?.identity;
-        let kept = self
-            .step
-            .volume
-            .join(as_os(&staging.name))
-            .join(as_os(&staged));
-        self.work.note(&[Record::Replaced {
-            place: self.place.join(as_os(&step.name)),
-            staged: kept,
-            old: there.identity,
-            new,
-        }])?;
-        replace::exchange(&staging.dir, &staged, &self.dir, &step.name)?;
-        let kept = staging.dir.stat_name(&staged);
-        if kept.as_ref().is_ok_and(|kept| kept.identity != old) {
-            // What came into the staging is a file that was put there this very moment.
-            replace::put_back((&staging.dir, &staged), (&self.dir, &step.name), new)?;
-            return Ok(Outcome::Late);
-        }
-        self.work.done(Done::Replaced {
-            place: self.place.clone(),
-            volume: self.step.volume.clone(),
-            name: step.name.clone(),
-            staged,
-            new,
-        });
-        kept?;
-        self.work.tally.replaced();
-        self.tell(step, brought, true);
-        Ok(Outcome::Done)
-    }
-}
-
-/// What rename answers where another method may do.
-fn cannot_rename(cause: Errno) -> bool {
-    cannot_link(cause) || matches!(cause, Errno::INVAL | Errno::BUSY)
 }

@@ -10,11 +10,12 @@ use common::{Error, Interrupts};
 use rustix::io::Errno;
 
 use super::groups::Groups;
+use super::opened::Opened;
 use crate::destination::Destination;
 use crate::failure::Failure;
-use crate::fs::{Attributes, Caller, Dir, Identity, Xattrs};
+use crate::fs::{Attributes, Caller, Handle, Individual, Xattrs};
 use crate::image::Image;
-use crate::journal::{Record, Whose};
+use crate::journal::Record;
 use crate::plan::{DirStep, Names};
 use crate::settings::Merge;
 use crate::staging::{Staging, Stagings};
@@ -29,7 +30,7 @@ pub(crate) struct Work<'a> {
     pub(crate) caller: &'a Caller,
     pub(crate) interrupts: &'a Interrupts,
     pub(crate) tally: &'a Tally,
-    pub(crate) stagings: Stagings,
+    pub(crate) stagings: Stagings<'a>,
     pub(crate) groups: Groups,
     /// The staging that has the journal.
     pub(crate) journal: OnceLock<Arc<Staging>>,
@@ -42,7 +43,7 @@ pub(crate) struct Work<'a> {
     /// Directories of DEST that got an image's metadata, with what they had.
     pub(crate) dressed: Mutex<Vec<(PathBuf, Attributes, Xattrs)>>,
     /// Directories of DEST that this transaction made, by their place.
-    pub(crate) made: Mutex<HashMap<PathBuf, Identity>>,
+    pub(crate) made: Mutex<HashMap<PathBuf, Individual>>,
     /// Names that DEST had after all, by their directories' paths and places.
     late: Mutex<BTreeMap<(PathBuf, PathBuf), Names>>,
     pub(crate) errors: Mutex<Vec<(PathBuf, Error)>>,
@@ -52,13 +53,13 @@ pub(crate) struct Work<'a> {
 #[derive(Debug)]
 pub(crate) enum Done {
     /// A directory of several images was made.
-    Made { place: PathBuf },
+    Made { place: PathBuf, it: Individual },
     /// A file got its name.
     Placed {
         place: Arc<PathBuf>,
         volume: Arc<PathBuf>,
         name: CString,
-        identity: Identity,
+        it: Individual,
     },
     /// A subtree that was built got its name.
     Tree {
@@ -68,7 +69,7 @@ pub(crate) enum Done {
         image: usize,
         /// The directory in the image that holds it.
         path: Arc<PathBuf>,
-        identity: Identity,
+        it: Individual,
     },
     /// Something was renamed out of an image.
     Moved {
@@ -76,7 +77,7 @@ pub(crate) enum Done {
         name: CString,
         image: usize,
         path: Arc<PathBuf>,
-        identity: Identity,
+        it: Individual,
     },
     /// A file took the place of another, which the staging keeps.
     Replaced {
@@ -84,24 +85,8 @@ pub(crate) enum Done {
         volume: Arc<PathBuf>,
         name: CString,
         staged: CString,
-        new: Identity,
+        new: Individual,
     },
-}
-
-/// A directory that was opened for us, and the mode that it is to have again.
-#[derive(Debug)]
-pub(crate) struct Opened {
-    pub(crate) whose: Whose,
-    pub(crate) mode: u32,
-}
-
-impl Opened {
-    pub(crate) fn record(&self) -> Record {
-        Record::Mode {
-            of: self.whose.clone(),
-            mode: self.mode,
-        }
-    }
 }
 
 impl<'a> Work<'a> {
@@ -119,7 +104,7 @@ impl<'a> Work<'a> {
             caller,
             interrupts,
             tally,
-            stagings: Stagings::of(destination.attributes.identity),
+            stagings: Stagings::of(destination.attributes.identity, caller),
             groups: Groups::default(),
             journal: OnceLock::new(),
             log: Mutex::default(),
@@ -194,22 +179,22 @@ impl<'a> Work<'a> {
     }
 
     /// Opens the directory of a step in DEST, and makes sure that it is the one that was planned with.
-    pub(crate) fn open_place(&self, step: &DirStep) -> Result<Dir, Error> {
+    pub(crate) fn open_place(&self, step: &DirStep) -> Result<Handle<'_>, Error> {
         let whole = || self.destination.at(&step.place);
-        let dir = self.destination.root.beneath(&step.place);
+        let dir = Handle::beneath(&self.destination.root, &step.place);
         let dir = dir.map_err(|cause| Error::io("open", whole(), cause))?;
-        if step.place.as_os_str().is_empty() {
-            // DEST itself, which we hold open.
+        if matches!(dir, Handle::Held(_)) {
             return Ok(dir);
         }
         let here = dir
             .stat()
             .map_err(|cause| Error::io("open", whole(), cause))?;
         let planned = match step.found {
-            Some(found) => Some(found.identity),
+            Some(found) => Some(Individual::of(&found)),
             None => lock(&self.made).get(&step.place).copied(),
         };
-        if planned == Some(here.identity) {
+        let is_it = planned.map_or(Ok(false), |planned| planned.is(&here, &dir));
+        if is_it.map_err(|cause| Error::io("open", whole(), cause))? {
             Ok(dir)
         } else {
             Err(Error::refused(
@@ -220,9 +205,9 @@ impl<'a> Work<'a> {
         }
     }
 
-    pub(crate) fn open_source(&self, image: usize, path: &Path) -> Result<Dir, Error> {
+    pub(crate) fn open_source(&self, image: usize, path: &Path) -> Result<Handle<'_>, Error> {
         let image = &self.images[image];
-        let dir = image.root.beneath(path);
+        let dir = Handle::beneath(&image.root, path);
         dir.map_err(|cause| Error::io("open", image.at(path), cause))
     }
 }

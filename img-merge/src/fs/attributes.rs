@@ -3,6 +3,8 @@
 use rustix::fs::{Dev, RawMode, Statx, StatxFlags, Timespec, Timestamps, makedev};
 use rustix::fs::{FileType, UTIME_OMIT};
 
+use super::Birth;
+
 /// The kinds of things that a name can stand for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Kind {
@@ -80,6 +82,7 @@ pub(crate) struct Attributes {
     pub(crate) links: u32,
     pub(crate) device_number: Dev,
     pub(crate) identity: Identity,
+    pub(crate) born: Birth,
     /// Which mount it was reached through; 0 where the kernel does not tell.
     pub(crate) mount: u64,
     pub(crate) accessed: Timespec,
@@ -87,7 +90,9 @@ pub(crate) struct Attributes {
 }
 
 /// What is asked of statx(2).
-pub(crate) const WANTED: StatxFlags = StatxFlags::BASIC_STATS.union(StatxFlags::MNT_ID);
+pub(crate) const WANTED: StatxFlags = StatxFlags::BASIC_STATS
+    .union(StatxFlags::MNT_ID)
+    .union(StatxFlags::BTIME);
 
 const PERMISSIONS: RawMode = 0o7777;
 
@@ -106,6 +111,11 @@ impl Attributes {
             identity: Identity {
                 device: makedev(stat.stx_dev_major, stat.stx_dev_minor),
                 inode: stat.stx_ino,
+            },
+            born: if stat.stx_mask & StatxFlags::BTIME.bits() == 0 {
+                Birth::of_number(0)
+            } else {
+                Birth::at(stat.stx_btime.tv_sec, stat.stx_btime.tv_nsec)
             },
             mount: if stat.stx_mask & StatxFlags::MNT_ID.bits() == 0 {
                 0

@@ -92,6 +92,19 @@ impl Dir {
         Ok(Attributes::of(&stat).kind)
     }
 
+    /// Whether it lies in a file system whose readdir gives the inode numbers that stat gives, and whose
+    /// inodes stay what they are when they are linked and renamed.
+    ///
+    /// Where it does, two names of one inode are known without a call for each. An overlay is not among
+    /// them: its numbers come from several file systems.
+    pub(crate) fn has_true_inodes(&self) -> Result<bool> {
+        const EXT: i64 = 0xEF53;
+        const TMPFS: i64 = 0x0102_1994;
+        const XFS: i64 = 0x5846_5342;
+        const BTRFS: i64 = 0x9123_683E;
+        Ok([EXT, TMPFS, XFS, BTRFS].contains(&sys::fstatfs(self)?.f_type))
+    }
+
     /// Gives each name but `.` and `..` to `each`, as the kernel lists them, and stops when it says so.
     pub(crate) fn for_each<E: From<Errno>>(
         &self,

@@ -6,7 +6,7 @@ use std::os::fd::{AsFd, AsRawFd};
 use rustix::fs::{CWD, Mode, OFlags};
 use rustix::io::{Errno, Result};
 
-use super::Dir;
+use super::{Dir, Identity};
 
 /// Removes `name` and everything below it. What is gone already is no error.
 pub(crate) fn tree(parent: &Dir, name: &CStr) -> Result<()> {
@@ -43,12 +43,17 @@ pub(crate) fn contents(dir: &Dir) -> Result<()> {
     Ok(())
 }
 
-/// Empties `dir` by its handle, and removes `name` from `parent` if it is still that directory.
-pub(crate) fn directory(parent: &Dir, name: &CStr, dir: &Dir) -> Result<()> {
+/// Empties `dir` by its handle, and removes `name` from `parent` if it still stands for `identity`, which
+/// is that directory.
+pub(crate) fn directory(
+    parent: &Dir,
+    name: &CStr,
+    (dir, identity): (&Dir, Identity),
+) -> Result<()> {
     dir.rewind()?;
     contents(dir)?;
     match parent.stat_name(name) {
-        Ok(there) if there.identity == dir.stat()?.identity => parent.remove_dir(name),
+        Ok(there) if there.identity == identity => parent.remove_dir(name),
         Ok(_) => Err(Errno::STALE),
         Err(Errno::NOENT) => Ok(()),
         Err(cause) => Err(cause),

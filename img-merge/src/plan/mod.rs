@@ -23,7 +23,7 @@ pub(crate) use conflict::{Class, Conflict, Decision, Side};
 pub(crate) use print::print;
 pub(crate) use scan::{Names, Scan, Trusted, as_os};
 
-use crate::fs::{Attributes, Identity, Kind};
+use crate::fs::{Attributes, Identity, Individual, Kind};
 
 /// What a transaction is to do.
 #[derive(Debug, Default)]
@@ -104,7 +104,7 @@ pub(crate) enum Act {
     /// Bring it; DEST has no such name. A directory is brought with all that is in it.
     Place,
     /// Bring it in the place of DEST's.
-    Replace(Identity),
+    Replace(Individual),
     /// Nothing: DEST has the same inode.
     There,
     /// Nothing: DEST, or an image before, has its equal.
@@ -132,7 +132,7 @@ pub(crate) struct Anchor {
     /// The file system of DEST that it is on.
     pub(crate) volume: Arc<PathBuf>,
     /// What DEST holds there: the name may stand for another by the time it is linked.
-    pub(crate) held: Identity,
+    pub(crate) held: Individual,
 }
 
 impl Plan {

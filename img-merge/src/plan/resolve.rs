@@ -15,7 +15,7 @@ use super::merge_names::MergeNames;
 use super::scan::{Scan, Side, Task, as_os};
 use super::{Act, Anchor, Step};
 use crate::fs::listing::Entry;
-use crate::fs::{Attributes, Kind, Listing};
+use crate::fs::{Attributes, Individual, Kind, Listing};
 use crate::settings::{DirectorySymlinks, OnConflict};
 
 /// The names of one directory on their way to steps.
@@ -190,7 +190,7 @@ impl<'a> Name<'a> {
                     self.steps[at].act = Act::Outdone;
                 }
                 let act = match held {
-                    Some(held) => Act::Replace(self.stat(name, held)?.identity),
+                    Some(held) => Act::Replace(Individual::of(&self.stat(name, held)?)),
                     None => Act::Place,
                 };
                 // What gives way is nothing to link from.
@@ -239,7 +239,7 @@ impl<'a> Name<'a> {
                 place: self.task.place.clone(),
                 name: name.to_owned(),
                 volume: self.task.volume.clone(),
-                held: old.identity,
+                held: Individual::of(&old),
             });
         }
         Ok(class)

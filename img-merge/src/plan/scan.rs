@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use common::{Error, Interrupts};
-use rustix::fs::{Dev, fstatfs};
+use rustix::fs::Dev;
 use rustix::io::Errno;
 
 use super::resolve::Name;
@@ -78,26 +78,17 @@ pub(crate) struct Side {
     pub(crate) inodes_are_true: bool,
 }
 
-/// The file systems whose readdir gives the inode numbers that stat gives.
-///
-/// Where it does, two names of one inode are known without a call for each. An overlay is not among
-/// them: its numbers come from several file systems.
+/// The file systems that were asked whether they [have true inodes](Dir::has_true_inodes).
 #[derive(Debug, Default)]
 pub(crate) struct Trusted(Mutex<Vec<(Dev, bool)>>);
 
 impl Trusted {
-    const EXT: i64 = 0xEF53;
-    const TMPFS: i64 = 0x0102_1994;
-    const XFS: i64 = 0x5846_5342;
-    const BTRFS: i64 = 0x9123_683E;
-
     pub(crate) fn ask(&self, dir: &Dir, device: Dev) -> Result<bool, Errno> {
         let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some((_, trusted)) = known.iter().find(|(seen, _)| *seen == device) {
             return Ok(*trusted);
         }
-        let magic = fstatfs(dir)?.f_type;
-        let trusted = [Self::EXT, Self::TMPFS, Self::XFS, Self::BTRFS].contains(&magic);
+        let trusted = dir.has_true_inodes()?;
         known.push((device, trusted));
         Ok(trusted)
     }

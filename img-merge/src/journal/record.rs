@@ -1,42 +1,11 @@
-//! What a run that is killed leaves behind, so that the next one can put it right.
-//!
-//! **The crash states.** A transaction changes DEST by these steps, and may be killed before, between and
-//! after any of them:
-//!
-//! | step | if killed after it |
-//! |---|---|
-//! | something is made ready in the [staging](crate::staging) | the next run removes it with the staging |
-//! | it gets its place by one rename or link that replaces nothing | it is complete and what the merge is to bring: the next run finds it there |
-//! | `move`: something leaves the image for its place by one rename | the next run finds it there, and the image without it |
-//! | a name is replaced: the new is exchanged with the old, which is in the staging then | noted before ([`Record::Replaced`]): the next run exchanges back and merges again |
-//! | a directory is to get its place where renames know no flags: an empty one is made for it there | noted before and after ([`Record::Placeholder`]): removed, if it is that very one and empty |
-//! | a directory is opened for us (0555), or times change because names do | noted before ([`Record::Mode`], [`Record::Times`]): put back |
-//! | **[`Record::Done`] is noted: the transaction is done** | what was replaced is in the staging still: the next run removes it |
-//! | `move`: the image's equal files and empty directories are removed | they are equal to what DEST has; the same merge again removes the rest. The image's times, which count there, are noted with [`Record::Done`] and put back |
-//! | the staging is removed, the journal last | nothing is left to do |
-//! | `move`: the image itself is removed, empty by now | nothing is left to do |
-//!
-//! So whatever the moment, the next run brings DEST to where it was but for complete new names, and the
-//! same merge then ends where it would have ended undisturbed. A killed process loses nothing that it
-//! wrote; a machine that loses power may, and nothing is promised for it.
-//!
-//! The journal is a file in the staging at the top of DEST. Its first record ([`Record::Staging`]) is the
-//! proof that the directory is a staging: nobody else can write it into a directory that is ours alone.
-//! A record is a tag and fields, each ended by NUL, appended by one write; what is not complete was not
-//! begun.
+//! One thing that is noted, and how it is written: a tag and fields, each ended by NUL.
 
-use std::ffi::CStr;
-use std::os::fd::OwnedFd;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
 
 use rustix::fs::Timespec;
-use rustix::io::{Errno, Result, retry_on_intr, write};
 
-use crate::fs::{Dir, Identity};
-
-/// The journal's name in a staging.
-pub(crate) const NAME: &CStr = c"journal";
+use crate::fs::{Birth, Identity, Individual};
 
 /// The tag of a record and what follows it.
 const FIELDS: usize = 4;
@@ -55,8 +24,8 @@ pub(crate) enum Record {
     Replaced {
         place: PathBuf,
         staged: PathBuf,
-        old: Identity,
-        new: Identity,
+        old: Individual,
+        new: Individual,
     },
     /// An empty directory stands at `place` until the one that is ready takes its place.
     Placeholder { place: PathBuf, is: Placeholder },
@@ -73,33 +42,9 @@ pub(crate) enum Record {
 pub(crate) enum Placeholder {
     /// About to be made: there was nothing at its place, or making it will say so.
     Wanted,
-    Made(Identity),
+    Made(Individual),
     /// Not made, or removed again.
     Gone,
-}
-
-/// When a journal was written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Written {
-    ThisBoot,
-    /// Before the machine was started anew: device numbers have changed since.
-    Before,
-}
-
-impl Written {
-    /// Whether `noted` is `here`.
-    pub(crate) fn is(self, noted: Identity, here: Identity) -> bool {
-        noted.inode == here.inode && (self == Self::Before || noted.device == here.device)
-    }
-
-    /// `noted` as it is called now, in the file system of `holder`.
-    pub(crate) fn now(self, noted: Identity, holder: Identity) -> Identity {
-        let device = match self {
-            Self::ThisBoot => noted.device,
-            Self::Before => holder.device,
-        };
-        Identity { device, ..noted }
-    }
 }
 
 /// A directory that a record speaks of.
@@ -107,7 +52,7 @@ impl Written {
 pub(crate) struct Whose {
     /// Below DEST, or absolute for one of an image.
     pub(crate) path: PathBuf,
-    pub(crate) identity: Identity,
+    pub(crate) it: Individual,
 }
 
 impl Record {
@@ -126,7 +71,7 @@ impl Record {
                 field(b"replaced");
                 field(place.as_os_str().as_bytes());
                 field(staged.as_os_str().as_bytes());
-                field(format!("{} {}", identity(*old), identity(*new)).as_bytes());
+                field(format!("{} {}", individual(*old), individual(*new)).as_bytes());
             }
             Self::Staging { boot, root, own } => {
                 field(b"staging");
@@ -139,7 +84,7 @@ impl Record {
                 field(place.as_os_str().as_bytes());
                 let (word, made) = match is {
                     Placeholder::Wanted => ("wanted", String::new()),
-                    Placeholder::Made(made) => ("made", identity(*made)),
+                    Placeholder::Made(made) => ("made", individual(*made)),
                     Placeholder::Gone => ("gone", String::new()),
                 };
                 field(word.as_bytes());
@@ -149,13 +94,13 @@ impl Record {
             Self::Mode { of, mode } => {
                 field(b"mode");
                 field(of.path.as_os_str().as_bytes());
-                field(identity(of.identity).as_bytes());
+                field(individual(of.it).as_bytes());
                 field(mode.to_string().as_bytes());
             }
             Self::Times { of, modified } => {
                 field(b"times");
                 field(of.path.as_os_str().as_bytes());
-                field(identity(of.identity).as_bytes());
+                field(individual(of.it).as_bytes());
                 field(format!("{} {}", modified.tv_sec, modified.tv_nsec).as_bytes());
             }
         }
@@ -199,19 +144,19 @@ impl Record {
             }),
             b"done" => Some(Self::Done),
             b"replaced" => {
-                let (second, _) = text(c)?.match_indices(' ').nth(1)?;
+                let (second, _) = text(c)?.match_indices(' ').nth(2)?;
                 Some(Self::Replaced {
                     place: path(a),
                     staged: path(b),
-                    old: parse_identity(&c[..second])?,
-                    new: parse_identity(&c[second + 1..])?,
+                    old: parse_individual(&c[..second])?,
+                    new: parse_individual(&c[second + 1..])?,
                 })
             }
             b"placeholder" => Some(Self::Placeholder {
                 place: path(a),
                 is: match b {
                     b"wanted" => Placeholder::Wanted,
-                    b"made" => Placeholder::Made(parse_identity(c)?),
+                    b"made" => Placeholder::Made(parse_individual(c)?),
                     b"gone" => Placeholder::Gone,
                     _ => return None,
                 },
@@ -247,10 +192,22 @@ fn parse_identity(bytes: &[u8]) -> Option<Identity> {
     })
 }
 
+fn individual(of: Individual) -> String {
+    format!("{} {}", identity(of.identity), of.born.number())
+}
+
+fn parse_individual(bytes: &[u8]) -> Option<Individual> {
+    let (number, born) = text(bytes)?.rsplit_once(' ')?;
+    Some(Individual {
+        identity: parse_identity(number.as_bytes())?,
+        born: Birth::of_number(born.parse().ok()?),
+    })
+}
+
 fn whose(at: &[u8], of: &[u8]) -> Option<Whose> {
     Some(Whose {
         path: path(at),
-        identity: parse_identity(of)?,
+        it: parse_individual(of)?,
     })
 }
 
@@ -262,88 +219,30 @@ fn path(bytes: &[u8]) -> PathBuf {
     PathBuf::from(std::ffi::OsString::from_vec(bytes.to_vec()))
 }
 
-/// The journal of a transaction that runs.
-#[derive(Debug)]
-pub(crate) struct Journal {
-    file: OwnedFd,
-}
-
-impl Journal {
-    /// Makes the journal of the staging `own`, for a merge into `root`.
-    pub(crate) fn create(staging: &Dir, root: Identity, own: Identity) -> Result<Self> {
-        let file = staging.create_file(NAME)?;
-        let journal = Self { file };
-        let boot = boot();
-        journal.note(&[Record::Staging { boot, root, own }])?;
-        Ok(journal)
-    }
-
-    /// Has it written to disk.
-    pub(crate) fn sync(&self) -> Result<()> {
-        rustix::fs::fdatasync(&self.file)
-    }
-
-    /// Notes what is about to be done. Records of one call count together.
-    pub(crate) fn note(&self, records: &[Record]) -> Result<()> {
-        let mut bytes = Vec::new();
-        for record in records {
-            record.encode(&mut bytes);
-        }
-        let mut rest = bytes.as_slice();
-        while !rest.is_empty() {
-            match retry_on_intr(|| write(&self.file, rest))? {
-                0 => return Err(Errno::IO),
-                written => rest = &rest[written..],
-            }
-        }
-        Ok(())
-    }
-}
-
-/// This start of the machine; nothing where the kernel does not tell.
-///
-/// Device numbers are given anew at each start: identities that were noted before count by their
-/// inode alone.
-pub(crate) fn boot() -> String {
-    let id = common::kernel::read_text("/proc/sys/kernel/random/boot_id");
-    id.map_or_else(|_| String::new(), |id| id.trim().to_owned())
-}
-
-/// The records in a staging that was left; none if it has no journal.
-pub(crate) fn read(staging: &Dir) -> Result<Vec<Record>> {
-    let file = match staging.open_file(NAME) {
-        Ok(file) => file,
-        Err(Errno::NOENT) => return Ok(Vec::new()),
-        Err(cause) => return Err(cause),
-    };
-    let mut bytes = Vec::new();
-    let mut chunk = vec![0; 64 * 1024];
-    loop {
-        match retry_on_intr(|| rustix::io::read(&file, chunk.as_mut_slice()))? {
-            0 => return Ok(Record::decode(&bytes)),
-            read => bytes.extend_from_slice(&chunk[..read]),
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn records_come_back_and_a_torn_one_does_not() {
-        let some = Identity {
-            device: 7,
-            inode: 12345,
+        let some = Individual {
+            identity: Identity {
+                device: 7,
+                inode: 12345,
+            },
+            born: Birth::at(1_700_000_000, 5),
         };
         let records = [
             Record::Replaced {
                 place: "usr/b\nin".into(),
                 staged: ".img-merge-0/3".into(),
                 old: some,
-                new: Identity {
-                    device: 8,
-                    inode: 9,
+                new: Individual {
+                    identity: Identity {
+                        device: 8,
+                        inode: 9,
+                    },
+                    born: Birth::of_number(0),
                 },
             },
             Record::Placeholder {
@@ -357,14 +256,14 @@ mod tests {
             Record::Mode {
                 of: Whose {
                     path: "/image/usr".into(),
-                    identity: some,
+                    it: some,
                 },
                 mode: 0o555,
             },
             Record::Times {
                 of: Whose {
                     path: "".into(),
-                    identity: some,
+                    it: some,
                 },
                 modified: Timespec {
                     tv_sec: -3,
@@ -386,9 +285,12 @@ mod tests {
         let time = |name: &str| Record::Times {
             of: Whose {
                 path: name.into(),
-                identity: Identity {
-                    device: 1,
-                    inode: 2,
+                it: Individual {
+                    identity: Identity {
+                        device: 1,
+                        inode: 2,
+                    },
+                    born: Birth::of_number(0),
                 },
             },
             modified: Timespec {
