@@ -8,7 +8,7 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 
-use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGXFSZ};
 use signal_hook::iterator::Signals;
 use signal_hook::low_level::emulate_default_handler;
 
@@ -33,6 +33,7 @@ impl Interrupts {
     /// Starts to watch. One thread of the process waits for the signals from here on.
     pub fn watch() -> Result<Self> {
         let ignored = ignored_signals()?;
+        outlive_file_limit(ignored)?;
         let heeded = ENDING.into_iter().filter(|s| !ignored.contains(*s));
         let mut signals = Signals::new(heeded).map_err(|c| Error::io("watch", "signals", c))?;
         let watch = Self {
@@ -89,6 +90,22 @@ impl Drop for Hold {
             die_by(signal);
         }
     }
+}
+
+/// From here on a write beyond the limit of file sizes (setrlimit(2), `ulimit -f`) fails with EFBIG, and is
+/// undone like one to a full disk: SIGXFSZ would end us in the middle.
+///
+/// A handler does that and not an ignored signal, because what we execute inherits only the latter. `ignored`
+/// are the signals that were ignored when we started; they stay so.
+///
+/// # Errors
+/// The handler cannot be set.
+pub fn outlive_file_limit(ignored: SignalSet) -> Result<()> {
+    if !ignored.contains(SIGXFSZ) {
+        signal_hook::flag::register(SIGXFSZ, Arc::default())
+            .map_err(|cause| Error::io("watch", "signals", cause))?;
+    }
+    Ok(())
 }
 
 /// Ends this process by `signal`, so that whoever waits for it sees that signal.

@@ -88,7 +88,7 @@ pub(crate) struct Words {
     shared: Shared,
 
     /// The images in declared order, then the destination
-    #[arg(required = true, value_name = "PATH", hide = true)]
+    #[arg(required = true, value_name = "IMAGE|DEST", hide = true)]
     paths: Vec<PathBuf>,
 }
 

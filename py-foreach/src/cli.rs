@@ -98,10 +98,10 @@ pub(crate) struct Words {
     pub(crate) export_to: Option<PathBuf>,
 
     /// Print the implementations found and do nothing else
-    #[arg(long)]
+    #[arg(long, conflicts_with = "command")]
     pub(crate) list: bool,
 
-    /// Print the environment that each job would have and do nothing else
+    /// Print how the environment of each job would differ from ours and do nothing else
     #[arg(long)]
     pub(crate) env: bool,
 

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 
-use common::interrupt::{die_by, ignored_signals};
+use common::interrupt::{die_by, ignored_signals, outlive_file_limit};
 use common::{Error, Result};
 use nix::sys::signal::{SigSet, Signal};
 use signal_hook::consts::{SIGCHLD, SIGCONT, SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGTSTP, SIGUSR1};
@@ -36,6 +36,7 @@ pub(crate) fn put_in_order() -> Result<()> {
     let failed = |cause| Error::io("watch", "signals", cause);
     // A handler does away with an ignored SIGCHLD, here and in what we execute.
     signal_hook::flag::register(SIGCHLD, Arc::default()).map_err(failed)?;
+    outlive_file_limit(ignored_signals()?)?;
     let mut needed = SigSet::empty();
     for signal in [
         Signal::SIGCHLD,

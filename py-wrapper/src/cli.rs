@@ -171,8 +171,24 @@ impl Words {
         if template.contains(char::is_control) {
             return refuse("has a control character in it");
         }
+        // A misspelt name would be in the first line of every script, and none would start.
+        let rest = template
+            .replace("{interpreter}", "")
+            .replace("{version}", "");
+        if let Some(wrong) = in_braces(&rest) {
+            return refuse(&format!(
+                "{wrong} stands for nothing; {{interpreter}} and {{version}} do"
+            ));
+        }
         Ok(Some(template.clone()))
     }
+}
+
+/// The first word in braces, with them.
+fn in_braces(text: &str) -> Option<&str> {
+    let (begin, _) = text.match_indices('{').next()?;
+    let end = begin + text[begin..].find('}')?;
+    Some(&text[begin..=end])
 }
 
 /// A path that may be empty, as `EPREFIX` is on a Gentoo without a prefix; clap's own takes none that is.

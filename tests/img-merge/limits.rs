@@ -58,3 +58,23 @@ fn many_directories_that_lack_a_subtree_need_few_handles() {
         listing(&root.path().join("i"))
     );
 }
+
+#[test]
+fn a_file_beyond_the_limit_of_sizes_is_undone_like_a_full_disk() {
+    need_command("prlimit", "util-linux");
+    let root = scratch();
+    let big = "x".repeat(10_000);
+    lay(
+        root.path(),
+        &format!("i/a 644 \"a\"\ni/z 644 \"{big}\"\nd/there 644 \"b\""),
+    );
+    let before = listing(root.path());
+    Tool::new("prlimit")
+        .args(["--fsize=4096", env!("CARGO_BIN_EXE_img-merge")])
+        .args(["-q", "--method=copy", "i", "d"])
+        .in_directory(root.path())
+        .run()
+        .expect(2)
+        .complains("file too large");
+    assert_eq!(listing(root.path()), before);
+}

@@ -62,3 +62,14 @@ fn help_names_the_most_threads() {
             .contains("the CPUs we may use, eight at most")
     );
 }
+
+#[test]
+fn a_name_that_came_out_empty_is_told_by_its_place() {
+    for words in [&["image", ""][..], &[]] {
+        Tool::new(env!("CARGO_BIN_EXE_img-merge"))
+            .args(words)
+            .run()
+            .expect(2)
+            .complains("<IMAGE|DEST>");
+    }
+}

@@ -3,7 +3,7 @@
 use std::fs;
 use std::os::unix::fs::MetadataExt;
 
-use test_support::{lay, listing, scratch};
+use test_support::{Tool, lay, listing, need_command, scratch};
 
 use crate::tool;
 
@@ -125,4 +125,35 @@ fn sources_that_are_none_are_found_once_and_before_anything_runs() {
             .complains(&format!("py-foreach: copy {sources}: {why}"));
         assert!(!dir.path().join("log").exists());
     }
+}
+
+#[test]
+fn a_copy_beyond_the_limit_of_sizes_fails_and_leaves_nothing() {
+    need_command("prlimit", "util-linux");
+    let source = scratch();
+    let place = scratch();
+    let big = "x".repeat(100_000);
+    lay(source.path(), &format!("big 644 \"{big}\"\n"));
+    let run = Tool::new("prlimit")
+        .args(["--fsize=50000", env!("CARGO_BIN_EXE_py-foreach")])
+        .args(["-q", "--variants", "v1", "--log-dir", "logs"])
+        .args(["-b", "build", "--copy-sources"])
+        .arg(source.path())
+        .arg("true")
+        .env("TMPDIR", place.path())
+        .env_remove("T")
+        .in_directory(place.path())
+        .run()
+        .expect(125);
+    let said: Vec<&str> = run.stderr.lines().collect();
+    assert!(said[0].ends_with("big: file too large"), "{}", run.stderr);
+    assert_eq!(
+        said[1..],
+        ["py-foreach: v1: could not be run"],
+        "an empty log is not worth a look"
+    );
+    assert_eq!(
+        listing(place.path()),
+        "logs/ 755\nlogs/build-v1.log 644 \"\"\n"
+    );
 }

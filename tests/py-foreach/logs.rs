@@ -211,3 +211,23 @@ fn small_file_system(test: &str, path: &std::path::Path) -> Option<Mount> {
     }
     Some(Mount(path.to_owned()))
 }
+
+#[test]
+fn a_log_that_cannot_be_made_is_told_once() {
+    let dir = scratch();
+    fs::create_dir(dir.path().join("build-a.log")).unwrap();
+    let run = tool()
+        .args(["--variants", "a", "--log-dir"])
+        .arg(dir.path())
+        .arg("true")
+        .run()
+        .expect(125);
+    let log = dir.path().join("build-a.log");
+    assert_eq!(
+        run.stderr,
+        format!(
+            "py-foreach: a: write {}: is a directory\npy-foreach: a: could not be run\n",
+            log.display()
+        )
+    );
+}

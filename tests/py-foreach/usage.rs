@@ -13,3 +13,12 @@ fn a_list_that_came_out_empty_is_not_the_wish_for_all() {
             .complains(&format!("py-foreach: read {option}: the list is empty"));
     }
 }
+
+#[test]
+fn a_list_of_all_takes_no_word_that_it_would_pass_over() {
+    crate::tool()
+        .args(["--list", "python3.11"])
+        .run()
+        .expect(125)
+        .complains("py-foreach: the argument '--list' cannot be used with '[COMMAND]...'");
+}

@@ -57,6 +57,10 @@ fn words_that_do_not_go_together_are_one_line() {
             "is not an absolute path",
         ),
         (
+            &["--impl=python3.12", "--interpreter=/bin/{epython}", "a"],
+            "{epython} stands for nothing; {interpreter} and {version} do",
+        ),
+        (
             &["--impl=python3.12", "--scriptroot=/a'b", "a"],
             "a wrapper cannot carry",
         ),

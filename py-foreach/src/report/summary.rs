@@ -29,8 +29,8 @@ pub(crate) fn say(jobs: &[Job], outcome: &Outcome, verbosity: Verbosity) {
             eprint_line(&format!("{TOOL}: {name}: {line}"));
         }
         if let Some(how) = failure(finished.ending) {
-            if finished.ending == Ending::Stopped {
-                // Its log may go with us, and says nothing about a failure.
+            if finished.ending == Ending::Stopped || never_spoke(finished) {
+                // A log that may go with us, or that is not there or empty, says nothing about a failure.
                 eprint_line(&format!("{TOOL}: {name}: {how}"));
                 continue;
             }
@@ -62,6 +62,12 @@ pub(crate) fn say(jobs: &[Job], outcome: &Outcome, verbosity: Verbosity) {
         ));
     }
     common::error::report(TOOL, &outcome.errors);
+}
+
+/// Whether the job could not be run and so printed nothing.
+fn never_spoke(finished: &Finished) -> bool {
+    let printed = || tail(&finished.log, finished.begin, 1, TAIL_BYTES);
+    finished.ending == Ending::Broken && !printed().is_ok_and(|text| !text.is_empty())
 }
 
 fn failure(ending: Ending) -> Option<String> {
