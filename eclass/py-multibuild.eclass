@@ -17,8 +17,9 @@
 # variables, arrays, functions and working directory, and may die.
 #
 # The compile phase runs all variants at once.  Each variant is then a
-# process of its own, so what a function assigns is gone when it returns, but
-# for the names in PY_MULTIBUILD_EXPORT.  All variants but the last work in a
+# process of its own without the ebuild's traps, so what a function assigns is
+# gone when it returns, but for the names in PY_MULTIBUILD_EXPORT; what it says
+# with elog is reported in the order of the variants.  All variants but the last work in a
 # copy of the source tree, because builds write into it; what they added is
 # in ${S} when the phase is done.  Every other phase runs one variant after
 # another in the ebuild's own shell.  See py-multibuild(7).
@@ -81,12 +82,13 @@ _PY_MULTIBUILD_IFS=$' \t\n'
 # The version of the tools that these functions talk to.
 _PY_MULTIBUILD_NEEDS=0.1.0
 
-# What distutils-r1 writes for one variant and reads for the next.
+# What distutils-r1 writes for one variant and reads for the next, and Portage's addpredict and its like.
 _PY_MULTIBUILD_EXPORT=(
 	DISTUTILS_WHEELS DISTUTILS_WHEEL_PATH
 	_DISTUTILS_WHL_INSTALLED _DISTUTILS_PREVIOUS_SITE _DISTUTILS_EXT_WARNED
 	PORTAGE_DOCOMPRESS PORTAGE_DOCOMPRESS_SKIP PORTAGE_DOCOMPRESS_SIZE_LIMIT
 	PORTAGE_DOSTRIP PORTAGE_DOSTRIP_SKIP
+	SANDBOX_DENY SANDBOX_PREDICT SANDBOX_READ SANDBOX_WRITE
 )
 
 # @FUNCTION: multibuild_foreach_variant
@@ -213,7 +215,7 @@ _py_multibuild_owner() {
 	local at=${1}
 	while [[ ${at} ]]; do
 		if [[ ${owners[${at}]} ]]; then
-			echo "${owners[${at}]}"
+			builtin echo "${owners[${at}]}"
 			return
 		fi
 		at=${at%/*}
@@ -291,13 +293,13 @@ _py_multibuild_public_words() {
 		shift
 	done
 	local IFS=' '
-	printf '%s\n' "${*}"
+	builtin printf '%s\n' "${*}"
 }
 
 # Hands the variants to py-foreach, waits for them and takes over what they left.
 _py_multibuild_all_at_once() {
 	_py_multibuild_needs_tool py-foreach
-	local _pm_hand _pm_status _pm_sources=
+	local _pm_hand _pm_status=0 _pm_sources=
 	_pm_hand=$(mktemp -d "${T}/py-multibuild.XXXXXX") || die
 	if _py_multibuild_shares_sources "${@}"; then
 		# Before the work and not after it.
@@ -317,9 +319,9 @@ _py_multibuild_all_at_once() {
 		${MULTIBUILD_JOBS:+--max-impls="${MULTIBUILD_JOBS}"} \
 		--log-dir "${T}" --isolate-home \
 		--shell-env "${_pm_hand}/ebuild.sh" "${_pm_export[@]}" --export-to "${_pm_hand}/exports" \
-		-- _py_multibuild_job
-	_pm_status=${?}
+		-- _py_multibuild_job || _pm_status=${?}
 
+	_py_multibuild_gather_said
 	_py_multibuild_die_as_a_job_did "$(_py_multibuild_public_words "${@}")"
 	# shellcheck disable=SC1091
 	[[ -e ${_pm_hand}/exports ]] && source "${_pm_hand}/exports"
@@ -327,6 +329,16 @@ _py_multibuild_all_at_once() {
 	[[ ${_pm_sources} ]] && _py_multibuild_gather_sources
 	rm -rf "${_pm_hand}" || die
 	return "${_pm_status}"
+}
+
+# Adds what the variants said to the user, elog and its like, to what Portage reports at the end.
+_py_multibuild_gather_said() {
+	local variant
+	[[ -d ${T}/logging ]] || return 0
+	for variant in "${MULTIBUILD_VARIANTS[@]}"; do
+		[[ -e ${_pm_hand}/said-${variant} ]] || continue
+		cat "${_pm_hand}/said-${variant}" >> "${_PY_MULTIBUILD_SAID:-${T}/logging/${EBUILD_PHASE:-other}}" || die
+	done
 }
 
 # Lists in _pm_exports the names of the variables that come back.
@@ -338,13 +350,13 @@ _py_multibuild_list_exports() {
 
 # The directory that holds the source tree with what lies beside it: ${WORKDIR}, or a job's copy.
 _py_multibuild_base() {
-	echo "${_PY_MULTIBUILD_BASE:-${WORKDIR%/}}"
+	builtin echo "${_PY_MULTIBUILD_BASE:-${WORKDIR%/}}"
 }
 
 # The name below that directory that the sources are in.
 _py_multibuild_top() {
 	local below=${S#"$(_py_multibuild_base)"/}
-	echo "${below%%/*}"
+	builtin echo "${below%%/*}"
 }
 
 # Copies the source tree for each variant but the last, which works in the tree itself.
@@ -381,9 +393,11 @@ _py_multibuild_list_names() {
 	_pm_names=()
 	local _pm_letter _pm_name _pm_some _pm_case
 	# "path" is not "PATH", whatever the caller likes.
-	_pm_case=$(shopt -p nocasematch)
+	# That it is off is no failure, also not under 'set -e'.
+	_pm_case=$(shopt -p nocasematch || :)
 	shopt -u nocasematch
-	for _pm_letter in {A..Z} {a..z} _; do
+	for _pm_letter in A B C D E F G H I J K L M N O P Q R S T U V W X Y Z \
+		a b c d e f g h i j k l m n o p q r s t u v w x y z _; do
 		eval "_pm_some=( \"\${!${_pm_letter}@}\" )"
 		for _pm_name in "${_pm_some[@]}"; do
 			case ${_pm_name} in
@@ -410,9 +424,11 @@ _py_multibuild_write_shell() {
 	local _pm_names
 	_py_multibuild_list_names
 	{
+		# Portage has functions with names that POSIX does not allow, and POSIXLY_CORRECT is a switch.
+		builtin echo 'set +o posix'
 		shopt -p | grep -v -e login_shell -e restricted_shell
-		declare -p "${_pm_names[@]}"
 		declare -f
+		declare -p "${_pm_names[@]}"
 	} > "${_pm_hand}/environment" || die
 	# Portage's die prints its call trace in a file of this name only.
 	{
@@ -426,10 +442,10 @@ _py_multibuild_write_shell() {
 		printf ' %q' "${@}"
 		printf ' )\n'
 		printf '_PY_MULTIBUILD_PRIVATE=( MULTIBUILD_ID MULTIBUILD_VARIANT %s )\n' \
-			"$([[ ${BUILD_DIR@a} == *x* ]] || echo BUILD_DIR)"
+			"$([[ ${BUILD_DIR@a} == *x* ]] || builtin echo BUILD_DIR)"
 		declare -f _py_multibuild_job
 		declare -f _py_multibuild_become_job
-		echo _py_multibuild_become_job
+		builtin echo _py_multibuild_become_job
 	} > "${_pm_hand}/ebuild.sh" || die
 }
 
@@ -443,6 +459,7 @@ _py_multibuild_become_job() {
 	fi
 	# shellcheck disable=SC2034
 	EBUILD_DEATH_HOOKS=_py_multibuild_keep_message
+	_py_multibuild_say_apart
 	_py_multibuild_furnish_home
 	# Without it ninja-utils.eclass reads the bare -j before the pool in MAKEFLAGS as 999 jobs.
 	if [[ ! ${NINJAOPTS+set} ]]; then
@@ -452,6 +469,16 @@ _py_multibuild_become_job() {
 	if [[ ${_PY_MULTIBUILD_SOURCES} && ${MULTIBUILD_VARIANT} != "${_PY_MULTIBUILD_LAST}" ]]; then
 		_py_multibuild_enter_copy
 	fi
+}
+
+# In the job: turns Portage's elog to a file of the variant's own, or the lines of all would be mixed.
+_py_multibuild_say_apart() {
+	# A piece of that function's text.
+	# shellcheck disable=SC2016
+	local _pm_elog _pm_shared='${T}/logging/${EBUILD_PHASE:-other}'
+	_PY_MULTIBUILD_SAID=${_PY_MULTIBUILD_HAND}/said-${MULTIBUILD_VARIANT}
+	_pm_elog=$(declare -f __elog_base) || return 0
+	eval "${_pm_elog//"${_pm_shared}"/"\${_PY_MULTIBUILD_SAID}"}"
 }
 
 # In the job: gives its HOME what earlier phases configured in the ebuild's; the caches stay where they are.
@@ -529,7 +556,7 @@ _py_multibuild_print_watched() {
 	[[ ${1} == @(LAST_E_*|__*) ]] && return
 	local _pm_exports
 	_py_multibuild_list_exports
-	has "${1}" "${_pm_exports[@]}" || echo "${1}"
+	has "${1}" "${_pm_exports[@]}" || builtin echo "${1}"
 }
 
 # In the job: the copy's path means nothing later, so what comes back names the real one.
@@ -557,7 +584,10 @@ _py_multibuild_die_as_a_job_did() {
 	for variant in "${MULTIBUILD_VARIANTS[@]}"; do
 		[[ -e ${_pm_hand}/returned-${variant} ]] && continue
 		message="${1:-the job} failed before its end (status ${_pm_status})"
-		[[ -s ${_pm_hand}/died-${variant} ]] && message=$(< "${_pm_hand}/died-${variant}")
+		if [[ -e ${_pm_hand}/died-${variant} ]]; then
+			message=$(< "${_pm_hand}/died-${variant}")
+			message=${message:-"(no error message)"}
+		fi
 		eerror "${variant}: the log is ${T}/build-${MULTIBUILD_ID:+${MULTIBUILD_ID}-}${variant}.log"
 		die "${variant}: ${message}"
 	done

@@ -111,6 +111,7 @@ fn variables_come_back_as_if_one_had_run_after_another() {
              list: before {all}\n\
              map: before {sorted} \n\
              new map: {sorted} \n\
+             predicted: {best}\n\
              forgotten: unset\n\
              variant: unset unset unset\n"
         )),

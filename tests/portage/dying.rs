@@ -49,6 +49,25 @@ fn the_first_that_dies_in_declared_order_is_the_word_of_the_ebuild() {
     assert!(log.contains("Called break_down 'with words'\n"), "{log}");
     let whole = rig.temporary("dies-1", "build.log");
     assert_in_order(&whole, &expected);
+
+    // What Portage reports at the end keeps to that order, though the last one died first.
+    let reported = [
+        format!("INFO {}: running python_compile\n", variant(&pythons[0])),
+        format!("ERROR   {second} broke down with words\n"),
+        "ERROR   the last one\n".into(),
+        format!("ERROR {}: the log is ", variant(second)),
+    ];
+    assert_in_order(&rig.temporary("dies-1", "logging/compile"), &reported);
+}
+
+#[test]
+fn who_dies_without_a_word_is_named() {
+    let Some(rig) = Rig::new() else {
+        return;
+    };
+    let outcome = rig.ebuild("dies-2", "compile").expect(1);
+    let message = format!(" *   {}: (no error message)\n", variant(&rig.pythons()[1]));
+    assert!(outcome.stdout.contains(&message), "{}", outcome.stdout);
 }
 
 #[test]

@@ -19,10 +19,11 @@ fn wait_until(what: &str, mut done: impl FnMut() -> bool) {
     }
 }
 
-fn ends_all_jobs(signal: &str, number: i32) {
+fn ends_all_jobs(signal: &str, number: i32, features: &str) {
     let Some(rig) = Rig::new() else {
         return;
     };
+    let rig = rig.with_variable("FEATURES", features);
     let mut command = rig.command(&rig.file("hangs-1"), "compile").into_command();
     // A group of its own, as a shell gives to what it starts in the foreground.
     let ebuild = command
@@ -38,6 +39,8 @@ fn ends_all_jobs(signal: &str, number: i32) {
             .iter()
             .all(|python| temporary.join(format!("{python}-hangs")).exists())
     });
+    // One process at least of each variant is seen, or it would not be missed below.
+    assert!(rig.processes().len() > rig.pythons().len());
     let status = Command::new("kill")
         .args([signal, "--", &format!("-{}", ebuild.id())])
         .status()
@@ -53,10 +56,17 @@ fn ends_all_jobs(signal: &str, number: i32) {
 
 #[test]
 fn an_interrupt_ends_all_jobs() {
-    ends_all_jobs("-INT", 2);
+    ends_all_jobs("-INT", 2, "");
 }
 
 #[test]
 fn a_termination_ends_all_jobs() {
-    ends_all_jobs("-TERM", 15);
+    ends_all_jobs("-TERM", 15, "");
+}
+
+/// As Gentoo's users have it: the phase in a namespace of its own, in a session that the signal does not
+/// reach by itself. Where that is not allowed Portage says so and goes without.
+#[test]
+fn a_hang_up_ends_all_jobs_in_a_namespace_of_their_own() {
+    ends_all_jobs("-HUP", 1, "pid-sandbox ipc-sandbox network-sandbox");
 }

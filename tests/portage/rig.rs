@@ -159,17 +159,15 @@ impl Rig {
         self.build(package).join("image").join(inside)
     }
 
-    /// Command lines of processes that were started with this rig's configuration.
+    /// Command lines of processes with this rig's directory in their environment: Portage's has its
+    /// configuration there, a phase and all that it starts the build directory.
     pub(crate) fn processes(&self) -> Vec<String> {
-        let mark = format!(
-            "PORTAGE_CONFIGROOT={}",
-            self.home().join("config").display()
-        );
+        let mark = self.home().as_os_str().as_encoded_bytes();
         let mut found = Vec::new();
         for entry in fs::read_dir("/proc").expect("/proc") {
             let process = entry.expect("an entry").path();
             let environment = fs::read(process.join("environ")).unwrap_or_default();
-            if environment.split(|b| *b == 0).any(|v| v == mark.as_bytes()) {
+            if environment.windows(mark.len()).any(|text| text == mark) {
                 let line = fs::read(process.join("cmdline")).unwrap_or_default();
                 found.push(String::from_utf8_lossy(&line).replace('\0', " "));
             }

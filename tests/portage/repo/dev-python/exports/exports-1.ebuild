@@ -25,6 +25,7 @@ src_compile() {
 	echo "list: ${LIST[*]}"
 	echo "map: $(printf '%s\n' "${!MAP[@]}" | sort | tr '\n' ' ')"
 	echo "new map: $(printf '%s\n' "${!NEW_MAP[@]}" | sort | tr '\n' ' ')"
+	echo "predicted: ${SANDBOX_PREDICT##*/}"
 	echo "forgotten: ${FORGOTTEN-unset}"
 	echo "variant: ${MULTIBUILD_VARIANT-unset} ${MULTIBUILD_ID-unset} ${BUILD_DIR-unset}"
 }
@@ -38,6 +39,7 @@ a line"
 	declare -g -A NEW_MAP
 	NEW_MAP[${EPYTHON}]=1
 	FORGOTTEN=${EPYTHON}
+	addpredict "/dev/${EPYTHON}"
 }
 
 python_install() {

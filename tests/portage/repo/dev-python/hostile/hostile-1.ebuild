@@ -1,4 +1,4 @@
-# shellcheck shell=bash disable=SC2034,SC2153
+# shellcheck shell=bash disable=SC2034,SC2153,SC2317
 EAPI=8
 
 inherit py-multibuild
@@ -30,6 +30,7 @@ src_compile() {
 	local MULTIBUILD_VARIANTS=( left right.x86 )
 	unusual_words
 	unusual_options
+	unusual_shells
 	unusual_names
 	nonfatal multibuild_foreach_variant dies_softly
 	local status=${?}
@@ -65,6 +66,24 @@ unusual_options() {
 	shopt -s failglob dotglob
 	multibuild_foreach_variant look glob
 	shopt -u failglob dotglob
+}
+
+# Nor what kind of bash this is, and nothing of the hand-over may look like a failure here.
+unusual_shells() {
+	set +B
+	multibuild_foreach_variant look braces
+	set -B -o posix
+	multibuild_foreach_variant look posix
+	set +o posix
+	trap 'printf "a command failed: %s\n" "${BASH_COMMAND}"' ERR
+	multibuild_foreach_variant look trap
+	trap - ERR
+	set -e
+	multibuild_foreach_variant look failures
+	set +e
+	echo() { builtin echo "of the ebuild's own:" "${@}"; }
+	multibuild_foreach_variant look echo
+	unset -f echo
 }
 
 look() {
