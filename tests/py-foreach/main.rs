@@ -34,6 +34,8 @@ mod reports;
 mod running;
 mod shell_functions;
 mod signals;
+mod stalled;
+mod stalled_terminal;
 mod traced;
 mod usage;
 

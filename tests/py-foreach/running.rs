@@ -26,12 +26,21 @@ impl Running {
         Self::start_command(tool.into_command())
     }
 
-    pub(crate) fn start_command(mut command: Command) -> Self {
+    pub(crate) fn start_command(command: Command) -> Self {
+        Self::start_onto(command, Stdio::piped(), Stdio::piped())
+    }
+
+    /// Starts `command` with streams of the test's own; those that are piped are read all the time.
+    pub(crate) fn start_onto(
+        mut command: Command,
+        stdout: impl Into<Stdio>,
+        stderr: impl Into<Stdio>,
+    ) -> Self {
         let mut child = command
             .process_group(0)
             .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
+            .stdout(stdout)
+            .stderr(stderr)
             .spawn()
             .expect("the tool starts");
         let stdout = child.stdout.take().map(gather);
@@ -75,18 +84,8 @@ impl Running {
         Outcome {
             status: status.code(),
             signal: status.signal(),
-            stdout: self
-                .stdout
-                .take()
-                .expect("the means of the test")
-                .join()
-                .expect("the means of the test"),
-            stderr: self
-                .stderr
-                .take()
-                .expect("the means of the test")
-                .join()
-                .expect("the means of the test"),
+            stdout: gathered(self.stdout.take()),
+            stderr: gathered(self.stderr.take()),
         }
     }
 }
@@ -108,6 +107,12 @@ fn gather(mut stream: impl Read + Send + 'static) -> JoinHandle<String> {
             .expect("the means of the test");
         String::from_utf8_lossy(&bytes).into_owned()
     })
+}
+
+/// What was read of a stream; nothing of one that the test has itself.
+fn gathered(stream: Option<JoinHandle<String>>) -> String {
+    let text = stream.map(|reader| reader.join().expect("the means of the test"));
+    text.unwrap_or_default()
 }
 
 /// The processes whose environment holds `MARK=value`, which a test gives to its tool alone.

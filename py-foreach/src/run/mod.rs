@@ -18,4 +18,4 @@ pub(crate) use engine::Event;
 pub(crate) use finished::Finished;
 pub(crate) use live::{Jobs, Live};
 pub(crate) use outcome::Outcome;
-pub(crate) use whole::Run;
+pub(crate) use whole::{Run, at_once};

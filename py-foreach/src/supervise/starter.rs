@@ -32,6 +32,7 @@ use super::keeper::{self, Heeded};
 use super::request;
 use crate::TOOL;
 use crate::job::Launch;
+use crate::output::{Hush, Sink};
 
 /// How long an answer of the starter takes when something is wrong; it takes a fork.
 const PATIENCE: Duration = Duration::from_millis(500);
@@ -152,9 +153,20 @@ pub(crate) fn run(words: impl Iterator<Item = OsString>) -> u8 {
         _ => Err(io::Error::other("started by hand")),
     };
     started.unwrap_or_else(|cause| {
-        common::error::eprint_line(&format!("{TOOL}: supervise: {}", plain(&cause)));
+        complain(&cause);
         exit::FOREACH_FAILED
     })
+}
+
+/// Says what is wrong where it is heard at once: the engine waits for our end.
+fn complain(cause: &io::Error) {
+    let said = Hush::new().and_then(|hush| {
+        hush.ask();
+        Sink::stderr(&hush)
+    });
+    if let Ok(stderr) = said {
+        stderr.say(format_args!("{TOOL}: supervise: {}", plain(cause)));
+    }
 }
 
 fn serve() -> io::Result<u8> {
