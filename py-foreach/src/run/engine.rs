@@ -220,6 +220,8 @@ impl Engine<'_, '_> {
             }
             Ask::Stop => {
                 live.forward(SIGTSTP);
+                // Who is stopped gives nobody the orders that were missed.
+                live.settle();
                 // Stops the whole process, and returns when it goes on.
                 let _stopped = emulate_default_handler(SIGTSTP);
             }
