@@ -160,7 +160,13 @@ impl<'a> Course<'a> {
                     }
                     None if last.is_none() => {
                         last = Some(Last::Unsaid);
-                        orphans::end(self.context.live, supervisor.pid(), self.context.grace);
+                        let Context {
+                            live,
+                            starter,
+                            grace,
+                            ..
+                        } = *self.context;
+                        orphans::end(live, starter, supervisor.pid(), grace);
                         self.ended.get_or_insert_with(Instant::now);
                     }
                     None => {}

@@ -61,7 +61,6 @@ pub(crate) fn at_once(settings: &Settings, jobs: usize, pool: &Pool) -> Result<u
 impl<'a> Run<'a> {
     /// Runs all, and waits for all.
     pub(crate) fn all(self) -> Result<Outcome> {
-        // It is there before the list of live jobs, which takes it for none of its own.
         let starter = Starter::new()?;
         let live = Live::new();
         let feeds = Feeds::new(self.jobs.len());
