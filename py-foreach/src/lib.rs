@@ -29,6 +29,7 @@ mod which;
 use std::ffi::OsString;
 use std::io::ErrorKind::BrokenPipe;
 use std::sync::mpsc::{self, Receiver, Sender};
+use std::time::Duration;
 
 use common::error::eprint_line;
 use common::{Error, Result, exit};
@@ -36,7 +37,7 @@ use common::{Error, Result, exit};
 use ask::Probes;
 use environment::variables::Variables;
 use logs::Logs;
-use output::Hush;
+use output::Sink;
 use pool::Pool;
 use run::{Event, Outcome, Run};
 use rundir::RunDir;
@@ -131,8 +132,13 @@ fn watched(
     }
 }
 
+/// How long a reader of stderr that lags may keep us, once a signal has ended the run.
+const PARTING: Duration = Duration::from_secs(1);
+
 /// A run that is over, but for what is to be taken away.
 struct Ended {
+    /// Where the last is said.
+    stderr: Sink,
     outcome: Outcome,
     status: u8,
     errors: Vec<Error>,
@@ -160,6 +166,9 @@ fn run_all(
     })?;
     watch.step(|_| environment::begin(&jobs, run_dir.path()))?;
     let paths: Vec<_> = jobs.iter().map(|job| logs.of(&job.id)).collect();
+    // Who does not read keeps nobody from being ended, and us from leaving no longer than is bearable.
+    let stderr = Sink::stderr(watch.hush())?;
+    let at_once = run::at_once(settings, jobs.len(), &pool.pool)?;
     let run = Run {
         settings,
         jobs: &jobs,
@@ -167,7 +176,9 @@ fn run_all(
         pool: pool.pool,
         events,
         tell,
-        hush: Hush::new()?,
+        hush: watch.hush().clone(),
+        stderr: &stderr,
+        at_once,
     };
     let outcome = {
         let _heeded = watch.hand_over();
@@ -192,9 +203,12 @@ fn run_all(
         exit::DONE if exported.is_err() => exit::FOREACH_FAILED,
         status => status,
     };
-    let mut errors = report::all(settings, files, &outcome.facts, &jobs, &outcome, status);
+    let mut errors = report::write(settings, files, &jobs, &outcome, status);
     errors.extend(exported.err());
+    let stderr = stderr.patient(PARTING);
+    report::say(&jobs, &outcome, settings.verbosity, &stderr);
     Ok(Ended {
+        stderr,
         outcome,
         status,
         errors,
@@ -242,6 +256,7 @@ fn adopt_orphans() -> Result<()> {
 /// Takes everything temporary away, closes the stream of records, and dies by the signal that came.
 fn leave(ended: Ended, run_dir: RunDir, watch: &Watch) -> Result<u8> {
     let Ended {
+        stderr,
         outcome,
         status,
         mut errors,
@@ -252,9 +267,9 @@ fn leave(ended: Ended, run_dir: RunDir, watch: &Watch) -> Result<u8> {
         (run_dir.remove(), logs.close(outcome.has_failed()))
     });
     // What a daemon of a job still writes there is no fault of the jobs, nor of their results.
-    common::error::report(TOOL, removed.err().as_ref());
+    report::errors(removed.err().as_ref(), &stderr);
     errors.extend(closed.err());
-    common::error::report(TOOL, &errors);
+    report::errors(&errors, &stderr);
     if let Some(signal) = outcome.signal {
         common::interrupt::die_by(signal);
     }

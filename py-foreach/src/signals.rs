@@ -12,6 +12,7 @@ use signal_hook::iterator::Signals;
 use signal_hook::low_level::emulate_default_handler;
 
 use crate::ask::Probes;
+use crate::output::Hush;
 use crate::remove;
 
 /// What is handed on to the jobs, and what asks for the status.
@@ -70,11 +71,15 @@ fn ask(signal: i32) -> Ask {
 
 /// The watch over the signals.
 ///
-/// While the engine runs, signals are its events. Before and after, one that ends us does so at once,
+/// While the engine runs, signals are its events, and one that ends us ends all waiting for our readers at
+/// once ([`Hush`]): whoever does not read keeps nobody. Before and after, one that ends us does so at once,
 /// whatever waits for whom; only the interpreters that are asked end first, and the run's directory goes.
 /// A step that makes something in that directory is whole before ([`Watch::step`]).
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Watch(Arc<Mutex<State>>);
+#[derive(Debug, Clone)]
+pub(crate) struct Watch {
+    state: Arc<Mutex<State>>,
+    hush: Arc<Hush>,
+}
 
 #[derive(Debug, Default)]
 struct State {
@@ -104,6 +109,11 @@ impl Watch {
         HandedOver(self.clone())
     }
 
+    /// What ends the waiting for our readers when a signal comes that the engine heeds.
+    pub(crate) fn hush(&self) -> &Arc<Hush> {
+        &self.hush
+    }
+
     /// The interpreters that are being asked: a signal ends them with us.
     pub(crate) fn probes(&self) -> Probes {
         self.lock().probes.clone()
@@ -130,13 +140,18 @@ impl Watch {
                 drop(state);
                 let _stopped = emulate_default_handler(SIGTSTP);
             }
-            ask => tell(ask),
+            ask => {
+                if matches!(ask, Ask::End(_)) {
+                    self.hush.ask();
+                }
+                tell(ask);
+            }
         }
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
         // Each change is whole in itself.
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -152,7 +167,10 @@ pub(crate) fn watch(tell: impl Fn(Ask) + Send + 'static) -> Result<Watch> {
     let ignored = ignored_signals()?;
     let heeded = HEEDED.into_iter().filter(|s| !ignored.contains(*s));
     let mut signals = Signals::new(heeded).map_err(|c| Error::io("watch", "signals", c))?;
-    let watch = Watch::default();
+    let watch = Watch {
+        state: Arc::default(),
+        hush: Hush::new()?,
+    };
     let watched = watch.clone();
     let builder = thread::Builder::new().name("signals".to_owned());
     let arrived = move |signal| watched.arrived(ask(signal), &tell);

@@ -6,9 +6,9 @@ use std::path::Path;
 use rustix::process::Signal;
 use test_support::Outcome;
 
-use crate::gate::until;
-use crate::running::Running;
-use crate::signals::{nothing_is_left, room, script};
+use crate::gate::{Gate, until};
+use crate::running::{Running, marked};
+use crate::signals::{nothing_is_left, room, script, state};
 use crate::traced::traced;
 
 /// What lies in the directory for temporary things.
@@ -70,5 +70,50 @@ fn a_signal_while_something_is_made_in_the_directory() {
         };
         died(&outcome, signal, dir.path());
         assert!(!outcome.stderr.contains("pool"), "{}", outcome.stderr);
+    }
+}
+
+#[test]
+fn a_stop_while_a_job_starts() {
+    const TEST: &str = "a_stop_while_a_job_starts";
+    let dir = room();
+    let (ready, go) = (Gate::new(dir.path(), "ready"), Gate::new(dir.path(), "go"));
+    let text = r#"echo $$ > "$GATES/ready"; read x < "$GATES/go""#;
+    // The job runs, and half a second later py-foreach hears of its supervisor.
+    let tool = script(dir.path(), &["-j1"], text);
+    let Some(command) = traced(TEST, tool, &["clone:delay_exit=500000"]) else {
+        return;
+    };
+    let run = Running::start_command(command);
+    let job = ready.line().parse().unwrap();
+    run.signal(Signal::TSTP);
+    until("both are stopped", || {
+        // Who is traced is stopped with a small letter.
+        let stopped = |pid| matches!(state(pid), 'T' | 't');
+        stopped(run.pid()) && stopped(job)
+    });
+    run.signal(Signal::CONT);
+    go.open(3);
+    run.end().expect(0);
+}
+
+#[test]
+fn a_signal_while_a_job_is_executed() {
+    const TEST: &str = "a_signal_while_a_job_is_executed";
+    for signal in [Signal::INT, Signal::TERM] {
+        let dir = room();
+        // No grace: a signal that is lost between fork and exec is never made good.
+        let tool = script(dir.path(), &["-j1", "--grace=1h"], "sleep 1000");
+        let Some(command) = traced(TEST, tool, &["execve:delay_enter=300000"]) else {
+            return;
+        };
+        let run = Running::start_command(command);
+        // py-foreach, its starter, the supervisor, and what is to become the job.
+        until("there is a copy that executes nothing yet", || {
+            marked(dir.path().to_str().unwrap()).len() == 4
+        });
+        run.signal(signal);
+        assert_eq!(run.end().signal, Some(signal.as_raw()));
+        nothing_is_left(dir.path());
     }
 }

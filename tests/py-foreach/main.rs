@@ -35,6 +35,8 @@ mod reports;
 mod running;
 mod shell_functions;
 mod signals;
+mod stalled;
+mod stalled_terminal;
 mod traced;
 mod usage;
 

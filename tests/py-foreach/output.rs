@@ -72,33 +72,50 @@ fn quiet_shows_nothing_and_logs_all() {
 #[test]
 fn much_output_takes_no_memory_and_arrives_whole() {
     const EACH: usize = 64 << 20;
-    let dir = scratch();
-    let go = Gate::new(dir.path(), "go");
-    // The last one waits, so that py-foreach can be looked at when the rest has passed through it.
-    let text =
-        format!(r#"head -c {EACH} /dev/zero; test $MULTIBUILD_ID != d || read x < "$GATES/go""#);
-    let mut command = tool()
-        .args(["-j2", "--variants", "a b c d", "--log-dir"])
-        .arg(dir.path())
-        .env("GATES", dir.path())
-        .args(["sh", "-c", &text])
-        .into_command();
-    let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
-    let mut shown = child.stdout.take().unwrap();
-    let (copied, _shown) = patience::done("all of the output", move || {
-        let mut all = (&mut shown).take(4 * EACH as u64);
-        (std::io::copy(&mut all, &mut std::io::sink()), shown)
-    });
-    assert_eq!(copied.unwrap(), 4 * EACH as u64);
-    let status = fs::read_to_string(format!("/proc/{}/status", child.id())).unwrap();
-    let peak = status
-        .lines()
-        .find_map(|line| line.strip_prefix("VmHWM:"))
-        .unwrap();
-    let peak: u64 = peak.trim().strip_suffix(" kB").unwrap().parse().unwrap();
-    go.open(1);
-    assert!(patience::end(child, "py-foreach").status.success());
-    assert!(peak < 32 << 10, "py-foreach took {peak} KiB");
+    for how in ["--output=live", "--output=prefix"] {
+        let dir = scratch();
+        let go = Gate::new(dir.path(), "go");
+        // The last one waits, so that py-foreach can be looked at when the rest has passed through it.
+        let text = format!(
+            r#"head -c {EACH} /dev/zero; test $MULTIBUILD_ID != d || read x < "$GATES/go""#
+        );
+        let mut command = tool()
+            .args(["-j2", how, "--variants", "a b c d", "--log-dir"])
+            .arg(dir.path())
+            .env("GATES", dir.path())
+            .args(["sh", "-c", &text])
+            .into_command();
+        let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
+        let shown = child.stdout.take().unwrap();
+        // What `prefix` holds back for the end of its line comes with the end of the job.
+        let to_come = if how == "--output=live" { 4 } else { 3 } * EACH;
+        let mut shown = patience::done("the output", move || zeros(shown, to_come));
+        let status = fs::read_to_string(format!("/proc/{}/status", child.id())).unwrap();
+        let peak = status
+            .lines()
+            .find_map(|line| line.strip_prefix("VmHWM:"))
+            .unwrap();
+        let peak: u64 = peak.trim().strip_suffix(" kB").unwrap().parse().unwrap();
+        go.open(1);
+        let rest = patience::done("the rest", move || {
+            std::io::copy(&mut shown, &mut std::io::sink())
+        });
+        rest.unwrap();
+        assert!(patience::end(child, "py-foreach").status.success());
+        assert!(peak < 32 << 10, "{how}: py-foreach took {peak} KiB");
+    }
+}
+
+/// Reads until `count` zeros have come, and gives the stream back.
+fn zeros<R: Read>(mut stream: R, count: usize) -> R {
+    let (mut to_come, mut bytes) = (count, vec![0; 1 << 16]);
+    while to_come > 0 {
+        let read = stream.read(&mut bytes).unwrap();
+        assert!(read > 0, "{to_come} bytes are missing");
+        let lines = bytes[..read].split(|byte| *byte != 0);
+        to_come = to_come.saturating_sub(lines.map(<[u8]>::len).sum());
+    }
+    stream
 }
 
 #[test]

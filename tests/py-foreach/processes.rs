@@ -212,24 +212,51 @@ fn a_low_limit_of_open_files_lets_fewer_run_and_loses_none() {
 }
 
 #[test]
-fn a_killed_starter_ends_no_job_and_is_said_for_the_next() {
+fn a_killed_starter_ends_no_job_and_the_next_has_another() {
     let dir = scratch();
     let ready = Gate::new(dir.path(), "ready");
     let go = Gate::new(dir.path(), "go");
-    let text = r#"echo $PPID > "$GATES/ready"; read x < "$GATES/go"; echo fine"#;
+    let text =
+        r#"echo $PPID > "$GATES/ready"; read x < "$GATES/go"; echo "$MULTIBUILD_ID is fine""#;
     let run = tool()
-        .args(["--max-impls=1", "--variants", "a b"])
+        .args(["--max-impls=1", "--variants", "a b c"])
         .env("GATES", dir.path())
         .env(MARK, dir.path())
         .args(["sh", "-c", text]);
     let run = Running::start(run);
-    let supervisor: i32 = ready.line().parse().unwrap();
-    kill(parent(supervisor));
+    for _job in ["a", "b", "c"] {
+        let supervisor: i32 = ready.line().parse().unwrap();
+        kill(parent(supervisor));
+        go.open(1);
+    }
+    let outcome = run.end().expect(0);
+    assert_eq!(outcome.stdout, "a is fine\nb is fine\nc is fine\n");
+    assert_eq!(outcome.stderr, "");
+    assert_eq!(marked(dir.path().to_str().unwrap()), []);
+}
+
+#[test]
+fn another_starter_is_not_ended_with_the_tree_of_a_killed_supervisor() {
+    let dir = scratch();
+    let ready = Gate::new(dir.path(), "ready");
+    let go = Gate::new(dir.path(), "go");
+    let text = r#"echo $PPID > "$GATES/ready"; read x < "$GATES/go""#;
+    let run = tool()
+        .args(["--max-impls=1", "--grace=0", "--variants", "a b c"])
+        .env("GATES", dir.path())
+        .env(MARK, dir.path())
+        .args(["sh", "-c", text]);
+    let run = Running::start(run);
+    let first: i32 = ready.line().parse().unwrap();
+    kill(parent(first));
     go.open(1);
-    let outcome = run.end().expect(125);
-    assert_eq!(outcome.stdout, "fine\n");
-    let said = "py-foreach: b: run sh: the process that starts supervisors is gone\n";
-    assert!(outcome.stderr.starts_with(said), "{}", outcome.stderr);
+    let second: i32 = ready.line().parse().unwrap();
+    let starter = parent(second);
+    kill(second);
+    let third: i32 = ready.line().parse().unwrap();
+    assert_eq!(parent(third), starter);
+    go.open(1);
+    run.end().expect(125);
     assert_eq!(marked(dir.path().to_str().unwrap()), []);
 }
 

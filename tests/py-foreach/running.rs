@@ -25,12 +25,21 @@ impl Running {
         Self::start_command(tool.into_command())
     }
 
-    pub(crate) fn start_command(mut command: Command) -> Self {
+    pub(crate) fn start_command(command: Command) -> Self {
+        Self::start_onto(command, Stdio::piped(), Stdio::piped())
+    }
+
+    /// Starts `command` with streams of the test's own; those that are piped are read all the time.
+    pub(crate) fn start_onto(
+        mut command: Command,
+        stdout: impl Into<Stdio>,
+        stderr: impl Into<Stdio>,
+    ) -> Self {
         let mut child = command
             .process_group(0)
             .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
+            .stdout(stdout)
+            .stderr(stderr)
             .spawn()
             .expect("the tool starts");
         let stdout = child.stdout.take().map(Stream::of);
@@ -82,8 +91,9 @@ impl Running {
             std::thread::sleep(Duration::from_millis(2));
         };
         let (stdout, stderr) = (self.stdout.take(), self.stderr.take());
+        // Nothing of a stream that the test has itself.
         let all = |stream: Option<Stream>| {
-            let whole = stream.expect("it is read").whole(PATIENCE);
+            let whole = stream.map_or(Some(Vec::new()), |stream| stream.whole(PATIENCE));
             let whole =
                 whole.unwrap_or_else(|| self.hangs("has ended, and its output is held open"));
             String::from_utf8_lossy(&whole).into_owned()

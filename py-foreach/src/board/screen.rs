@@ -1,16 +1,18 @@
 //! The terminal that board and output share.
 
 use std::fmt::Write as _;
-use std::io::{self, IsTerminal, Write as _};
+use std::io;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use rustix::termios::tcgetwinsize;
 
 use super::rows::Size;
+use crate::output::Sink;
 
 /// stderr, where it is a terminal that can be drawn on.
 #[derive(Debug)]
-pub(crate) struct Screen {
+pub(crate) struct Screen<'a> {
+    stderr: &'a Sink,
     state: Mutex<State>,
     /// The jobs' output is shown on a terminal too.
     shared: bool,
@@ -24,11 +26,12 @@ struct State {
     inside_line: bool,
 }
 
-impl Screen {
+impl<'a> Screen<'a> {
     /// Nothing where there is no board to be. `shared`: the jobs' output goes to a terminal too.
-    pub(crate) fn open(shared: bool) -> Option<Self> {
+    pub(crate) fn open(stderr: &'a Sink, shared: bool) -> Option<Self> {
         let dumb = std::env::var_os("TERM").is_none_or(|term| term.is_empty() || term == "dumb");
-        (io::stderr().is_terminal() && !dumb).then(|| Self {
+        (stderr.is_terminal() && !dumb).then(|| Self {
+            stderr,
             state: Mutex::default(),
             shared,
         })
@@ -54,13 +57,13 @@ impl Screen {
             text.push('\n');
         }
         state.drawn = lines.len();
-        print(&text);
+        self.print(&text);
     }
 
     /// Takes the board away.
     pub(crate) fn clear(&self) {
         let mut state = self.lock();
-        print(&away(state.drawn));
+        self.print(&away(state.drawn));
         state.drawn = 0;
     }
 
@@ -70,10 +73,15 @@ impl Screen {
             return show();
         }
         let mut state = self.lock();
-        print(&away(state.drawn));
+        self.print(&away(state.drawn));
         state.drawn = 0;
         state.inside_line = last.is_some_and(|byte| byte != b'\n');
         show()
+    }
+
+    fn print(&self, text: &str) {
+        // A terminal that is gone shows nothing, and that is all.
+        drop(self.stderr.write_all(text.as_bytes()));
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -90,9 +98,4 @@ fn away(lines: usize) -> String {
         let _ = write!(text, "\r\x1b[{lines}A\x1b[J");
     }
     text
-}
-
-fn print(text: &str) {
-    // A terminal that is gone shows nothing, and that is all.
-    drop(io::stderr().write_all(text.as_bytes()));
 }

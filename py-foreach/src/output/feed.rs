@@ -90,20 +90,23 @@ impl Feeds {
 
     /// Waits for something to show of `job` beyond the `shown` bytes, or for its end.
     pub(crate) fn wait(&self, job: usize, shown: u64) -> News {
+        self.await_news(|feeds| feeds[job].news(shown))
+    }
+
+    /// Waits for something to show of any job, or for its end: the first in line behind the job `last`.
+    ///
+    /// `shown`: so many bytes of each have been shown; nothing for a job whose end has been told. At least
+    /// one must be open.
+    pub(crate) fn wait_for_any(&self, last: usize, shown: &[Option<u64>]) -> (usize, News) {
+        let behind = || (last + 1..shown.len()).chain(0..=last);
+        self.await_news(|feeds| behind().find_map(|job| Some((job, feeds[job].news(shown[job]?)?))))
+    }
+
+    fn await_news<T>(&self, news: impl Fn(&[Feed]) -> Option<T>) -> T {
         let mut feeds = self.lock();
         loop {
-            let feed = &feeds[job];
-            let from = feed.begin + shown;
-            match (&feed.log, feed.over) {
-                (Some(log), _) if feed.end > from => {
-                    return News::Grown {
-                        log: log.clone(),
-                        from,
-                        to: feed.end,
-                    };
-                }
-                (_, Some(over)) => return News::Over(over),
-                _ => {}
+            if let Some(news) = news(&feeds) {
+                return news;
             }
             feeds = self
                 .changed
@@ -118,9 +121,40 @@ impl Feeds {
     }
 }
 
+impl Feed {
+    /// What there is to do beyond the `shown` bytes.
+    fn news(&self, shown: u64) -> Option<News> {
+        let from = self.begin + shown;
+        match (&self.log, self.over) {
+            (Some(log), _) if self.end > from => Some(News::Grown {
+                log: log.clone(),
+                from,
+                to: self.end,
+            }),
+            (_, over) => over.map(News::Over),
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn each_has_its_turn() {
+        let feeds = Feeds::new(3);
+        for job in [0, 1] {
+            feeds.opened(job, Path::new("/l"), 0);
+            feeds.grew(job, 5);
+        }
+        let turn = |last, shown: [Option<u64>; 3]| feeds.wait_for_any(last, &shown).0;
+        assert_eq!(turn(2, [Some(0), Some(0), Some(0)]), 0);
+        assert_eq!(turn(0, [Some(1), Some(0), Some(0)]), 1);
+        assert_eq!(turn(1, [Some(1), Some(5), Some(0)]), 0);
+        feeds.over(2, Over::Bad);
+        assert_eq!(turn(1, [Some(1), Some(5), Some(0)]), 2);
+        assert_eq!(turn(2, [Some(5), Some(4), None]), 1);
+    }
 
     #[test]
     fn bytes_come_before_the_end() {

@@ -28,7 +28,7 @@ pub(crate) struct Log {
 enum Way {
     /// The kernel moves them.
     Splice,
-    /// Through our hands, because the file system cannot or because we look at them.
+    /// Through our hands, because the file system cannot.
     Copy(Vec<u8>),
 }
 
@@ -39,9 +39,6 @@ pub(crate) enum Before {
     Keep,
     Discard,
 }
-
-/// Somebody who looks at the bytes on their way.
-pub(crate) type See<'a> = &'a mut dyn FnMut(&[u8]) -> Result<()>;
 
 impl Log {
     pub(crate) fn open(path: &Path, before: Before) -> Result<Self> {
@@ -71,24 +68,15 @@ impl Log {
 
     /// Takes what the pipe has now: so many bytes, of which 0 are the pipe's end; nothing where it has none
     /// yet. The pipe's reading end must not block.
-    ///
-    /// `seen` is shown the bytes, if it wants to see any.
-    pub(crate) fn take(
-        &mut self,
-        pipe: BorrowedFd<'_>,
-        seen: Option<See<'_>>,
-    ) -> Result<Option<usize>> {
+    pub(crate) fn take(&mut self, pipe: BorrowedFd<'_>) -> Result<Option<usize>> {
         let failed = |cause: io::Error| Error::io("write", &self.path, cause);
-        if seen.is_none() && matches!(self.way, Way::Splice) {
+        if matches!(self.way, Way::Splice) {
             match splice(pipe, None, &self.file, None, CHUNK, SpliceFlags::NONBLOCK) {
                 Ok(n) => return Ok(Some(n)),
                 Err(Errno::AGAIN | Errno::INTR) => return Ok(None),
-                Err(Errno::INVAL) => {}
+                Err(Errno::INVAL) => self.way = Way::Copy(vec![0; CHUNK / 4]),
                 Err(cause) => return Err(failed(cause.into())),
             }
-        }
-        if matches!(self.way, Way::Splice) {
-            self.way = Way::Copy(vec![0; CHUNK / 4]);
         }
         let Way::Copy(buffer) = &mut self.way else {
             return Ok(None);
@@ -99,9 +87,6 @@ impl Log {
             Err(cause) => return Err(Error::io("read", "the output of a job", cause)),
         };
         self.file.write_all(&buffer[..n]).map_err(failed)?;
-        if let Some(see) = seen {
-            see(&buffer[..n])?;
-        }
         Ok(Some(n))
     }
 }

@@ -2,11 +2,6 @@
 
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
-use std::sync::{Arc, Mutex, PoisonError};
-
-use common::Result;
-
-use super::sink::Sink;
 
 /// The longest line that is held back for its end, in bytes; a longer one is shown in pieces.
 const LONGEST: usize = 64 << 10;
@@ -16,12 +11,11 @@ const LONGEST: usize = 64 << 10;
 pub(crate) struct Lines {
     prefix: Vec<u8>,
     held: Vec<u8>,
-    sink: Arc<Mutex<Sink>>,
 }
 
 impl Lines {
     /// `width`: that of the longest name, so that the lines stand below each other.
-    pub(crate) fn new(name: &OsStr, width: usize, sink: Arc<Mutex<Sink>>) -> Self {
+    pub(crate) fn new(name: &OsStr, width: usize) -> Self {
         let mut prefix = common::show::name(name).to_string().into_bytes();
         let padding = width.saturating_sub(name.as_bytes().len());
         prefix.resize(prefix.len() + padding, b' ');
@@ -29,37 +23,31 @@ impl Lines {
         Self {
             prefix,
             held: Vec::new(),
-            sink,
         }
     }
 
-    /// Shows the lines that `bytes` complete.
-    pub(crate) fn take(&mut self, bytes: &[u8]) -> Result<()> {
+    /// The lines that `bytes` complete, as they are shown.
+    pub(super) fn take(&mut self, bytes: &[u8]) -> Vec<u8> {
         self.held.extend_from_slice(bytes);
         let whole = match self.held.iter().rposition(|&b| b == b'\n') {
             Some(at) => at + 1,
             None if self.held.len() >= LONGEST => self.held.len(),
-            None => return Ok(()),
+            None => return Vec::new(),
         };
         let rest = self.held.split_off(whole);
         let lines = std::mem::replace(&mut self.held, rest);
-        self.show(&lines)
+        prefixed(&self.prefix, &lines)
     }
 
-    /// Shows the last line, if it had no newline.
-    pub(crate) fn finish(mut self) -> Result<()> {
+    /// The last line, if it had no newline.
+    pub(super) fn rest(&mut self) -> Vec<u8> {
+        // Whoever has ended needs no room for more.
         let held = std::mem::take(&mut self.held);
         if held.is_empty() {
-            Ok(())
+            held
         } else {
-            self.show(&held)
+            prefixed(&self.prefix, &held)
         }
-    }
-
-    fn show(&self, lines: &[u8]) -> Result<()> {
-        let text = prefixed(&self.prefix, lines);
-        let sink = self.sink.lock().unwrap_or_else(PoisonError::into_inner);
-        sink.write_all(&text)
     }
 }
 

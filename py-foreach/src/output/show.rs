@@ -2,10 +2,11 @@
 
 use std::fs::File;
 
-use common::record::{Record, Writer};
+use common::record::Writer;
 use common::{Error, Result};
 
 use super::feed::{Feeds, News, Over};
+use super::records::Records;
 use super::sink::Sink;
 use crate::board::Screen;
 
@@ -13,27 +14,21 @@ use crate::board::Screen;
 #[derive(Debug)]
 pub(crate) struct Show<'a> {
     pub(crate) feeds: &'a Feeds,
-    /// Nothing where the logs alone have the output, or where it is shown elsewhere.
+    /// Nothing where the logs alone have the output.
     pub(crate) output: Option<Sink>,
     /// The board that has to give way, if there is one.
-    pub(crate) screen: Option<&'a Screen>,
-    /// Each job's record, in declared order.
-    pub(crate) records: Vec<Option<Record>>,
-    pub(crate) writer: Option<Writer<std::io::Stdout>>,
+    pub(crate) screen: Option<&'a Screen<'a>>,
+    pub(crate) records: Records,
 }
 
 impl Show<'_> {
     /// Goes through all jobs; gives the stream of records back for its end.
-    pub(crate) fn run(mut self) -> Result<Option<Writer<std::io::Stdout>>> {
-        for job in 0..self.records.len() {
+    pub(crate) fn run(mut self) -> Result<Option<Writer<Sink>>> {
+        for job in 0..self.records.jobs() {
             let over = self.follow(job)?;
-            if let (Over::Good, Some(record), Some(writer)) =
-                (over, &self.records[job], &mut self.writer)
-            {
-                writer.record(record)?;
-            }
+            self.records.over(job, over)?;
         }
-        Ok(self.writer)
+        Ok(self.records.into_writer())
     }
 
     fn follow(&self, job: usize) -> Result<Over> {

@@ -1,23 +1,31 @@
-//! Where the jobs' output is shown: our stdout, or stderr where stdout carries records.
+//! Where we show something: our stdout, our stderr.
 //!
-//! A reader may stay and not read (a pager does). Then we wait, but never inside a system call that a
-//! signal could not end: each write waits for room first, and [`Hush`] ends that wait. What has been
-//! hushed shows nothing more; the logs have it.
+//! A reader may stay and not read (a pager does, a terminal after ^S). Then we wait, but never inside a
+//! system call that a signal could not end: each write waits for room first, and [`Hush`] ends that wait.
+//! What has been hushed shows nothing more; the logs have it.
 
-use std::fs::File;
+use std::fs::{File, Metadata};
 use std::io;
-use std::os::fd::{AsFd, OwnedFd};
-use std::os::unix::fs::FileTypeExt;
-use std::sync::Arc;
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::os::unix::fs::{FileTypeExt, MetadataExt};
+use std::sync::{Arc, OnceLock};
+use std::time::{Duration, Instant};
 
 use common::{Error, Result};
-use rustix::event::{PollFd, PollFlags, poll};
-use rustix::fs::sendfile;
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::fs::{Mode, OFlags, major, minor, sendfile};
 use rustix::io::Errno;
-use rustix::pipe::{PipeFlags, SpliceFlags, pipe_with, splice};
+use rustix::net::{SendFlags, send};
+use rustix::pipe::{SpliceFlags, splice};
 
-/// What fits into a pipe or a terminal that has room at all: `PIPE_BUF`.
+use super::hush::Hush;
+
+/// What a pipe that has room at all takes whole: `PIPE_BUF`.
 const PIECE: usize = 4096;
+
+/// How long what says that it has room, and has not, is left alone. A terminal with room for one byte
+/// takes no newline, which is two.
+const BREATH: Duration = Duration::from_millis(10);
 
 /// A stream of ours, written without a buffer.
 #[derive(Debug)]
@@ -26,6 +34,9 @@ pub(crate) struct Sink {
     name: &'static str,
     kind: Kind,
     hush: Arc<Hush>,
+    /// How long all waiting may go on once it has been hushed, and until when it then may.
+    patience: Duration,
+    until: OnceLock<Instant>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,15 +44,9 @@ enum Kind {
     Pipe,
     /// Takes everything at once.
     File,
-    /// A terminal, a socket.
+    Socket,
+    /// A terminal.
     Other,
-}
-
-/// Ends all waiting for readers, for good.
-#[derive(Debug)]
-pub(crate) struct Hush {
-    asked: OwnedFd,
-    ask: OwnedFd,
 }
 
 /// Whether bytes may be shown.
@@ -49,20 +54,6 @@ pub(crate) struct Hush {
 enum Room {
     There,
     Hushed,
-}
-
-impl Hush {
-    pub(crate) fn new() -> Result<Arc<Self>> {
-        let (asked, ask) = pipe_with(PipeFlags::CLOEXEC | PipeFlags::NONBLOCK)
-            .map_err(|cause| Error::io("make", "pipe", cause))?;
-        Ok(Arc::new(Self { asked, ask }))
-    }
-
-    /// From here on nothing is shown that a reader would have to make room for.
-    pub(crate) fn ask(&self) {
-        // When it is full it has been asked before.
-        let _full = rustix::io::write(&self.ask, b"!");
-    }
 }
 
 impl Sink {
@@ -85,18 +76,28 @@ impl Sink {
     fn of(fd: io::Result<OwnedFd>, name: &'static str, hush: &Arc<Hush>) -> Result<Self> {
         let failed = |cause| Error::io("write", name, cause);
         let file = File::from(fd.map_err(failed)?);
-        let kind = file.metadata().map_err(failed)?.file_type();
-        let kind = match kind {
+        let data = file.metadata().map_err(failed)?;
+        let kind = match data.file_type() {
             kind if kind.is_fifo() => Kind::Pipe,
             kind if kind.is_file() => Kind::File,
+            kind if kind.is_socket() => Kind::Socket,
             _ => Kind::Other,
         };
+        let fd = OwnedFd::from(file);
         Ok(Self {
-            fd: file.into(),
+            fd: never_blocking(&fd, &data).unwrap_or(fd),
             name,
             kind,
             hush: Arc::clone(hush),
+            patience: Duration::ZERO,
+            until: OnceLock::new(),
         })
+    }
+
+    /// The same stream, for what is to be read if at all possible: so long it waits for room in all after
+    /// it has been hushed.
+    pub(crate) fn patient(self, patience: Duration) -> Self {
+        Self { patience, ..self }
     }
 
     /// Whether a person may be looking.
@@ -116,19 +117,38 @@ impl Sink {
         }
     }
 
-    pub(crate) fn write_all(&self, mut bytes: &[u8]) -> Result<()> {
+    pub(crate) fn write_all(&self, bytes: &[u8]) -> Result<()> {
+        self.put(bytes).map_err(|cause| self.failed(cause))
+    }
+
+    /// Says a line of our own, by one write, so that lines of several tools do not mix. A stream that is
+    /// gone has nobody to be told.
+    pub(crate) fn say(&self, line: impl std::fmt::Display) {
+        let _gone = self.put(format!("{line}\n").as_bytes());
+    }
+
+    fn put(&self, mut bytes: &[u8]) -> Result<(), Errno> {
         while !bytes.is_empty() {
             if self.room()? == Room::Hushed {
                 return Ok(());
             }
             let piece = match self.kind {
                 Kind::File => bytes,
-                Kind::Pipe | Kind::Other => &bytes[..bytes.len().min(PIECE)],
+                Kind::Pipe | Kind::Socket | Kind::Other => &bytes[..bytes.len().min(PIECE)],
             };
-            match rustix::io::write(&self.fd, piece) {
+            let written = match self.kind {
+                Kind::Socket => send(&self.fd, piece, SendFlags::DONTWAIT | SendFlags::NOSIGNAL),
+                Kind::Pipe | Kind::File | Kind::Other => rustix::io::write(&self.fd, piece),
+            };
+            match written {
                 Ok(n) => bytes = &bytes[n..],
-                Err(Errno::INTR | Errno::AGAIN) => {}
-                Err(cause) => return Err(self.failed(cause)),
+                Err(Errno::INTR) => {}
+                Err(Errno::AGAIN) => {
+                    if self.breathe()? == Room::Hushed {
+                        return Ok(());
+                    }
+                }
+                Err(cause) => return Err(cause),
             }
         }
         Ok(())
@@ -151,13 +171,13 @@ impl Sink {
                     SpliceFlags::NONBLOCK,
                 ),
                 Kind::File => sendfile(&self.fd, file, Some(&mut offset), chunk),
-                Kind::Other => Err(Errno::INVAL),
+                Kind::Socket | Kind::Other => Err(Errno::INVAL),
             };
             match moved {
                 Ok(0) => return Err(shrunk()),
                 Ok(_) | Err(Errno::INTR) => {}
                 Err(Errno::AGAIN) => {
-                    if self.room()? == Room::Hushed {
+                    if self.room().map_err(|cause| self.failed(cause))? == Room::Hushed {
                         return Ok(());
                     }
                 }
@@ -189,28 +209,87 @@ impl Sink {
     }
 
     /// Waits for room, or for the end of all waiting. What can be written at once still is.
-    fn room(&self) -> Result<Room> {
+    fn room(&self) -> Result<Room, Errno> {
         if self.kind == Kind::File {
             return Ok(Room::There);
         }
+        let asked = self.hush.asked();
         let mut fds = [
             PollFd::new(&self.fd, PollFlags::OUT),
-            PollFd::new(&self.hush.asked, PollFlags::IN),
+            PollFd::new(&asked, PollFlags::IN),
         ];
-        loop {
-            match poll(&mut fds, None) {
-                // An error is told by the write.
-                Ok(_) if !fds[0].revents().is_empty() => return Ok(Room::There),
-                Ok(_) => return Ok(Room::Hushed),
-                Err(Errno::INTR) => {}
-                Err(cause) => return Err(self.failed(cause)),
-            }
+        rustix::io::retry_on_intr(|| poll(&mut fds, None))?;
+        // An error is told by the write.
+        if !fds[0].revents().is_empty() {
+            return Ok(Room::There);
         }
+        let left = self.patience_left();
+        let ready = poll(&mut fds[..1], Timespec::try_from(left).ok().as_ref());
+        Ok(match ready {
+            Ok(0) => Room::Hushed,
+            Ok(_) | Err(Errno::INTR) => Room::There,
+            Err(cause) => return Err(cause),
+        })
+    }
+
+    /// Waits a moment, there being room that is none.
+    fn breathe(&self) -> Result<Room, Errno> {
+        let asked = self.hush.asked();
+        let mut fds = [PollFd::new(&asked, PollFlags::IN)];
+        let breath = Timespec::try_from(BREATH).ok();
+        match poll(&mut fds, breath.as_ref()) {
+            Ok(0) | Err(Errno::INTR) => return Ok(Room::There),
+            Ok(_) => {}
+            Err(cause) => return Err(cause),
+        }
+        let left = self.patience_left();
+        std::thread::sleep(left.min(BREATH));
+        Ok(if left.is_zero() {
+            Room::Hushed
+        } else {
+            Room::There
+        })
+    }
+
+    /// How long it may still wait, having been hushed.
+    fn patience_left(&self) -> Duration {
+        let until = self.until.get_or_init(|| Instant::now() + self.patience);
+        until.saturating_duration_since(Instant::now())
     }
 
     fn failed(&self, cause: Errno) -> Error {
         Error::io("write", self.name, cause)
     }
+}
+
+/// For records. What has been hushed takes all and shows nothing: the stream then ends without its end, by
+/// which every reader knows that it is broken.
+impl io::Write for Sink {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.put(bytes)?;
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// The same pipe or terminal opened anew, so that a write never waits: to see that there is room is not
+/// enough where others write too, or where the room is smaller than the piece. The flag that says so
+/// belongs to the opening; ours is shared with whoever started us.
+///
+/// Nothing where that cannot be had: the stream belongs to somebody else, or is another thing.
+fn never_blocking(fd: &OwnedFd, data: &Metadata) -> Option<OwnedFd> {
+    // To open the emulator's side of a terminal makes a new terminal (pty(7)).
+    let is_emulator = (major(data.rdev()), minor(data.rdev())) == (5, 2);
+    let is_terminal = io::IsTerminal::is_terminal(fd) && !is_emulator;
+    if !is_terminal && !data.file_type().is_fifo() {
+        return None;
+    }
+    let flags = OFlags::WRONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
+    let path = format!("/proc/self/fd/{}", fd.as_raw_fd());
+    rustix::fs::open(path, flags, Mode::empty()).ok()
 }
 
 fn shrunk() -> Error {
@@ -220,6 +299,7 @@ fn shrunk() -> Error {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use rustix::pipe::{PipeFlags, pipe_with};
 
     #[test]
     fn a_hushed_stream_waits_for_nobody() {

@@ -15,6 +15,8 @@ use crate::run::{Finished, Outcome};
 use crate::settings::Settings;
 use file::ReportFile;
 
+pub(crate) use summary::{errors, say};
+
 /// What a report tells beside the jobs themselves.
 #[derive(Debug, Clone)]
 pub(crate) struct Facts {
@@ -35,16 +37,14 @@ pub(crate) struct Files {
     report: Option<ReportFile>,
 }
 
-/// Says everything there is to be said; gives back what could not be written.
-pub(crate) fn all(
+/// Writes the files that were asked for; gives back what could not be written.
+pub(crate) fn write(
     settings: &Settings,
     files: Files,
-    facts: &Facts,
     jobs: &[Job],
     outcome: &Outcome,
     status: u8,
 ) -> Vec<Error> {
-    summary::say(jobs, outcome, settings.verbosity);
     let words: Vec<String> = settings
         .command
         .iter()
@@ -53,7 +53,7 @@ pub(crate) fn all(
     let joblog = files.joblog;
     let joblog = joblog.map(|file| file.write(&joblog::text(jobs, &words.join(" "), outcome)));
     let report = files.report;
-    let report = report.map(|file| file.write(&json::text(facts, jobs, outcome, status)));
+    let report = report.map(|file| file.write(&json::text(&outcome.facts, jobs, outcome, status)));
     [joblog, report]
         .into_iter()
         .flatten()

@@ -1,12 +1,11 @@
 //! The lines on stderr at the end: what failed, in declared order, and the first failure's own words.
 
 use common::cli::Verbosity;
-use common::error::eprint_line;
-use common::show;
+use common::{Error, show};
 
 use crate::TOOL;
 use crate::job::{Ending, Job};
-use crate::output::tail;
+use crate::output::{Sink, tail};
 use crate::run::{Finished, Outcome};
 
 /// How much of the failing log is shown again.
@@ -14,24 +13,24 @@ const TAIL_LINES: usize = 20;
 const TAIL_BYTES: u64 = 8 << 10;
 
 /// Says what is to be said.
-pub(crate) fn say(jobs: &[Job], outcome: &Outcome, verbosity: Verbosity) {
+pub(crate) fn say(jobs: &[Job], outcome: &Outcome, verbosity: Verbosity, stderr: &Sink) {
     let mut shown = false;
     for (job, finished) in jobs.iter().zip(&outcome.finished) {
         let name = show::name(&job.name);
         let Some(finished) = finished else {
-            eprint_line(&format!("{TOOL}: {name}: was not started"));
+            stderr.say(format_args!("{TOOL}: {name}: was not started"));
             continue;
         };
         for error in &finished.errors {
-            eprint_line(&format!("{TOOL}: {name}: {error}"));
+            stderr.say(format_args!("{TOOL}: {name}: {error}"));
         }
         for line in notes(finished) {
-            eprint_line(&format!("{TOOL}: {name}: {line}"));
+            stderr.say(format_args!("{TOOL}: {name}: {line}"));
         }
         if let Some(how) = failure(finished.ending) {
             if finished.ending == Ending::Stopped || never_spoke(finished) {
                 // A log that may go with us, or that is not there or empty, says nothing about a failure.
-                eprint_line(&format!("{TOOL}: {name}: {how}"));
+                stderr.say(format_args!("{TOOL}: {name}: {how}"));
                 continue;
             }
             let log = show::path(&finished.log);
@@ -41,12 +40,13 @@ pub(crate) fn say(jobs: &[Job], outcome: &Outcome, verbosity: Verbosity) {
                 .then(|| end_of(finished))
                 .filter(|text| !text.is_empty());
             let colon = if end.is_some() { "; it ends:" } else { "" };
-            eprint_line(&format!("{TOOL}: {name}: {how}; its log is {log}{colon}"));
+            stderr.say(format_args!(
+                "{TOOL}: {name}: {how}; its log is {log}{colon}"
+            ));
             if let Some(text) = end {
-                use std::io::Write;
                 shown = true;
                 // Where stderr is gone there is nobody to be told.
-                drop(std::io::stderr().write_all(&text));
+                drop(stderr.write_all(&text));
             }
         }
     }
@@ -57,11 +57,18 @@ pub(crate) fn say(jobs: &[Job], outcome: &Outcome, verbosity: Verbosity) {
             "slots were"
         };
         let lost = outcome.lost;
-        eprint_line(&format!(
+        stderr.say(format_args!(
             "{TOOL}: {lost} {slots} lost by clients that were killed, and made good"
         ));
     }
-    common::error::report(TOOL, &outcome.errors);
+    errors(&outcome.errors, stderr);
+}
+
+/// Says what went wrong, a line for each error.
+pub(crate) fn errors<'e>(errors: impl IntoIterator<Item = &'e Error>, stderr: &Sink) {
+    for error in errors {
+        stderr.say(format_args!("{TOOL}: {error}"));
+    }
 }
 
 /// Whether the job could not be run and so printed nothing.

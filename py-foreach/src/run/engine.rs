@@ -1,11 +1,9 @@
 //! The thread that decides.
 
-use std::ffi::OsStr;
 use std::io::ErrorKind::BrokenPipe;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
-use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
-use std::sync::{Arc, Mutex};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, SyncSender};
 use std::thread::{self, Scope};
 use std::time::Duration;
 
@@ -21,7 +19,7 @@ use super::schedule::Schedule;
 use crate::cli::Halt;
 use crate::job::{Ending, Job, PoolView};
 use crate::memory::Memory;
-use crate::output::{Hush, Lines, Over, Sink};
+use crate::output::{Over, Sink};
 use crate::pool::{Need, Pool};
 use crate::settings::Limits;
 use crate::signals::Ask;
@@ -39,7 +37,7 @@ pub(crate) enum Event {
     /// A job has ended.
     Finished(usize, Box<Finished>),
     /// Everything was shown, or could not be.
-    Shown(Result<Option<Writer<std::io::Stdout>>>),
+    Shown(Result<Option<Writer<Sink>>>),
     /// Nobody reads our stdout any more.
     ReaderGone,
     /// Memory has become short, or is so no longer.
@@ -56,11 +54,11 @@ pub(super) struct Engine<'scope, 'env> {
     pub(super) limits: &'env Limits,
     pub(super) context: &'env Context<'env>,
     pub(super) schedule: Schedule,
-    pub(super) lines: Option<Arc<Mutex<Sink>>>,
     pub(super) pool: Pool,
     pub(super) tell: Sender<Event>,
     pub(super) finished: Vec<Option<Finished>>,
-    pub(super) hush: Arc<Hush>,
+    /// Has the status told.
+    pub(super) status: SyncSender<()>,
     pub(super) signal: Option<i32>,
     pub(super) errors: Vec<Error>,
     pub(super) lost: usize,
@@ -69,7 +67,7 @@ pub(super) struct Engine<'scope, 'env> {
 
 impl Engine<'_, '_> {
     /// Runs all, and gives the stream of records back once everything has been shown.
-    pub(super) fn run(&mut self, events: &Receiver<Event>) -> Option<Writer<std::io::Stdout>> {
+    pub(super) fn run(&mut self, events: &Receiver<Event>) -> Option<Writer<Sink>> {
         let mut shown = None;
         while shown.is_none() || !self.schedule.is_over() {
             let tick = self.advance().unwrap_or_else(|error| {
@@ -151,20 +149,10 @@ impl Engine<'_, '_> {
         self.context.live.begin(index);
         let view = self.view;
         let (job, log) = (&self.jobs[index], self.logs[index].clone());
-        let width = self
-            .jobs
-            .iter()
-            .map(|job| job.name.len())
-            .max()
-            .unwrap_or(0);
-        let lines = self
-            .lines
-            .as_ref()
-            .map(|sink| Lines::new(&job.name, width, Arc::clone(sink)));
         let (context, tell) = (self.context, self.tell.clone());
         let course = move || {
             // A fault of ours in one job is that job's, and must not keep all others waiting.
-            let run = || one::run(index, job, log.clone(), view, lines, context);
+            let run = || one::run(index, job, log.clone(), view, context);
             let finished = catch_unwind(AssertUnwindSafe(run)).unwrap_or_else(|_| {
                 context.live.over(index);
                 Finished::broken(
@@ -220,8 +208,6 @@ impl Engine<'_, '_> {
         let live = self.context.live;
         match ask {
             Ask::End(signal) => {
-                // Who does not read will not keep us.
-                self.hush.ask();
                 let first = self.signal.is_none();
                 self.signal.get_or_insert(signal);
                 self.schedule.close();
@@ -234,28 +220,14 @@ impl Engine<'_, '_> {
             }
             Ask::Stop => {
                 live.forward(SIGTSTP);
+                // Who is stopped gives nobody the orders that were missed.
+                live.settle();
                 // Stops the whole process, and returns when it goes on.
                 let _stopped = emulate_default_handler(SIGTSTP);
             }
             Ask::Continue => live.forward(SIGCONT),
-            Ask::Status => self.tell_status(),
-        }
-    }
-
-    fn tell_status(&self) {
-        let jobs = self.context.live.lock();
-        for (&index, job) in jobs.iter() {
-            let name: &OsStr = &self.jobs[index].name;
-            let seconds = job.since.elapsed().as_secs();
-            let begin = self.context.feeds.begin(index);
-            let last = crate::output::tail(&self.logs[index], begin, 1, 4096).unwrap_or_default();
-            let last = String::from_utf8_lossy(&last);
-            common::error::eprint_line(&format!(
-                "{}: {}: runs for {seconds} s, printed last: {}",
-                crate::TOOL,
-                common::show::name(name),
-                common::show::name(last.trim_end()),
-            ));
+            // Where an answer is waiting to be read already, one more says nothing new.
+            Ask::Status => drop(self.status.try_send(())),
         }
     }
 

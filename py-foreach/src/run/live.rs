@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashSet};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use rustix::process::{Pid, Signal, kill_process};
@@ -15,6 +15,8 @@ use crate::supervise::{Order, Orders};
 #[derive(Debug, Default)]
 pub(crate) struct Live {
     jobs: Mutex<Jobs>,
+    /// A start is over, one way or the other.
+    started: Condvar,
     /// Work waits for memory.
     pressed: AtomicBool,
     /// Children that we had before we were py-foreach (`daemon & exec py-foreach …`).
@@ -28,6 +30,8 @@ pub(crate) type Jobs = BTreeMap<usize, LiveJob>;
 #[derive(Debug)]
 pub(crate) struct LiveJob {
     pub(crate) since: Instant,
+    /// Its supervisor is being started.
+    starting: bool,
     /// Its supervisor, once it has been started.
     pub(crate) supervisor: Option<(u32, Orders)>,
     /// Why it is being ended, if it is.
@@ -58,6 +62,7 @@ impl Live {
     pub(crate) fn begin(&self, job: usize) {
         let live = LiveJob {
             since: Instant::now(),
+            starting: false,
             supervisor: None,
             ended_as: None,
             missed: Vec::new(),
@@ -77,17 +82,30 @@ impl Live {
         start: impl FnOnce() -> Result<S, E>,
         handle: impl FnOnce(&S) -> (u32, Orders),
     ) -> Result<Option<S>, E> {
-        if self.is_ending(job) {
-            return Ok(None);
+        match self.lock().get_mut(&job) {
+            Some(live) if live.ended_as.is_some() => return Ok(None),
+            Some(live) => live.starting = true,
+            None => {}
         }
-        let started = start()?;
+        let started = start();
         if let Some(live) = self.lock().get_mut(&job) {
-            live.supervisor = Some(handle(&started));
-            for order in std::mem::take(&mut live.missed) {
-                live.order(order);
+            live.starting = false;
+            live.supervisor = started.as_ref().ok().map(handle);
+            if live.supervisor.is_some() {
+                for order in std::mem::take(&mut live.missed) {
+                    live.order(order);
+                }
             }
         }
-        Ok(Some(started))
+        self.started.notify_all();
+        started.map(Some)
+    }
+
+    /// Waits for the starts that are under way: then every order has been given that was to be given.
+    pub(crate) fn settle(&self) {
+        let starting = |jobs: &mut Jobs| jobs.values().any(|live| live.starting);
+        let settled = self.started.wait_while(self.lock(), starting);
+        drop(settled.unwrap_or_else(PoisonError::into_inner));
     }
 
     /// Ends `job` because of `reason`; the first reason counts, every order is given.
@@ -121,7 +139,10 @@ impl Live {
 
     /// `job` is over. Gives what was known of it.
     pub(crate) fn over(&self, job: usize) -> Option<LiveJob> {
-        self.lock().remove(&job)
+        let live = self.lock().remove(&job);
+        // One whose thread failed in the middle of a start starts no more.
+        self.started.notify_all();
+        live
     }
 
     /// Whether work waits for memory, when it was last looked at.

@@ -1,7 +1,8 @@
 //! Runs all jobs: gives out slots, starts jobs in declared order, heeds signals and failures.
 //!
-//! One thread decides here. Each job has a thread of its own, so have the showing of output and the
-//! signals; all send [`Event`]s. What is there before the first job is [`whole`]'s. Which job is next is [`schedule`]'s, a job's course is [`one`]'s.
+//! One thread decides here, and waits for nobody's reader. Each job has a thread of its own, so have the
+//! showing of output, the answer to USR1 and the signals; they send [`Event`]s. What is there before the
+//! first job is [`whole`]'s. Which job is next is [`schedule`]'s, a job's course is [`one`]'s.
 
 mod descriptors;
 mod engine;
@@ -18,4 +19,4 @@ pub(crate) use engine::Event;
 pub(crate) use finished::Finished;
 pub(crate) use live::{Jobs, Live};
 pub(crate) use outcome::Outcome;
-pub(crate) use whole::Run;
+pub(crate) use whole::{Run, at_once};

@@ -12,7 +12,7 @@ use super::finished::Finished;
 use super::live::Live;
 use super::orphans;
 use crate::job::{Ending, Job, PoolView};
-use crate::output::{Before, Feeds, Lines, Log};
+use crate::output::{Before, Feeds, Log};
 use crate::supervise::{Daemon, Exit, Order, Starter, Supervisor, Usage, Word};
 
 /// How long a daemon may hold the output of a job that has ended.
@@ -35,13 +35,12 @@ pub(crate) fn run(
     job: &Job,
     log: PathBuf,
     pool: &PoolView,
-    lines: Option<Lines>,
     context: &Context<'_>,
 ) -> Finished {
     let started = SystemTime::now();
     let begun = Instant::now();
     let mut errors = Vec::new();
-    let mut course = Course::new(context, lines);
+    let mut course = Course::new(context);
     if let Err(error) = course.go(index, job, &log, pool) {
         errors.push(error);
         course.ending = Some(Ending::Broken);
@@ -50,9 +49,6 @@ pub(crate) fn run(
         .ended
         .unwrap_or_else(Instant::now)
         .duration_since(begun);
-    if let Some(lines) = course.lines.take() {
-        errors.extend(lines.finish().err());
-    }
     let live = context.live.over(index);
     let peak = live.as_ref().map_or(0, |live| live.peak);
     let stopped = live.and_then(|live| live.ended_as);
@@ -82,7 +78,6 @@ pub(crate) fn run(
 /// A job under way.
 struct Course<'a> {
     context: &'a Context<'a>,
-    lines: Option<Lines>,
     ending: Option<Ending>,
     /// When the command itself ended.
     ended: Option<Instant>,
@@ -94,10 +89,9 @@ struct Course<'a> {
 }
 
 impl<'a> Course<'a> {
-    fn new(context: &'a Context<'a>, lines: Option<Lines>) -> Self {
+    fn new(context: &'a Context<'a>) -> Self {
         Self {
             context,
-            lines,
             ending: None,
             ended: None,
             usage: Usage::default(),
@@ -150,7 +144,7 @@ impl<'a> Course<'a> {
             let next = [time_limit, hold].into_iter().flatten().min();
             let ready = wait(supervisor, output_open, last.is_none(), next)?;
             if ready.output {
-                if let Some(taken) = self.take(log, supervisor)? {
+                if let Some(taken) = log.take(supervisor.output())? {
                     output_open = taken > 0;
                     self.context.feeds.grew(index, taken);
                 }
@@ -166,7 +160,13 @@ impl<'a> Course<'a> {
                     }
                     None if last.is_none() => {
                         last = Some(Last::Unsaid);
-                        orphans::end(self.context.live, supervisor.pid(), self.context.grace);
+                        let Context {
+                            live,
+                            starter,
+                            grace,
+                            ..
+                        } = *self.context;
+                        orphans::end(live, starter, supervisor.pid(), grace);
                         self.ended.get_or_insert_with(Instant::now);
                     }
                     None => {}
@@ -192,13 +192,6 @@ impl<'a> Course<'a> {
             }
         }
         Ok(last.unwrap_or(Last::Unsaid))
-    }
-
-    fn take(&mut self, log: &mut Log, supervisor: &Supervisor) -> Result<Option<usize>> {
-        match &mut self.lines {
-            Some(lines) => log.take(supervisor.output(), Some(&mut |bytes| lines.take(bytes))),
-            None => log.take(supervisor.output(), None),
-        }
     }
 
     fn heed(&mut self, index: usize, word: Word) -> Option<Last> {

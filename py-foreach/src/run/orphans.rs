@@ -8,6 +8,7 @@ use rustix::io::Errno;
 use rustix::process::{Pid, PidfdFlags, Signal, WaitOptions, pidfd_open, waitpid};
 
 use super::live::Live;
+use crate::supervise::Starter;
 use crate::supervise::tree::{Process, Processes, has_ended};
 
 /// How long a killed process may take to end: one that is stopped in the kernel takes what it takes.
@@ -17,14 +18,14 @@ const LIMIT: Duration = Duration::from_secs(5);
 ///
 /// A daemon that an earlier job left belongs to that job's end and may be among them; it cannot be told
 /// apart any more, and a killed supervisor is reason enough to leave nothing behind.
-pub(crate) fn end(live: &Live, supervisor: u32, grace: Duration) {
+pub(crate) fn end(live: &Live, starter: &Starter, supervisor: u32, grace: Duration) {
     await_end(supervisor);
     let deadline = Instant::now() + grace;
     // What even KILL does not reach is not ours to signal.
     let give_up = deadline + Duration::from_secs(5);
     let mut signal = Signal::TERM;
     loop {
-        let left = orphans(live);
+        let left = starter.hold(|starter| orphans(live, starter));
         if left.is_empty() || Instant::now() >= give_up {
             return;
         }
@@ -67,12 +68,14 @@ fn await_end(process: u32) {
     }
 }
 
-fn orphans(live: &Live) -> Vec<Process> {
+fn orphans(live: &Live, starter: u32) -> Vec<Process> {
     // While the lock is held no supervisor starts that would not be known.
     let jobs = live.lock();
     let known: HashSet<i32> = jobs
         .values()
-        .filter_map(|job| i32::try_from(job.supervisor.as_ref()?.0).ok())
+        .filter_map(|job| Some(job.supervisor.as_ref()?.0))
+        .chain([starter])
+        .filter_map(|pid| i32::try_from(pid).ok())
         .collect();
     let me = rustix::process::getpid().as_raw_nonzero().get();
     let all = Processes::now();

@@ -1,12 +1,11 @@
 //! What a run came to.
 
-use std::io::Stdout;
-
 use common::Error;
 use common::record::Writer;
 
 use super::finished::Finished;
 use crate::job::Ending;
+use crate::output::Sink;
 use crate::report::Facts;
 
 /// What all jobs came to.
@@ -23,7 +22,7 @@ pub(crate) struct Outcome {
     /// What the report tells of the means.
     pub(crate) facts: Facts,
     /// The stream of records, still open.
-    pub(crate) writer: Option<Writer<Stdout>>,
+    pub(crate) writer: Option<Writer<Sink>>,
 }
 
 impl Outcome {

@@ -1,13 +1,13 @@
 //! A run as a whole: what is there before the first job, and what is taken away after the last.
 
+use std::ffi::OsStr;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver, Sender};
-use std::sync::{Arc, Mutex};
 use std::thread::{self, Scope};
 use std::time::{Duration, Instant};
 
 use common::cli::Verbosity;
-use common::record::Writer;
 use common::{Error, Result};
 
 use super::descriptors;
@@ -21,7 +21,7 @@ use crate::cli::Output;
 use crate::environment;
 use crate::job::Job;
 use crate::memory::{self, Memory};
-use crate::output::{Before, Feeds, Hush, Show, Sink};
+use crate::output::{Before, Feeds, Hush, Interleave, Lines, Records, Show, Sink};
 use crate::pool::Pool;
 use crate::report::Facts;
 use crate::settings::{Settings, Which};
@@ -37,12 +37,30 @@ pub(crate) struct Run<'a> {
     pub(crate) events: &'a Receiver<Event>,
     pub(crate) tell: Sender<Event>,
     pub(crate) hush: Arc<Hush>,
+    /// Where we speak while jobs run.
+    pub(crate) stderr: &'a Sink,
+    /// The most jobs that may run at the same time, slots apart.
+    pub(crate) at_once: usize,
 }
 
-impl Run<'_> {
+/// How many jobs may run at the same time, slots apart; says so where descriptors are the limit.
+pub(crate) fn at_once(settings: &Settings, jobs: usize, pool: &Pool) -> Result<usize> {
+    let most = settings.limits.max_impls;
+    let most = most.map_or(usize::MAX, std::num::NonZeroUsize::get);
+    let room = descriptors::room()?;
+    let wished = together(jobs, pool, most);
+    if room < wished && settings.verbosity != Verbosity::Quiet {
+        common::error::eprint_line(&format!(
+            "{}: note: the limit of open files has room for {room} at once, not for {wished}",
+            crate::TOOL
+        ));
+    }
+    Ok(most.min(room))
+}
+
+impl<'a> Run<'a> {
     /// Runs all, and waits for all.
     pub(crate) fn all(self) -> Result<Outcome> {
-        // It is there before the list of live jobs, which takes it for none of its own.
         let starter = Starter::new()?;
         let live = Live::new();
         let feeds = Feeds::new(self.jobs.len());
@@ -58,14 +76,11 @@ impl Run<'_> {
             timeout: limits.timeout,
             grace: limits.grace,
         };
-        let lines = self.lines()?;
         let begun = Instant::now();
         let memory = Memory::open(limits.memory)?;
         let screen = self.screen()?;
-        let at_once = self.at_once()?;
-        let view = self
-            .pool
-            .view(together(self.jobs.len(), &self.pool, at_once));
+        let together = together(self.jobs.len(), &self.pool, self.at_once);
+        let view = self.pool.view(together);
         environment::offer(self.jobs, &view)?;
         let mut facts = Facts {
             wall: Duration::ZERO,
@@ -92,14 +107,17 @@ impl Run<'_> {
                     memory::watch(live, pressure, &changed, &stop);
                 })?;
             }
+            let subject = board::Subject {
+                jobs: self.jobs,
+                logs: self.logs,
+                live: &live,
+                feeds: &feeds,
+            };
+            let stderr = self.stderr;
+            let (status, asked) = mpsc::sync_channel(1);
+            spawn(scope, move || board::answer(subject, stderr, &asked))?;
             let (board, stop) = mpsc::channel();
             if let Some(screen) = &screen {
-                let subject = board::Subject {
-                    jobs: self.jobs,
-                    logs: self.logs,
-                    live: &live,
-                    feeds: &feeds,
-                };
                 spawn(scope, move || board::watch(subject, screen, &stop))?;
             }
             let mut engine = Engine {
@@ -109,12 +127,11 @@ impl Run<'_> {
                 logs: self.logs,
                 limits,
                 context: &context,
-                schedule: Schedule::new(self.jobs.len(), at_once),
-                lines,
+                schedule: Schedule::new(self.jobs.len(), self.at_once),
                 pool: self.pool,
                 tell: self.tell,
                 finished: self.jobs.iter().map(|_| None).collect(),
-                hush: self.hush,
+                status,
                 signal: None,
                 errors: Vec::new(),
                 lost: 0,
@@ -143,29 +160,6 @@ impl Run<'_> {
         })
     }
 
-    /// The most jobs that may run at the same time, slots apart.
-    fn at_once(&self) -> Result<usize> {
-        let most = self.settings.limits.max_impls;
-        let most = most.map_or(usize::MAX, std::num::NonZeroUsize::get);
-        let room = descriptors::room()?;
-        let wished = together(self.jobs.len(), &self.pool, most);
-        if room < wished && self.settings.verbosity != Verbosity::Quiet {
-            common::error::eprint_line(&format!(
-                "{}: note: the limit of open files has room for {room} at once, not for {wished}",
-                crate::TOOL
-            ));
-        }
-        Ok(most.min(room))
-    }
-
-    /// The stream that lines with names go to, under `--output prefix`.
-    fn lines(&self) -> Result<Option<Arc<Mutex<Sink>>>> {
-        match self.settings.reports.output {
-            Output::Prefix => Ok(Some(Arc::new(Mutex::new(self.sink()?)))),
-            Output::Live | Output::Quiet => Ok(None),
-        }
-    }
-
     /// Where output is shown: stdout belongs to the records, if there are any.
     fn sink(&self) -> Result<Sink> {
         match self.settings.images {
@@ -174,38 +168,61 @@ impl Run<'_> {
         }
     }
 
+    /// The lines of each job, its name before them.
+    fn lines(&self) -> Vec<Lines> {
+        let names = self.jobs.iter().map(|job| job.name.as_os_str());
+        let width = names.clone().map(OsStr::len).max().unwrap_or(0);
+        names.map(|name| Lines::new(name, width)).collect()
+    }
+
     /// The terminal with a board, if there is to be one.
-    fn screen(&self) -> Result<Option<Screen>> {
+    fn screen(&self) -> Result<Option<Screen<'a>>> {
         if self.settings.verbosity == Verbosity::Quiet
             || self.settings.reports.output == Output::Prefix
         {
             return Ok(None);
         }
         let live = self.settings.reports.output == Output::Live;
-        Ok(Screen::open(live && self.sink()?.is_terminal()))
+        Ok(Screen::open(
+            self.stderr,
+            live && self.sink()?.is_terminal(),
+        ))
     }
 
     fn start_showing<'scope>(
         &self,
         scope: &'scope Scope<'scope, '_>,
         feeds: &'scope Feeds,
-        screen: Option<&'scope Screen>,
+        screen: Option<&'scope Screen<'scope>>,
     ) -> Result<()>
     where
         Self: 'scope,
     {
         let images = self.settings.images.is_some();
-        let live = self.settings.reports.output == Output::Live;
-        let show = Show {
-            feeds,
-            output: if live { Some(self.sink()?) } else { None },
-            screen,
-            records: self.jobs.iter().map(|job| job.record.clone()).collect(),
-            writer: images.then(|| Writer::new(std::io::stdout())),
-        };
+        let stdout = images.then(|| Sink::stdout(&self.hush)).transpose()?;
+        let records = self.jobs.iter().map(|job| job.record.clone()).collect();
+        let records = Records::new(records, stdout);
+        let output = self.settings.reports.output;
         let tell = self.tell.clone();
-        spawn(scope, move || drop(tell.send(Event::Shown(show.run()))))?;
-        if images || self.settings.reports.output != Output::Quiet {
+        if output == Output::Prefix {
+            let show = Interleave {
+                feeds,
+                output: self.sink()?,
+                lines: self.lines(),
+                records,
+            };
+            spawn(scope, move || drop(tell.send(Event::Shown(show.run()))))?;
+        } else {
+            let live = output == Output::Live;
+            let show = Show {
+                feeds,
+                output: live.then(|| self.sink()).transpose()?,
+                screen,
+                records,
+            };
+            spawn(scope, move || drop(tell.send(Event::Shown(show.run()))))?;
+        }
+        if images || output != Output::Quiet {
             let (stdout, tell) = (Sink::stdout(&self.hush)?, self.tell.clone());
             // It waits for ever where the reader stays, so nobody waits for it.
             let watched = thread::Builder::new().spawn(move || {

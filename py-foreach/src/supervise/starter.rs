@@ -3,7 +3,7 @@
 //!
 //! A supervisor costs a fork of a small process so, and no execution of a program. The starter has one
 //! thread, and no descriptors of jobs but for the moment in which it hands them on. It ends when the engine
-//! closes its socket and the last supervisor has ended; that it waits for them brings their CPU times to
+//! closes its socket and the last supervisor has ended; one that somebody killed is replaced. That it waits for them brings their CPU times to
 //! the engine and to whoever waits for the engine.
 
 use std::ffi::OsString;
@@ -13,7 +13,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, Stdio};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use common::error::plain;
@@ -32,6 +32,7 @@ use super::keeper::{self, Heeded};
 use super::request;
 use crate::TOOL;
 use crate::job::Launch;
+use crate::output::{Hush, Sink};
 
 /// How long an answer of the starter takes when something is wrong; it takes a fork.
 const PATIENCE: Duration = Duration::from_millis(500);
@@ -39,29 +40,23 @@ const PATIENCE: Duration = Duration::from_millis(500);
 /// The descriptors of a request.
 const DESCRIPTORS: usize = 2;
 
-/// The engine's side: the starter that runs.
+/// The engine's side: the starter that runs. One that was killed is replaced by the next request.
 #[derive(Debug)]
-pub(crate) struct Starter {
+pub(crate) struct Starter(Mutex<Running>);
+
+#[derive(Debug)]
+struct Running {
     child: Child,
     /// Nothing once the starter is to end.
-    socket: Option<Mutex<UnixStream>>,
+    socket: Option<UnixStream>,
+    has_answered: bool,
 }
 
 impl Starter {
     /// Starts the starter.
     pub(crate) fn new() -> Result<Self> {
-        let failed = |cause| Error::io("start", "supervisor", cause);
-        let (ours, theirs) = UnixStream::pair().map_err(failed)?;
-        let child = Command::new("/proc/self/exe")
-            .arg0(ARGV0)
-            .stdin(OwnedFd::from(theirs))
-            .stdout(Stdio::null())
-            .spawn()
-            .map_err(failed)?;
-        Ok(Self {
-            child,
-            socket: Some(Mutex::new(ours)),
-        })
+        let running = Running::new().map_err(|cause| Error::io("start", "supervisor", cause))?;
+        Ok(Self(Mutex::new(running)))
     }
 
     /// Has `launch` started below a supervisor that talks over `socket`; gives the supervisor's number.
@@ -73,26 +68,76 @@ impl Starter {
         output: BorrowedFd<'_>,
     ) -> io::Result<u32> {
         let request = request::encode(grace, launch)?;
-        let gone = || io::Error::other("the process that starts supervisors is gone");
-        let mut starter = self
-            .socket
-            .as_ref()
-            .ok_or_else(gone)?
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        send(&starter, &request, [socket, output]).map_err(|cause| match cause.kind() {
-            io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionReset => gone(),
-            _ => cause,
-        })?;
-        self.wake_until_ready(&starter)?;
-        let mut answer = [0; 4];
-        starter.read_exact(&mut answer).map_err(|_| gone())?;
-        let answer = i32::from_le_bytes(answer);
-        u32::try_from(answer).map_err(|_| io::Error::from_raw_os_error(-answer))
+        let mut starter = self.lock();
+        match starter.send(&request, [socket, output]) {
+            // Whoever was gone before it had all of a request has started nothing by it. One that never
+            // answered was not killed: it cannot do its work, nor could another.
+            Err(cause) if is_gone(&cause) && starter.has_answered => {
+                starter.replace()?;
+                starter.send(&request, [socket, output])
+            }
+            sent => sent,
+        }
+        .map_err(|cause| if is_gone(&cause) { gone() } else { cause })?;
+        starter.answer()
+    }
+
+    /// Looks at something while no starter comes or goes: `look` is told its number.
+    pub(crate) fn hold<T>(&self, look: impl FnOnce(u32) -> T) -> T {
+        look(self.lock().child.id())
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Running> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Starter {
+impl Drop for Starter {
+    /// Waits until all supervisors have ended.
+    fn drop(&mut self) {
+        self.lock().end();
+    }
+}
+
+impl Running {
+    fn new() -> io::Result<Self> {
+        let (ours, theirs) = UnixStream::pair()?;
+        let child = Command::new("/proc/self/exe")
+            .arg0(ARGV0)
+            .stdin(OwnedFd::from(theirs))
+            .stdout(Stdio::null())
+            .spawn()?;
+        Ok(Self {
+            child,
+            socket: Some(ours),
+            has_answered: false,
+        })
+    }
+
+    fn replace(&mut self) -> io::Result<()> {
+        self.end();
+        *self = Self::new()?;
+        Ok(())
+    }
+
+    fn send(&self, request: &[u8], descriptors: [BorrowedFd<'_>; DESCRIPTORS]) -> io::Result<()> {
+        send(self.socket()?, request, descriptors)
+    }
+
+    fn answer(&mut self) -> io::Result<u32> {
+        let mut socket = self.socket()?;
+        self.wake_until_ready(socket)?;
+        let mut answer = [0; 4];
+        socket.read_exact(&mut answer).map_err(|_| gone())?;
+        self.has_answered = true;
+        let answer = i32::from_le_bytes(answer);
+        u32::try_from(answer).map_err(|_| io::Error::from_raw_os_error(-answer))
+    }
+
+    fn socket(&self) -> io::Result<&UnixStream> {
+        self.socket.as_ref().ok_or_else(gone)
+    }
+
     /// Waits for an answer. Somebody may have stopped the starter: who is to answer is to go on.
     fn wake_until_ready(&self, socket: &UnixStream) -> io::Result<()> {
         let patience = Timespec::try_from(PATIENCE).ok();
@@ -109,16 +154,24 @@ impl Starter {
     fn wake(&self) {
         let _gone = kill_process(Pid::from_child(&self.child), Signal::CONT);
     }
-}
 
-impl Drop for Starter {
-    /// Waits until all supervisors have ended.
-    fn drop(&mut self) {
+    fn end(&mut self) {
         drop(self.socket.take());
         self.wake();
         // One that was killed has nothing to say.
         let _ended = self.child.wait();
     }
+}
+
+fn gone() -> io::Error {
+    io::Error::other("the process that starts supervisors is gone")
+}
+
+fn is_gone(cause: &io::Error) -> bool {
+    matches!(
+        cause.kind(),
+        io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionReset
+    )
 }
 
 fn send(
@@ -152,9 +205,20 @@ pub(crate) fn run(words: impl Iterator<Item = OsString>) -> u8 {
         _ => Err(io::Error::other("started by hand")),
     };
     started.unwrap_or_else(|cause| {
-        common::error::eprint_line(&format!("{TOOL}: supervise: {}", plain(&cause)));
+        complain(&cause);
         exit::FOREACH_FAILED
     })
+}
+
+/// Says what is wrong where it is heard at once: the engine waits for our end.
+fn complain(cause: &io::Error) {
+    let said = Hush::new().and_then(|hush| {
+        hush.ask();
+        Sink::stderr(&hush)
+    });
+    if let Ok(stderr) = said {
+        stderr.say(format_args!("{TOOL}: supervise: {}", plain(cause)));
+    }
 }
 
 fn serve() -> io::Result<u8> {
