@@ -1,7 +1,8 @@
 //! `img-merge`, the library behind the program.
 //!
 //! The way of a run: `main → run → cli → values → effects`. A run is one or several
-//! [transactions](transaction); each locks DEST, makes a [plan], and [carries it out](act) or undoes it.
+//! transactions (`transaction`); each locks DEST, makes a `plan`, and carries it out
+//! (`act`) or undoes it.
 
 mod act;
 mod cli;

@@ -29,8 +29,10 @@ use super::word::{Exit, Order, Usage, Word};
 /// How long a process that is just ending may take before it is called a daemon.
 const STRAGGLERS: Duration = Duration::from_millis(100);
 
-/// How long KILL may take.
+/// How long KILL may take, and the looks that it takes at least: who is killed late may have forked, and on
+/// a machine that is very busy a look is long.
 const KILLED: Duration = Duration::from_secs(5);
+const LOOKS: u32 = 3;
 
 /// The longest grace when the engine is dead.
 const ALONE: Duration = Duration::from_secs(10);
@@ -67,6 +69,8 @@ struct Keeper {
     grace: Duration,
     command: Option<Pid>,
     ending: Option<Ending>,
+    /// When all that were seen had been killed for the first time, and how often that was done.
+    killed: Option<(Instant, u32)>,
     /// When the engine said that the output is complete.
     finished: Option<Instant>,
 }
@@ -92,6 +96,7 @@ impl Keeper {
             grace: request.grace,
             command: None,
             ending: None,
+            killed: None,
             finished: None,
         };
         match command::start(&request.launch, output) {
@@ -124,7 +129,9 @@ impl Keeper {
     /// we may not signal it.
     fn is_patience_over(&self) -> bool {
         match &self.ending {
-            Some(ending) => Instant::now() >= ending.kill_at + KILLED,
+            Some(_) => self
+                .killed
+                .is_some_and(|(since, looks)| since.elapsed() >= KILLED && looks >= LOOKS),
             None => self
                 .finished
                 .is_some_and(|since| since.elapsed() >= STRAGGLERS),
@@ -167,6 +174,8 @@ impl Keeper {
         };
         if Instant::now() >= ending.kill_at {
             signal_tree(Signal::KILL);
+            let (_, looks) = self.killed.get_or_insert_with(|| (Instant::now(), 0));
+            *looks += 1;
             return;
         }
         if self.command.is_none() && ending.by != Signal::TERM {
