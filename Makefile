@@ -48,8 +48,7 @@ check: ## run every test and lint
 
 prove: ## the long proofs of img-merge: 200 runs at once, 200 kills, 200 random trees
 	./setup check
-	IMG_MERGE_RUNS=200 IMG_MERGE_KILLS=200 IMG_MERGE_CASES=200 \
-		$(CARGO) test --locked --package img-merge
+	IMG_MERGE_RUNS=200 IMG_MERGE_KILLS=200 IMG_MERGE_CASES=200 tests/run --package img-merge
 
 bench: build ## compare with the tools people use today; prints ratios
 	./setup bench
