@@ -62,8 +62,11 @@ fn an_empty_directory_that_holds_a_place_goes_and_no_other() {
             _ => {}
         }
         merge(root.path(), &["j", "d"]).expect(0);
-        let now = listing(&root.path().join("d"));
-        let mut lines: Vec<&str> = now.lines().filter(|line| !line.starts_with("g ")).collect();
+        let held = listing(&root.path().join("d"));
+        let mut lines: Vec<&str> = held
+            .lines()
+            .filter(|line| !line.starts_with("g "))
+            .collect();
         lines.sort_unstable();
         let left: Vec<&str> = left.lines().collect();
         assert_eq!(lines, left, "{what}");
