@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use clap::Parser;
 use clap::builder::{OsStringValueParser, TypedValueParser};
 use common::cli::{Shared, Stream};
-use common::{Error, Implementation, Result};
+use common::{Error, Implementation, Result, show};
 
 use crate::layout::{BINDIRS, Layout, below, installed_path};
 use crate::wrapper::{self, Kind};
@@ -147,6 +147,12 @@ impl Words {
                 .map(|dir| installed_path("--bindir", dir))
                 .collect::<Result<Vec<_>>>()?
         };
+        if let Some(dir) = bindirs.iter().find(|dir| overlap(dir, &script_root)) {
+            // A script would be moved onto itself, and its wrapper put over it.
+            let root = show::path(&script_root);
+            let why = format!("it and the script root {root} may not hold each other");
+            return Err(Error::refused("use bin directory", dir.as_os_str(), why));
+        }
         let layout = Layout {
             bindirs: distinct(bindirs),
             sysconfdir: below(&eprefix, crate::SYSCONFDIR),
@@ -182,6 +188,11 @@ impl Words {
         }
         Ok(Some(template.clone()))
     }
+}
+
+/// Whether two directories are one, or one is in the other.
+fn overlap(one: &Path, other: &Path) -> bool {
+    one.starts_with(other) || other.starts_with(one)
 }
 
 /// The first word in braces, with them.
