@@ -6,6 +6,7 @@
 //! the next run takes away.
 
 mod files;
+mod folder;
 mod make;
 mod source;
 mod undo;
@@ -56,7 +57,7 @@ fn whole(
     act: impl FnOnce(&mut Work<'_>) -> Result<()>,
 ) -> Result<(), Vec<Error>> {
     let _hold = interrupts.hold();
-    let mut work = Work::new(image, job, interrupts);
+    let mut work = Work::new(image, job, interrupts).map_err(|error| vec![error])?;
     match act(&mut work) {
         Ok(()) => work.undo.settle(),
         Err(error) => {
@@ -80,16 +81,26 @@ impl Work<'_> {
                 self.open(bindir)?.remove(name)?;
             }
         }
-        for list in lists {
+        self.clean_lists(lists)
+    }
+
+    /// The same beside the lists, and gives a list that it took away its name again.
+    fn clean_lists(&mut self, lists: &[List]) -> Result<()> {
+        let are_clean = |list: &&List| list.lost.is_none() && list.stale.is_empty();
+        for list in lists.iter().filter(|list| !are_clean(list)) {
+            let (_, dir) = self.open_for_now(&list.directory)?;
+            if let Some(lost) = &list.lost {
+                dir.rename_new(lost, OsStr::new(list.form.file()))?;
+            }
             for name in &list.stale {
-                self.open(&list.directory)?.remove(name)?;
+                dir.remove(name)?;
             }
         }
         Ok(())
     }
 
     fn wrap(&mut self, plan: &Plan) -> Result<()> {
-        let lists = image::find_lists(self.image, &self.job.layout.bindirs)?;
+        let lists = image::find_lists(&self.image, &self.job.layout.bindirs)?;
         self.clean(plan, &lists)?;
         let wraps: Vec<_> = plan.wraps().collect();
         let mut pairs = Vec::new();
@@ -132,7 +143,7 @@ impl Work<'_> {
     }
 
     fn replicate(&mut self, replicas: &[Replica]) -> Result<()> {
-        let lists = image::find_lists(self.image, &self.job.layout.bindirs)?;
+        let lists = image::find_lists(&self.image, &self.job.layout.bindirs)?;
         let mut moves = Moves::new();
         for replica in replicas {
             let files = self.replicate_one(replica)?;
@@ -180,11 +191,11 @@ impl Work<'_> {
     }
 
     fn prepare_list(&mut self, list: &List, content: &[u8]) -> Result<()> {
-        let dir = self.open(&list.directory)?;
+        let (folder, dir) = self.open_for_now(&list.directory)?;
         let name = OsStr::new(list.form.file());
         let source = dir.open(name)?;
         let stat = files::stat(&source, &dir.at(name))?;
-        let temporary = self.reserve(&dir, name, true);
+        let temporary = self.reserve(folder, name, true);
         let file = dir.create(&temporary, content)?;
         files::copy_metadata(&source, &stat, &file, &dir.at(&temporary))
     }

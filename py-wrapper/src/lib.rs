@@ -127,13 +127,15 @@ impl Session {
         status
     }
 
-    /// Opens an image, and keeps other runs out of it if something may be changed.
+    /// Opens an image; if something may be changed, keeps other runs out of it and gives back what a killed run
+    /// took away.
     ///
     /// That comes before anything is read, so that what is decided is about the image as it stays.
     fn image(&self, path: &Path) -> Result<Dir> {
         let image = Dir::image(path)?;
         if !self.dry_run {
             image.lock()?;
+            image::aside::put_back(&image, &self.layout)?;
         }
         Ok(image)
     }

@@ -142,6 +142,9 @@ fn decide(bindir: &Path, name: &OsStr, found: &Found, rules: Rules<'_>) -> Actio
         Found::Directory => Action::Refuse("is a directory".to_owned()),
         Found::Special => leave("a special file"),
         Found::Temporary => Action::Clean,
+        Found::Precious => Action::Refuse(
+            "is what a run that failed or was killed kept of a script: name it as it was, or remove it".to_owned(),
+        ),
     }
 }
 
