@@ -17,13 +17,13 @@ use std::ffi::OsStr;
 use common::{Error, Interrupts, Result};
 
 use crate::Job;
-use crate::image;
 use crate::image::dir::Dir;
+use crate::image::{self, aside};
 use crate::installed::{self, List, Moved, Moves, Sum};
 use crate::plan::{Action, Decision, Plan, Wrap};
 use crate::replicate::Replica;
 use make::Pair;
-use source::Source;
+pub(crate) use source::Source;
 use work::Work;
 
 /// Applies `plan` to the image. On an error nothing is changed; all that went wrong is told.
@@ -144,6 +144,10 @@ impl Work<'_> {
 
     fn replicate(&mut self, replicas: &[Replica]) -> Result<()> {
         let lists = image::find_lists(&self.image, &self.job.layout.bindirs)?;
+        self.clean_lists(&lists)?;
+        for (way, name) in aside::stale(&self.image, self.job.layout)? {
+            self.open(&way)?.remove(&name)?;
+        }
         let mut moves = Moves::new();
         for replica in replicas {
             let files = self.replicate_one(replica)?;
@@ -153,23 +157,29 @@ impl Work<'_> {
     }
 
     fn replicate_one(&mut self, replica: &Replica) -> Result<Moved> {
-        let source = Source::open(&replica.file)?;
-        let like = self.made(&replica.bindir, &source.stat)?.stat_self()?;
+        let source = &replica.source;
+        let like = if source.is_part {
+            self.open(&replica.bindir)?.stat_self()?
+        } else {
+            self.image.stat_self()?
+        };
+        let bindir = self.made(&replica.bindir, &like)?;
         let mut scripts = Vec::new();
-        for (implementation, head) in &replica.heads {
+        for edition in &replica.editions {
             self.alive()?;
-            let path = self.job.layout.scripts(implementation);
-            let dir = self.made(&path, &like)?;
-            let temporary = self.reserve(&dir, &replica.name, false);
-            let content = head.exchange(&source.content);
-            make::script(&source, &content, &dir, &temporary)?;
+            let path = self.job.layout.scripts(&edition.implementation);
+            let content = edition.head.exchange(&source.content);
+            if !edition.is_there {
+                let dir = self.made(&path, &like)?;
+                let temporary = self.reserve(&dir, &replica.name, false);
+                make::script(source, &content, &dir, &temporary)?;
+            }
             scripts.push((path.join(&replica.name), Sum::of(&content)));
         }
-        let bindir = self.open(&replica.bindir)?;
-        let temporary = self.reserve(&bindir, &replica.name, replica.in_place);
+        let temporary = self.reserve(&bindir, &replica.name, source.is_part);
         let times = files::times(self.job.epoch, &source.stat);
         let (wrapper, wrapper_sum) = self.wrapper(&replica.bindir);
-        make::wrapper(&wrapper, &source, &times, &bindir, &temporary)?;
+        make::wrapper(&wrapper, source, &times, &bindir, &temporary)?;
         Ok(Moved {
             scripts,
             wrapper_sum,

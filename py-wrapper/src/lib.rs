@@ -31,7 +31,7 @@ use cli::{Words, Work};
 use image::dir::Dir;
 use layout::Layout;
 use plan::{Plan, Rules};
-use replicate::Replica;
+use replicate::{Edition, Replica};
 use wrapper::Kind;
 
 /// The tool's name in messages.
@@ -229,7 +229,12 @@ impl Session {
     }
 
     fn tell_replica(&mut self, replica: &Replica, image: &Path) -> Result<()> {
-        for (implementation, head) in &replica.heads {
+        for Edition {
+            implementation,
+            head,
+            ..
+        } in &replica.editions
+        {
             let script = self.layout.scripts(implementation).join(&replica.name);
             if let Some(json) = &mut self.json {
                 json.write(report::replicated(

@@ -99,6 +99,30 @@ pub(crate) fn put_back(image: &Dir, layout: &Layout) -> Result<()> {
     Ok(())
 }
 
+/// What killed runs left in the bin directories and beside the scripts of all implementations, and may go.
+pub(crate) fn stale(image: &Dir, layout: &Layout) -> Result<Vec<(PathBuf, OsString)>> {
+    let mut stale = Vec::new();
+    for bindir in &layout.bindirs {
+        if let Descent::Found(dir) = image.descend(bindir)? {
+            for name in dir.names()?.into_iter().filter(|name| is_temporary(name)) {
+                if !is_precious(image, layout, (&dir, bindir), &name)? {
+                    stale.push((bindir.clone(), name));
+                }
+            }
+        }
+    }
+    let root = image.descend(&layout.script_root)?;
+    for (way, dir) in script_dirs(root, &layout.script_root)? {
+        let names = dir.names()?.into_iter();
+        stale.extend(
+            names
+                .filter(|name| is_temporary(name))
+                .map(|name| (way.clone(), name)),
+        );
+    }
+    Ok(stale)
+}
+
 /// The directories in the script root.
 fn script_dirs(root: Descent, way: &Path) -> Result<Vec<(PathBuf, Dir)>> {
     let Descent::Found(root) = root else {
