@@ -209,3 +209,26 @@ fn what_may_be_all_there_is_of_a_script_is_never_removed() {
         assert_eq!(state(image.path()), before);
     }
 }
+
+#[test]
+fn what_was_not_done_is_not_told() {
+    let image = scratch();
+    lay(image.path(), SCRIPTS);
+    let told = |faults: &[&str], status: i32| {
+        let file = scratch();
+        let file = file.path().join("json");
+        let run = faulty(faults, image.path()).arg("--json").arg(&file).run();
+        run.expect(status);
+        fs::read_to_string(&file).unwrap()
+    };
+    assert_eq!(told(&["renameat2:error=EIO:when=7"], 2), "");
+    lay(
+        image.path(),
+        "usr/bin/other 755 \"#!/usr/bin/python3.12\\n\"",
+    );
+    let refused = told(&[], 1);
+    assert_eq!(refused.matches("\"action\"").count(), 1, "{refused}");
+    assert!(refused.contains("\"action\":\"refuse\""), "{refused}");
+    fs::remove_file(image.path().join("usr/bin/other")).unwrap();
+    assert_eq!(told(&[], 0).matches("\"action\":\"wrap\"").count(), 3);
+}
