@@ -77,6 +77,14 @@ fn words_that_do_not_go_together_are_one_line() {
             "hold each other",
         ),
         (
+            &["--impl=python3.12", "--kind=copy", "--scriptroot=/a:b", "a"],
+            "a colon in a path",
+        ),
+        (
+            &["--impl=python3.12", "--kind=copy", "--eprefix=/a:b", "a"],
+            "a colon in a path",
+        ),
+        (
             &["--impl=python3.12", "--kind=other", "a"],
             "invalid value 'other'",
         ),

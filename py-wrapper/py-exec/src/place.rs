@@ -26,6 +26,8 @@ pub(crate) struct Defaults<'a> {
     pub(crate) root: &'a [u8],
     /// The directory that holds `python-exec/`.
     pub(crate) sysconfdir: &'a [u8],
+    /// The way to the script root from the directory of a copy or of the program, if both were moved together.
+    pub(crate) near: &'a [u8],
 }
 
 /// What is known of a call.
@@ -119,7 +121,7 @@ fn arrived(path: Path, link: Option<Path>, defaults: Defaults<'_>) -> Option<Pla
     let beside: &[u8] = if TEXTS.contains(&file) || file == PROGRAMS[1] {
         b"."
     } else {
-        b"../lib/python-exec"
+        defaults.near
     };
     let root = near(
         &Path::of(&[directory(path.as_bytes()), beside]),
