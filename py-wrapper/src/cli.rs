@@ -8,7 +8,7 @@ use clap::builder::{OsStringValueParser, TypedValueParser};
 use common::cli::{Shared, Stream};
 use common::{Error, Implementation, Result, show};
 
-use crate::layout::{BINDIRS, Layout, below, installed_path};
+use crate::layout::{BINDIRS, Layout, below, built, installed_path};
 use crate::wrapper::{self, Kind};
 
 /// Make each script of an image start the right Python
@@ -130,11 +130,10 @@ impl Words {
             Some(path) => installed_path("--eprefix", path)?,
             None => PathBuf::new(),
         };
-        let or = |option: &str, given: &Option<PathBuf>, default: &str| match given {
-            Some(path) => installed_path(option, path),
-            None => Ok(below(&eprefix, default)),
+        let script_root = match &self.scriptroot {
+            Some(path) => installed_path("--scriptroot", path)?,
+            None => built(&eprefix, crate::SCRIPT_ROOT),
         };
-        let script_root = or("--scriptroot", &self.scriptroot, crate::SCRIPT_ROOT)?;
         let dispatcher = match &self.dispatcher {
             Some(path) => installed_path("--dispatcher", path)?,
             None => script_root.join("py-exec2"),
@@ -155,7 +154,7 @@ impl Words {
         }
         let layout = Layout {
             bindirs: distinct(bindirs),
-            sysconfdir: below(&eprefix, crate::SYSCONFDIR),
+            sysconfdir: built(&eprefix, crate::SYSCONFDIR),
             program: below(&eprefix, "/usr/bin/py-exec"),
             interpreter: self.template()?,
             script_root,
