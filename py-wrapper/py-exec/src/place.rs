@@ -73,10 +73,12 @@ fn in_path(start: &Start, name: &[u8]) -> Option<Path> {
     entries
         .filter(|entry| entry.starts_with(b"/"))
         .map(|entry| Path::of(&[entry, b"/", name]))
-        .find(|path| {
-            path.c_str()
-                .is_some_and(|path| sys::may_execute(path).is_ok())
-        })
+        .find(|path| path.c_str().is_some_and(is_program_file))
+}
+
+/// Whether a file is one that a shell would start; directories may be "executed" too.
+fn is_program_file(path: &CStr) -> bool {
+    sys::may_execute(path).is_ok() && sys::stat(path).is_ok_and(|stat| stat.is_file())
 }
 
 fn follow(called: Path, defaults: Defaults<'_>) -> Option<Place> {
