@@ -65,7 +65,7 @@ install: ## install the programs, man pages, completions and the shell side
 	install -d $(BINDIR) $(MANDIR)/man1 $(MANDIR)/man7 $(DATADIR)/py-multibuild
 	install -m 755 $(TOOLS:%=$(RELEASE)/%) target/dispatcher/py-exec $(BINDIR)
 	install -d $(DESTDIR)$(SCRIPTROOT)
-	sed 's|@PROGRAM@|$(PREFIX)/bin/py-exec|; s|@ROOT@|$(SCRIPTROOT)|; s|@ETC@|$(SYSCONFDIR)|' \
+	sed 's|@PROGRAM@|$(PREFIX)/bin/py-exec|; s|@ROOT@|$(SCRIPTROOT)|; s|@ETC@|$(SYSCONFDIR)|; s|@NEAR@|../lib/python-exec|' \
 		py-wrapper/src/texts/py-exec2.in py-wrapper/src/texts/python.in \
 		> $(DESTDIR)$(SCRIPTROOT)/py-exec2
 	chmod 755 $(DESTDIR)$(SCRIPTROOT)/py-exec2

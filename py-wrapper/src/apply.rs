@@ -6,6 +6,7 @@
 //! the next run takes away.
 
 mod files;
+mod folder;
 mod make;
 mod source;
 mod undo;
@@ -16,13 +17,13 @@ use std::ffi::OsStr;
 use common::{Error, Interrupts, Result};
 
 use crate::Job;
-use crate::image;
 use crate::image::dir::Dir;
+use crate::image::{self, aside};
 use crate::installed::{self, List, Moved, Moves, Sum};
 use crate::plan::{Action, Decision, Plan, Wrap};
 use crate::replicate::Replica;
 use make::Pair;
-use source::Source;
+pub(crate) use source::Source;
 use work::Work;
 
 /// Applies `plan` to the image. On an error nothing is changed; all that went wrong is told.
@@ -56,7 +57,7 @@ fn whole(
     act: impl FnOnce(&mut Work<'_>) -> Result<()>,
 ) -> Result<(), Vec<Error>> {
     let _hold = interrupts.hold();
-    let mut work = Work::new(image, job, interrupts);
+    let mut work = Work::new(image, job, interrupts).map_err(|error| vec![error])?;
     match act(&mut work) {
         Ok(()) => work.undo.settle(),
         Err(error) => {
@@ -80,16 +81,26 @@ impl Work<'_> {
                 self.open(bindir)?.remove(name)?;
             }
         }
-        for list in lists {
+        self.clean_lists(lists)
+    }
+
+    /// The same beside the lists, and gives a list that it took away its name again.
+    fn clean_lists(&mut self, lists: &[List]) -> Result<()> {
+        let are_clean = |list: &&List| list.lost.is_none() && list.stale.is_empty();
+        for list in lists.iter().filter(|list| !are_clean(list)) {
+            let (_, dir) = self.open_for_now(&list.directory)?;
+            if let Some(lost) = &list.lost {
+                dir.rename_new(lost, OsStr::new(list.form.file()))?;
+            }
             for name in &list.stale {
-                self.open(&list.directory)?.remove(name)?;
+                dir.remove(name)?;
             }
         }
         Ok(())
     }
 
     fn wrap(&mut self, plan: &Plan) -> Result<()> {
-        let lists = image::find_lists(self.image, &self.job.layout.bindirs)?;
+        let lists = image::find_lists(&self.image, &self.job.layout.bindirs)?;
         self.clean(plan, &lists)?;
         let wraps: Vec<_> = plan.wraps().collect();
         let mut pairs = Vec::new();
@@ -132,7 +143,11 @@ impl Work<'_> {
     }
 
     fn replicate(&mut self, replicas: &[Replica]) -> Result<()> {
-        let lists = image::find_lists(self.image, &self.job.layout.bindirs)?;
+        let lists = image::find_lists(&self.image, &self.job.layout.bindirs)?;
+        self.clean_lists(&lists)?;
+        for (way, name) in aside::stale(&self.image, self.job.layout)? {
+            self.open(&way)?.remove(&name)?;
+        }
         let mut moves = Moves::new();
         for replica in replicas {
             let files = self.replicate_one(replica)?;
@@ -142,23 +157,29 @@ impl Work<'_> {
     }
 
     fn replicate_one(&mut self, replica: &Replica) -> Result<Moved> {
-        let source = Source::open(&replica.file)?;
-        let like = self.made(&replica.bindir, &source.stat)?.stat_self()?;
+        let source = &replica.source;
+        let like = if source.is_part {
+            self.open(&replica.bindir)?.stat_self()?
+        } else {
+            self.image.stat_self()?
+        };
+        let bindir = self.made(&replica.bindir, &like)?;
         let mut scripts = Vec::new();
-        for (implementation, head) in &replica.heads {
+        for edition in &replica.editions {
             self.alive()?;
-            let path = self.job.layout.scripts(implementation);
-            let dir = self.made(&path, &like)?;
-            let temporary = self.reserve(&dir, &replica.name, false);
-            let content = head.exchange(&source.content);
-            make::script(&source, &content, &dir, &temporary)?;
+            let path = self.job.layout.scripts(&edition.implementation);
+            let content = edition.head.exchange(&source.content);
+            if !edition.is_there {
+                let dir = self.made(&path, &like)?;
+                let temporary = self.reserve(&dir, &replica.name, false);
+                make::script(source, &content, &dir, &temporary)?;
+            }
             scripts.push((path.join(&replica.name), Sum::of(&content)));
         }
-        let bindir = self.open(&replica.bindir)?;
-        let temporary = self.reserve(&bindir, &replica.name, replica.in_place);
+        let temporary = self.reserve(&bindir, &replica.name, source.is_part);
         let times = files::times(self.job.epoch, &source.stat);
         let (wrapper, wrapper_sum) = self.wrapper(&replica.bindir);
-        make::wrapper(&wrapper, &source, &times, &bindir, &temporary)?;
+        make::wrapper(&wrapper, source, &times, &bindir, &temporary)?;
         Ok(Moved {
             scripts,
             wrapper_sum,
@@ -180,11 +201,11 @@ impl Work<'_> {
     }
 
     fn prepare_list(&mut self, list: &List, content: &[u8]) -> Result<()> {
-        let dir = self.open(&list.directory)?;
+        let (folder, dir) = self.open_for_now(&list.directory)?;
         let name = OsStr::new(list.form.file());
         let source = dir.open(name)?;
         let stat = files::stat(&source, &dir.at(name))?;
-        let temporary = self.reserve(&dir, name, true);
+        let temporary = self.reserve(folder, name, true);
         let file = dir.create(&temporary, content)?;
         files::copy_metadata(&source, &stat, &file, &dir.at(&temporary))
     }

@@ -6,9 +6,9 @@ use std::path::{Path, PathBuf};
 use clap::Parser;
 use clap::builder::{OsStringValueParser, TypedValueParser};
 use common::cli::{Shared, Stream};
-use common::{Error, Implementation, Result};
+use common::{Error, Implementation, Result, show};
 
-use crate::layout::{BINDIRS, Layout, below, installed_path};
+use crate::layout::{BINDIRS, Layout, below, built, installed_path};
 use crate::wrapper::{self, Kind};
 
 /// Make each script of an image start the right Python
@@ -130,11 +130,10 @@ impl Words {
             Some(path) => installed_path("--eprefix", path)?,
             None => PathBuf::new(),
         };
-        let or = |option: &str, given: &Option<PathBuf>, default: &str| match given {
-            Some(path) => installed_path(option, path),
-            None => Ok(below(&eprefix, default)),
+        let script_root = match &self.scriptroot {
+            Some(path) => installed_path("--scriptroot", path)?,
+            None => built(&eprefix, crate::SCRIPT_ROOT),
         };
-        let script_root = or("--scriptroot", &self.scriptroot, crate::SCRIPT_ROOT)?;
         let dispatcher = match &self.dispatcher {
             Some(path) => installed_path("--dispatcher", path)?,
             None => script_root.join("py-exec2"),
@@ -147,9 +146,15 @@ impl Words {
                 .map(|dir| installed_path("--bindir", dir))
                 .collect::<Result<Vec<_>>>()?
         };
+        if let Some(dir) = bindirs.iter().find(|dir| overlap(dir, &script_root)) {
+            // A script would be moved onto itself, and its wrapper put over it.
+            let root = show::path(&script_root);
+            let why = format!("it and the script root {root} may not hold each other");
+            return Err(Error::refused("use bin directory", dir.as_os_str(), why));
+        }
         let layout = Layout {
             bindirs: distinct(bindirs),
-            sysconfdir: below(&eprefix, crate::SYSCONFDIR),
+            sysconfdir: built(&eprefix, crate::SYSCONFDIR),
             program: below(&eprefix, "/usr/bin/py-exec"),
             interpreter: self.template()?,
             script_root,
@@ -182,6 +187,11 @@ impl Words {
         }
         Ok(Some(template.clone()))
     }
+}
+
+/// Whether two directories are one, or one is in the other.
+fn overlap(one: &Path, other: &Path) -> bool {
+    one.starts_with(other) || other.starts_with(one)
 }
 
 /// The first word in braces, with them.

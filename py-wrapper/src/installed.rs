@@ -53,7 +53,9 @@ pub(crate) struct List {
     /// The `.dist-info` or `.egg-info` as the installed system sees it.
     pub(crate) directory: PathBuf,
     pub(crate) content: Vec<u8>,
-    /// Temporary names that a killed run left beside it.
+    /// The temporary name that it has because a killed run took its own away.
+    pub(crate) lost: Option<OsString>,
+    /// Other temporary names that a killed run left beside it.
     pub(crate) stale: Vec<OsString>,
 }
 
@@ -223,6 +225,7 @@ mod tests {
             form,
             directory: directory.into(),
             content: content.into(),
+            lost: None,
             stale: Vec::new(),
         };
         updated(&list, &moves()).map(|new| String::from_utf8(new).unwrap())

@@ -55,6 +55,14 @@ pub(crate) fn below(eprefix: &Path, path: &str) -> PathBuf {
     eprefix.join(path.trim_start_matches('/'))
 }
 
+/// A default that was set when the tools were built, below the prefix; a build for that prefix has it in already.
+pub(crate) fn built(eprefix: &Path, path: &str) -> PathBuf {
+    if !eprefix.as_os_str().is_empty() && Path::new(path).starts_with(eprefix) {
+        return path.into();
+    }
+    below(eprefix, path)
+}
+
 /// A path of the installed system: absolute, without `.`, `..` and a slash at its end.
 pub(crate) fn installed_path(option: &str, path: &Path) -> Result<PathBuf> {
     let refuse = |why: &str| {
@@ -116,6 +124,15 @@ mod tests {
         assert_eq!(way("/usr/bin", "/usr/bin/x"), Path::new("x"));
         assert_eq!(way("/a/b/c", "/x"), Path::new("../../../x"));
         assert_eq!(way("/", "/x"), Path::new("x"));
+    }
+
+    #[test]
+    fn a_prefix_is_put_before_a_default_once() {
+        let path = |eprefix: &str, default: &str| built(Path::new(eprefix), default);
+        assert_eq!(path("", "/usr/lib/x"), Path::new("/usr/lib/x"));
+        assert_eq!(path("/p", "/usr/lib/x"), Path::new("/p/usr/lib/x"));
+        assert_eq!(path("/p", "/p/usr/lib/x"), Path::new("/p/usr/lib/x"));
+        assert_eq!(path("/p", "/pq/lib/x"), Path::new("/p/pq/lib/x"));
     }
 
     #[test]

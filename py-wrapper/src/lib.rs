@@ -31,7 +31,7 @@ use cli::{Words, Work};
 use image::dir::Dir;
 use layout::Layout;
 use plan::{Plan, Rules};
-use replicate::Replica;
+use replicate::{Edition, Replica};
 use wrapper::Kind;
 
 /// The tool's name in messages.
@@ -82,6 +82,7 @@ fn prepare(words: &Words) -> Result<Session> {
         kind: words.kind,
         force: words.force,
         dry_run: words.dry_run,
+        is_stream: words.stream.images_from.is_some(),
         verbosity: words.shared.verbosity(),
         json: words.json.as_deref().map(json::Lines::create).transpose()?,
         across: Across::default(),
@@ -96,6 +97,7 @@ pub(crate) struct Session {
     kind: Kind,
     force: bool,
     dry_run: bool,
+    is_stream: bool,
     verbosity: Verbosity,
     json: Option<json::Lines>,
     across: Across,
@@ -127,13 +129,15 @@ impl Session {
         status
     }
 
-    /// Opens an image, and keeps other runs out of it if something may be changed.
+    /// Opens an image; if something may be changed, keeps other runs out of it and gives back what a killed run
+    /// took away.
     ///
     /// That comes before anything is read, so that what is decided is about the image as it stays.
     fn image(&self, path: &Path) -> Result<Dir> {
         let image = Dir::image(path)?;
         if !self.dry_run {
             image.lock()?;
+            image::aside::put_back(&image, &self.layout)?;
         }
         Ok(image)
     }
@@ -158,13 +162,7 @@ impl Session {
             image: &absolute,
         };
         let plan = plan::plan(survey, rules);
-        let refusals = plan.refusals();
-        self.tell(&plan, implementation, &absolute)
-            .map_err(|e| (exit::FAILED, vec![e]))?;
-        if !refusals.is_empty() {
-            return Err((exit::REFUSED, refusals));
-        }
-        if !self.dry_run {
+        if !plan.is_refused() && !self.dry_run {
             let job = Job {
                 implementation,
                 layout: &self.layout,
@@ -172,6 +170,12 @@ impl Session {
                 epoch: self.epoch,
             };
             apply::apply(&image, &plan, &job, &self.interrupts).map_err(|e| (exit::FAILED, e))?;
+        }
+        self.tell(&plan, implementation, &absolute)
+            .map_err(|e| (exit::FAILED, vec![e]))?;
+        if plan.is_refused() {
+            let image = Some(absolute.as_path()).filter(|_| self.is_stream);
+            return Err((exit::REFUSED, plan.refusals(image)));
         }
         if self.verbosity > Verbosity::Quiet {
             for note in self.across.add(&plan, implementation) {
@@ -211,23 +215,28 @@ impl Session {
             force: self.force,
         };
         let replicas = replicate::prepare(&image, &root, files, order)?;
-        for replica in &replicas {
-            self.tell_replica(replica, &root).map_err(one)?;
-        }
         let job = Job {
             implementation: &to[0],
             layout: &self.layout,
             kind: self.kind,
             epoch: self.epoch,
         };
-        if self.dry_run {
-            return Ok(());
+        if !self.dry_run {
+            apply::replicate(&image, &replicas, &job, &self.interrupts)?;
         }
-        apply::replicate(&image, &replicas, &job, &self.interrupts)
+        for replica in &replicas {
+            self.tell_replica(replica, &root).map_err(one)?;
+        }
+        Ok(())
     }
 
     fn tell_replica(&mut self, replica: &Replica, image: &Path) -> Result<()> {
-        for (implementation, head) in &replica.heads {
+        for Edition {
+            implementation,
+            head,
+            ..
+        } in &replica.editions
+        {
             let script = self.layout.scripts(implementation).join(&replica.name);
             if let Some(json) = &mut self.json {
                 json.write(report::replicated(
@@ -256,9 +265,14 @@ impl Session {
         Ok(())
     }
 
+    /// Tells of a plan in a dry run, of what was done after it was done, and of a plan that was refused only
+    /// what it says of what stays.
     fn tell(&mut self, plan: &Plan, implementation: &Implementation, image: &Path) -> Result<()> {
+        let is_off = !self.dry_run && plan.is_refused();
+        let decisions = plan.decisions.iter();
+        let decisions: Vec<_> = decisions.filter(|d| !(is_off && d.changes())).collect();
         if let Some(json) = &mut self.json {
-            for decision in &plan.decisions {
+            for decision in &decisions {
                 json.write(report::object(
                     decision,
                     implementation,
@@ -267,7 +281,7 @@ impl Session {
                 ))?;
             }
         }
-        for decision in &plan.decisions {
+        for decision in &decisions {
             self.say(
                 implementation,
                 &report::line(decision, implementation, &self.layout),

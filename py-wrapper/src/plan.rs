@@ -61,16 +61,33 @@ impl Decision {
     pub fn path(&self) -> PathBuf {
         self.bindir.join(&self.name)
     }
+
+    /// Whether carrying it out would change something.
+    pub(crate) fn changes(&self) -> bool {
+        matches!(self.action, Action::Wrap(_) | Action::Clean)
+    }
 }
 
 impl Plan {
-    /// Everything that forbids to touch the image, as errors.
-    pub(crate) fn refusals(&self) -> Vec<Error> {
+    /// Everything that forbids to touch the image, as errors; their paths are the installed system's, so that one
+    /// of many images is to be named.
+    pub(crate) fn refusals(&self, one_of_many: Option<&Path>) -> Vec<Error> {
+        let image = one_of_many.map(|image| format!(" (in {})", show::path(image)));
+        let image = image.unwrap_or_default();
         let refusal = |decision: &Decision| match &decision.action {
-            Action::Refuse(why) => Some(Error::refused("wrap", decision.path(), why.clone())),
+            Action::Refuse(why) => {
+                let why = format!("{why}{image}");
+                Some(Error::refused("wrap", decision.path(), why))
+            }
             _ => None,
         };
         self.decisions.iter().filter_map(refusal).collect()
+    }
+
+    /// Whether something forbids to touch the image.
+    pub(crate) fn is_refused(&self) -> bool {
+        let mut actions = self.decisions.iter().map(|decision| &decision.action);
+        actions.any(|action| matches!(action, Action::Refuse(_)))
     }
 
     /// The scripts to wrap.
@@ -85,8 +102,7 @@ impl Plan {
 
     /// Whether applying it would change something.
     pub(crate) fn changes(&self) -> bool {
-        let changes = |d: &Decision| matches!(d.action, Action::Wrap(_) | Action::Clean);
-        self.decisions.iter().any(changes)
+        self.decisions.iter().any(Decision::changes)
     }
 }
 
@@ -142,6 +158,9 @@ fn decide(bindir: &Path, name: &OsStr, found: &Found, rules: Rules<'_>) -> Actio
         Found::Directory => Action::Refuse("is a directory".to_owned()),
         Found::Special => leave("a special file"),
         Found::Temporary => Action::Clean,
+        Found::Precious => Action::Refuse(
+            "is what a run that failed or was killed kept of a script: name it as it was, or remove it".to_owned(),
+        ),
     }
 }
 

@@ -4,29 +4,42 @@
 //! takes its place in the bin directory. A file that lies in a bin directory of the image is replaced where
 //! it is; any other comes to the first bin directory.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::fs;
+use std::io::ErrorKind;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use common::{Error, Implementation, Result, show};
+use rustix::fs::FileType;
 
+use crate::apply::Source;
 use crate::image::dir::{Descent, Dir};
-use crate::layout::{Layout, normal};
+use crate::layout::Layout;
 use crate::script::{self, Class, Head};
+use crate::wrapper;
 
 /// A script to install for several implementations.
 #[derive(Debug)]
 pub(crate) struct Replica {
-    /// The file that is read.
-    pub(crate) file: PathBuf,
+    /// The file; a part of the image gives way to the wrapper.
+    pub(crate) source: Source,
     /// The bin directory that gets the wrapper, as the installed system sees it.
     pub(crate) bindir: PathBuf,
     /// The script's name.
     pub(crate) name: OsString,
-    /// Whether the file itself gives way to the wrapper.
-    pub(crate) in_place: bool,
-    /// How the script begins for each implementation.
-    pub(crate) heads: Vec<(Implementation, Head)>,
+    /// The script for each implementation.
+    pub(crate) editions: Vec<Edition>,
+}
+
+/// The script for one implementation.
+#[derive(Debug)]
+pub(crate) struct Edition {
+    pub(crate) implementation: Implementation,
+    /// How it begins.
+    pub(crate) head: Head,
+    /// Whether it is in its place already, as a killed run leaves it.
+    pub(crate) is_there: bool,
 }
 
 /// What is asked for.
@@ -44,12 +57,16 @@ pub(crate) fn prepare(
     files: &[PathBuf],
     order: Order<'_>,
 ) -> Result<Vec<Replica>, Vec<Error>> {
-    let mut replicas = Vec::new();
+    let mut replicas: Vec<Replica> = Vec::new();
     let mut errors = Vec::new();
     for file in files {
-        match replica(root, file, order) {
-            Ok(replica) => {
-                errors.extend(taken(image, &replica, order.layout));
+        match replica(image, root, file, order) {
+            Ok(one) if replicas.iter().any(|other| other.name == one.name) => {
+                let why = "another FILE has the same name";
+                errors.push(Error::refused("replicate", file.as_os_str(), why));
+            }
+            Ok(mut replica) => {
+                errors.extend(taken(image, &mut replica, order.layout));
                 replicas.push(replica);
             }
             Err(error) => errors.push(error),
@@ -62,16 +79,20 @@ pub(crate) fn prepare(
     }
 }
 
-fn replica(root: &Path, file: &Path, order: Order<'_>) -> Result<Replica> {
+fn replica(image: &Dir, root: &Path, file: &Path, order: Order<'_>) -> Result<Replica> {
     let refuse = |why: &str| Error::refused("replicate", file.as_os_str(), why);
-    let content = fs::read(file).map_err(|cause| Error::io("read", file, cause))?;
     let name = file
         .file_name()
         .ok_or_else(|| refuse("has no name"))?
         .to_owned();
-    let mut heads = Vec::new();
+    let bindir = bindir_of(image, file, order.layout);
+    let source = Source::open(file, bindir.is_some())?;
+    if wrapper::is_wrapper(&source.content) {
+        return Err(refuse("is a wrapper already"));
+    }
+    let mut editions = Vec::new();
     for implementation in order.implementations {
-        let head = match script::classify(&content, implementation, order.layout, root) {
+        let head = match script::classify(&source.content, implementation, order.layout, root) {
             Class::Ours(head) => head,
             Class::Foreign(named, head) if order.force || is_kin(&named, implementation) => head,
             Class::Foreign(named, _) => {
@@ -82,15 +103,17 @@ fn replica(root: &Path, file: &Path, order: Order<'_>) -> Result<Replica> {
             }
             Class::Other(why) | Class::Unfit(why) => return Err(refuse(why)),
         };
-        heads.push((implementation.clone(), head));
+        editions.push(Edition {
+            implementation: implementation.clone(),
+            head,
+            is_there: false,
+        });
     }
-    let bindir = bindir_of(root, file, order.layout);
     Ok(Replica {
-        file: file.to_owned(),
-        in_place: bindir.is_some(),
+        source,
         bindir: bindir.unwrap_or_else(|| order.layout.bindirs[0].clone()),
         name,
-        heads,
+        editions,
     })
 }
 
@@ -100,45 +123,76 @@ fn is_kin(named: &str, implementation: &Implementation) -> bool {
     named.is_ok_and(|named| named.version().0 == implementation.version().0)
 }
 
-/// The bin directory of the image in which the file lies.
-fn bindir_of(root: &Path, file: &Path, layout: &Layout) -> Option<PathBuf> {
-    let file = normal(&std::path::absolute(file).ok()?);
-    let inside = file.strip_prefix(normal(root)).ok()?;
-    let parent = Path::new("/").join(inside.parent()?);
-    layout.bindirs.iter().find(|dir| **dir == parent).cloned()
+/// The bin directory of the image in which the file lies, whichever way leads there.
+fn bindir_of(image: &Dir, file: &Path, layout: &Layout) -> Option<PathBuf> {
+    let parent = match file.parent()? {
+        empty if empty.as_os_str().is_empty() => Path::new("."),
+        parent => parent,
+    };
+    let parent = fs::metadata(parent).ok()?;
+    let is_parent = |bindir: &&PathBuf| match image.descend(bindir) {
+        Ok(Descent::Found(dir)) => dir
+            .stat_self()
+            .is_ok_and(|dir| (dir.st_dev, dir.st_ino) == (parent.dev(), parent.ino())),
+        _ => false,
+    };
+    layout.bindirs.iter().find(is_parent).cloned()
 }
 
-/// What is in the way of a replica.
-fn taken(image: &Dir, replica: &Replica, layout: &Layout) -> Vec<Error> {
-    let mut places: Vec<PathBuf> = Vec::new();
-    if !replica.in_place {
-        places.push(replica.bindir.clone());
-    }
-    places.extend(replica.heads.iter().map(|(one, _)| layout.scripts(one)));
+/// What is in the way of a replica. A script that is as it will be is not.
+fn taken(image: &Dir, replica: &mut Replica, layout: &Layout) -> Vec<Error> {
     let mut errors = Vec::new();
-    for place in places {
-        match image.descend(&place) {
-            Ok(Descent::Found(dir)) => match dir.names() {
-                Ok(names) if names.contains(&replica.name) => {
-                    errors.push(Error::refused(
-                        "replicate to",
-                        place.join(&replica.name),
-                        "is there already",
-                    ));
-                }
-                Ok(_) => {}
-                Err(error) => errors.push(error),
-            },
-            Ok(Descent::Missing) => {}
-            Ok(Descent::Link(path) | Descent::NoDirectory(path)) => {
-                errors.push(Error::refused(
-                    "use",
-                    path.as_os_str(),
-                    "is not a directory",
-                ));
+    let name = &replica.name;
+    if !replica.source.is_part {
+        match there(image, &replica.bindir, name) {
+            Ok(There::Nothing) => {}
+            Ok(_) => errors.push(is_taken(&replica.bindir, name)),
+            Err(error) => errors.push(error),
+        }
+    }
+    for edition in &mut replica.editions {
+        let place = layout.scripts(&edition.implementation);
+        match there(image, &place, name) {
+            Ok(There::Nothing) => {}
+            Ok(There::File(content))
+                if content == edition.head.exchange(&replica.source.content) =>
+            {
+                edition.is_there = true;
             }
+            Ok(_) => errors.push(is_taken(&place, name)),
             Err(error) => errors.push(error),
         }
     }
     errors
+}
+
+fn is_taken(place: &Path, name: &OsStr) -> Error {
+    Error::refused("replicate to", place.join(name), "is there already")
+}
+
+/// What has a name.
+enum There {
+    Nothing,
+    /// A file with this content.
+    File(Vec<u8>),
+    Other,
+}
+
+fn there(image: &Dir, place: &Path, name: &OsStr) -> Result<There> {
+    let dir = match image.descend(place)? {
+        Descent::Found(dir) => dir,
+        Descent::Missing => return Ok(There::Nothing),
+        Descent::Link(path) | Descent::NoDirectory(path) => {
+            let why = "is not a directory";
+            return Err(Error::refused("use", path.as_os_str(), why));
+        }
+    };
+    match dir.stat(name) {
+        Ok(stat) if FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile => {
+            dir.read(name).map(There::File)
+        }
+        Ok(_) => Ok(There::Other),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(There::Nothing),
+        Err(error) => Err(error),
+    }
 }

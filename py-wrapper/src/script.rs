@@ -153,17 +153,45 @@ fn installed(path: &Path, image: &Path) -> PathBuf {
 fn head(file: &[u8], shebang: &Shebang, interpreter: PathBuf) -> Option<Head> {
     let bytes = interpreter.as_os_str().as_bytes();
     let as_it_is = &file[..shebang.length];
-    let stays = shebang.interpreter == bytes && !as_it_is.ends_with(b"\r\n");
-    let new = if stays {
-        as_it_is.to_vec()
+    let stays =
+        shebang.interpreter == bytes && !as_it_is.ends_with(b"\r\n") && !as_it_is.ends_with(b"\r");
+    let written = if stays && shebang.is_short() {
+        None
     } else {
-        shebang.naming(bytes)?
+        shebang.naming(bytes)
     };
+    let mut new = match written {
+        Some(new) => new,
+        // It is right, or newer kernels take it and no other line can say the same.
+        None if stays => as_it_is.to_vec(),
+        None => return None,
+    };
+    let mut old = shebang.length;
+    let lines = |text: &[u8]| text.split(|&b| b == b'\n').count();
+    if lines(&new) > lines(as_it_is) {
+        if let Some(cookie) = cookie(&file[old..]) {
+            old += cookie.len();
+            let after_first = new.iter().position(|&b| b == b'\n').map_or(0, |at| at + 1);
+            let cookie = [cookie.trim_ascii_end(), b"\n"].concat();
+            new.splice(after_first..after_first, cookie);
+        }
+    }
     Some(Head {
-        old: shebang.length,
+        old,
         new,
         interpreter,
     })
+}
+
+/// The first line, if it says how the script is encoded (PEP 263). Python looks for that in the first two lines of
+/// a file alone.
+fn cookie(text: &[u8]) -> Option<&[u8]> {
+    let line = text.split_inclusive(|&b| b == b'\n').next()?;
+    let comment = line.trim_ascii_start().strip_prefix(b"#")?;
+    let mut words = comment.windows(b"coding:".len());
+    words
+        .any(|word| word == b"coding:" || word == b"coding=")
+        .then_some(line)
 }
 
 impl Head {

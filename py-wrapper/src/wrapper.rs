@@ -1,6 +1,5 @@
 //! The wrapper: what takes a script's place in the bin directory.
 
-use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
@@ -38,8 +37,8 @@ impl Wrapper {
     #[must_use]
     pub fn new(kind: Kind, layout: &Layout, bindir: &Path) -> Self {
         match kind {
-            Kind::Script => Self::Text(text(&[SCRIPT, PYTHON], layout)),
-            Kind::Copy => Self::Text(text(&[DISPATCHER, PYTHON], layout)),
+            Kind::Script => Self::Text(text(&[SCRIPT, PYTHON], layout, bindir)),
+            Kind::Copy => Self::Text(text(&[DISPATCHER, PYTHON], layout, bindir)),
             Kind::Link => Self::Link(relative(bindir, &layout.dispatcher)),
         }
     }
@@ -60,10 +59,13 @@ pub(crate) fn fits(kind: Kind, layout: &Layout) -> Result<()> {
             return Err(Error::refused("write wrapper for", path.as_os_str(), why));
         }
     }
-    let first = text(&[DISPATCHER], layout);
-    let first = first.split(|&b| b == b'\n').next().unwrap_or_default();
-    if kind == Kind::Copy && (first.len() > LONGEST_LINE || layout_has_blanks(layout)) {
-        let why = "its first line would be more than a kernel takes, or have a blank in a path";
+    let is_long = |bindir: &PathBuf| {
+        let text = text(&[DISPATCHER], layout, bindir);
+        let first = text.split(|&b| b == b'\n').next();
+        first.is_some_and(|line| line.len() > LONGEST_LINE)
+    };
+    if kind == Kind::Copy && (layout.bindirs.iter().any(is_long) || has_separators(layout)) {
+        let why = "its first line would be more than a kernel takes, or have a blank or a colon in a path";
         return Err(Error::refused(
             "write wrapper for",
             layout.script_root.as_os_str(),
@@ -73,18 +75,21 @@ pub(crate) fn fits(kind: Kind, layout: &Layout) -> Result<()> {
     Ok(())
 }
 
-fn layout_has_blanks(layout: &Layout) -> bool {
+/// Whether a path would fall apart in the first line.
+fn has_separators(layout: &Layout) -> bool {
     let paths = [&layout.script_root, &layout.sysconfdir, &layout.program];
+    let parts = |byte: &u8| b" :".contains(byte);
     paths
         .iter()
-        .any(|path| path.as_os_str().as_bytes().contains(&b' '))
+        .any(|path| path.as_os_str().as_bytes().iter().any(parts))
 }
 
-fn text(parts: &[&str], layout: &Layout) -> Vec<u8> {
+fn text(parts: &[&str], layout: &Layout, bindir: &Path) -> Vec<u8> {
     let shown = |path: &Path| path.as_os_str().to_string_lossy().into_owned();
     let text = parts
         .concat()
         .replace("@ROOT@", &shown(&layout.script_root))
+        .replace("@NEAR@", &shown(&relative(bindir, &layout.script_root)))
         .replace("@ETC@", &shown(&layout.sysconfdir))
         .replace("@PROGRAM@", &shown(&layout.program));
     text.into_bytes()
@@ -101,5 +106,4 @@ pub(crate) fn is_wrapper(file: &[u8]) -> bool {
 pub(crate) fn is_link_to(target: &Path, layout: &Layout, bindir: &Path) -> bool {
     let there = crate::layout::normal(&bindir.join(target));
     there == layout.dispatcher
-        && target.file_name() == layout.dispatcher.file_name().map(OsStr::new)
 }

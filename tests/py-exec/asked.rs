@@ -96,6 +96,50 @@ fn help_and_version_are_there_and_every_option_is_in_the_manual() {
 }
 
 #[test]
+fn a_part_of_the_layout_that_is_none_moves_no_other() {
+    for program in programs() {
+        let tree = tree(&program, &["python3.9"]);
+        let line = "755 \"#!/bin/sh\\n\"";
+        lay(
+            tree.path(),
+            &format!(
+                "etc/python-exec/foo.conf 644 \"python3.9\\n\"\n\
+                 opt/bin/foo {line}\nopt/scripts/python3.9/foo {line}"
+            ),
+        );
+        let root = tree.path().canonicalize().unwrap();
+        let (shown, copy) = (root.display(), root.join("opt/bin/foo"));
+        for (layout, scripts) in [
+            (format!("rel:{shown}/etc:../scripts"), "opt/scripts"),
+            (format!(":{shown}/etc:../scripts"), "opt/scripts"),
+            (
+                format!("{shown}/usr/lib/python-exec:{shown}/etc"),
+                "usr/lib/python-exec",
+            ),
+            (
+                format!("{shown}/usr/lib/python-exec:{shown}/etc:"),
+                "usr/lib/python-exec",
+            ),
+            (
+                format!("{shown}/usr/lib/python-exec:{shown}/etc:{shown}/opt/scripts"),
+                "usr/lib/python-exec",
+            ),
+        ] {
+            let run = ask(&program, tree.path())
+                .arg(format!("--layout={layout}"))
+                .arg("--explain")
+                .arg(&copy)
+                .run()
+                .expect(0);
+            let begin = format!(
+                "script root: {shown}/{scripts}\nconfiguration: {shown}/etc/python-exec/foo.conf\n"
+            );
+            assert!(run.stdout.starts_with(&begin), "{layout}: {}", run.stdout);
+        }
+    }
+}
+
+#[test]
 fn odd_arguments_get_one_line_and_a_status() {
     let cases: [(&[&str], i32, &str); 10] = [
         (&["--bogus"], 1, "py-exec: --bogus is no option"),

@@ -53,9 +53,14 @@ fn a_script_that_stays_as_it_is_is_not_copied() {
     lay(image.path(), SCRIPTS);
     let copied = faulty(&["linkat:error=EPERM"], image.path()).run();
     copied.expect(0);
+    assert_eq!(listing(image.path()), parted());
+}
+
+/// The same where the two names of one file came to be two files.
+fn parted() -> String {
     let split = "usr/lib/python-exec/python3.11/same == usr/lib/python-exec/python3.11/generic";
     let whole = "usr/lib/python-exec/python3.11/same 755 \"#!/usr/bin/python3.11\\n\"";
-    assert_eq!(listing(image.path()), undisturbed().replace(split, whole));
+    undisturbed().replace(split, whole)
 }
 
 /// Makes the `call` fail the first time, the second, and so on, on an image each, until it is made no more often.
@@ -115,4 +120,115 @@ fn a_file_system_without_links_and_flags_will_do() {
         faulty(&all, image.path()).run().expect(2);
         assert_eq!(state(image.path()), before, "{when}");
     }
+}
+
+/// Whether each script of [`SCRIPTS`] is where it was, or moved and has its wrapper.
+fn nothing_is_lost(image: &Path) {
+    for (name, line) in [
+        ("exact", "#!/usr/bin/python3.11\nexact\n"),
+        ("generic", "#!/usr/bin/env python3\n"),
+        ("same", "#!/usr/bin/env python3\n"),
+    ] {
+        let here = fs::read_to_string(image.join("usr/bin").join(name)).unwrap();
+        let moved = image.join("usr/lib/python-exec/python3.11").join(name);
+        let is_wrapped = here.contains("# Made by py-wrapper") && moved.is_file();
+        assert!(here == line || is_wrapped, "{name}");
+    }
+}
+
+#[test]
+fn what_cannot_be_put_back_is_kept_and_the_next_run_finishes() {
+    // The list, and three times a script and its wrapper. From the second on there is something to put back.
+    for when in 2..=7 {
+        let image = scratch();
+        lay(image.path(), SCRIPTS);
+        let fault = format!("renameat2:error=EIO:when={when}");
+        let run = faulty(&[&fault, "renameat:error=EIO"], image.path());
+        let run = run.run().expect(2);
+        nothing_is_lost(image.path());
+        let kept = run.stderr.split_once("is kept as ").unwrap().1;
+        let kept = Path::new(kept.split_once("; run again").unwrap().0);
+        let kept = fs::read_to_string(kept).unwrap();
+        assert!(
+            SCRIPTS.contains(&kept.replace('\n', "\\n")),
+            "{when}: {kept}"
+        );
+        faulty(&[], image.path()).run().expect(0);
+        // From the sixth on one of two names of a script has its wrapper, and the other comes after it.
+        let whole = if when >= 6 { parted() } else { undisturbed() };
+        assert!(listing(image.path()) == whole, "{when}");
+    }
+}
+
+#[test]
+fn a_name_that_a_killed_run_took_away_comes_back() {
+    let faults = [NO_FLAGS, "linkat:error=EPERM"];
+    let image = scratch();
+    lay(image.path(), SCRIPTS);
+    faulty(&faults, image.path()).run().expect(0);
+    let whole = listing(image.path());
+    let mut gone = 0;
+    for when in 1..=11 {
+        let image = scratch();
+        lay(image.path(), SCRIPTS);
+        let kill = format!("renameat:signal=KILL:when={when}");
+        let run = faulty(&[faults[0], faults[1], &kill], image.path()).run();
+        assert_eq!(run.signal, Some(9), "{when}: {}", run.stderr);
+        let bin = image.path().join("usr/bin");
+        let names = ["exact", "generic", "same"];
+        gone += names.iter().filter(|name| !bin.join(name).exists()).count();
+        // What a dry run says is what the next run does.
+        let dry = Tool::new(env!("CARGO_BIN_EXE_py-wrapper"))
+            .args(["--dry-run", "--impl", "python3.11"])
+            .arg(image.path())
+            .run()
+            .expect(0);
+        for name in names {
+            let is_wrapped =
+                fs::read(bin.join(name)).is_ok_and(|text| text.starts_with(b"#!/bin/sh"));
+            let said = dry.stdout.contains(&format!(" wrap /usr/bin/{name} "));
+            assert_eq!(said, !is_wrapped, "{when} {name}: {}", dry.stdout);
+        }
+        faulty(&faults, image.path()).run().expect(0);
+        assert!(listing(image.path()) == whole, "{when}");
+    }
+    assert_eq!(gone, 3);
+}
+
+#[test]
+fn what_may_be_all_there_is_of_a_script_is_never_removed() {
+    for name in [".py-wrapper.1.2", ".py-wrapper.1.2.new.foo"] {
+        let image = scratch();
+        let line = "755 \"#!/usr/bin/python3.11\\n\"";
+        lay(image.path(), &format!("usr/bin/{name} {line}"));
+        let before = state(image.path());
+        let run = faulty(&[], image.path()).run().expect(1);
+        run.complains(&format!(
+            "{name}: is what a run that failed or was killed kept"
+        ));
+        assert_eq!(state(image.path()), before);
+    }
+}
+
+#[test]
+fn what_was_not_done_is_not_told() {
+    let image = scratch();
+    lay(image.path(), SCRIPTS);
+    let told = |faults: &[&str], status: i32| {
+        let file = scratch();
+        let file = file.path().join("json");
+        let run = faulty(faults, image.path()).arg("--json").arg(&file).run();
+        run.expect(status);
+        fs::read_to_string(&file).unwrap()
+    };
+    assert_eq!(told(&["renameat2:error=EIO:when=7"], 2), "");
+    lay(
+        image.path(),
+        "usr/bin/other 755 \"#!/usr/bin/python3.12\\n\"",
+    );
+    let refused = told(&[], 1);
+    assert_eq!(refused.matches("\"action\"").count(), 1, "{refused}");
+    assert!(refused.contains("\"action\":\"refuse\""), "{refused}");
+    fs::remove_file(image.path().join("usr/bin/other")).unwrap();
+    assert_eq!(told(&[], 0).matches("\"action\":\"wrap\"").count(), 3);
 }

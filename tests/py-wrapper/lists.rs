@@ -1,9 +1,13 @@
 //! What installers know of the files stays true, by Python's own reading of it.
 
+use std::fmt::Write as _;
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
-use test_support::{Tool, lay, scratch};
+use test_support::{Tool, lay, listing, need_command, scratch};
+
+use crate::faults::faulty;
 
 const SITE: &str = "usr/lib/python3.11/site-packages";
 
@@ -104,4 +108,84 @@ fn a_replicated_script_is_listed_with_all_its_places() {
          ../../../python-exec/python3.11/foo\n\
          ../../../python-exec/pypy3/foo\n"
     );
+}
+
+#[test]
+fn many_directories_need_few_descriptors() {
+    let image = scratch();
+    let mut tree = String::from("usr/bin/foo 755 \"#!/usr/bin/env python3\\n\"\n");
+    for number in 0..1100 {
+        writeln!(tree, "usr/lib/library{number}/").unwrap();
+        writeln!(
+            tree,
+            "{SITE}/d{number}.dist-info/RECORD 644 \"../../../bin/foo,,\\n\""
+        )
+        .unwrap();
+    }
+    lay(image.path(), &tree.replace("/\n", "/ 755\n"));
+    let before = listing(image.path());
+    let run = |faults: &[&str]| {
+        let limited = "ulimit -n 256; exec \"$@\"";
+        let tool = faulty(faults, image.path()).into_command();
+        Tool::new("dash")
+            .args(["-c", limited, "dash"])
+            .arg(tool.get_program())
+            .args(tool.get_args())
+            .run()
+    };
+    // A failure at the very end is taken back within the same bounds: 1100 lists, the script, its wrapper.
+    run(&["renameat2:error=EIO:when=1102"]).expect(2);
+    assert!(listing(image.path()) == before);
+    run(&[]).expect(0);
+    let after = listing(image.path());
+    assert_eq!(
+        after
+            .matches("../../python-exec/python3.11/foo,sha256=")
+            .count(),
+        1100
+    );
+}
+
+#[test]
+fn what_cannot_be_a_list_is_passed_over() {
+    let image = scratch();
+    let script = ("foo".to_owned(), "#!/usr/bin/python3\\nx\\n".to_owned());
+    lay_listed(image.path(), &[script]);
+    lay(
+        image.path(),
+        &format!("usr/lib/secret/ 0\n{SITE}/a.dist-info/RECORD/ 755"),
+    );
+    fs::create_dir(image.path().join(SITE).join("b.egg-info")).unwrap();
+    Tool::new("mkfifo")
+        .arg(
+            image
+                .path()
+                .join(SITE)
+                .join("b.egg-info/installed-files.txt"),
+        )
+        .run()
+        .expect(0);
+    let program = env!("CARGO_BIN_EXE_py-wrapper");
+    let mut command = Tool::new(program);
+    if rustix::process::geteuid().is_root() {
+        // To root every directory is open.
+        need_command("setpriv", "util-linux");
+        fs::set_permissions(image.path(), fs::Permissions::from_mode(0o755)).unwrap();
+        let chown = Tool::new("chown").args(["-R", "12345:12345"]);
+        chown.arg(image.path()).run().expect(0);
+        let user = ["--reuid=12345", "--regid=12345", "--clear-groups"];
+        command = Tool::new("setpriv").args(user).arg(program);
+    }
+    command
+        .args(["-q", "--impl", "python3.11"])
+        .arg(image.path())
+        .run()
+        .expect(0);
+    let record = fs::read_to_string(image.path().join(SITE).join("x.dist-info/RECORD")).unwrap();
+    assert!(
+        record.contains("python-exec/python3.11/foo,sha256="),
+        "{record}"
+    );
+    let secret = image.path().join("usr/lib/secret");
+    fs::set_permissions(secret, fs::Permissions::from_mode(0o755)).unwrap();
 }

@@ -6,6 +6,7 @@ mod installed;
 mod lists;
 mod lock;
 mod matrix;
+mod near;
 mod packages;
 mod parity;
 mod replicate;

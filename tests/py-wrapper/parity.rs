@@ -53,13 +53,14 @@ const LINES: [&str; 12] = [
 
 const SCRIPT: &str = "#!/bin/sh\necho \"$0\" \"$@\"\n";
 
-/// Each script: not there, as it should be, without its interpreter, not to be executed, a directory.
+/// Each script: not there, as it should be, without its interpreter, with one that may not be executed, without a
+/// line, not to be executed, a directory.
 fn scripts(chance: &mut Chance, root: &Path) {
     for name in NAMES {
         let directory = root.join(name);
         drop(fs::remove_dir_all(&directory));
         let script = directory.join("foo");
-        let text = match chance.below(8) {
+        let text = match chance.below(14) {
             0 => continue,
             1 => {
                 fs::create_dir_all(&script).unwrap();
@@ -70,6 +71,10 @@ fn scripts(chance: &mut Chance, root: &Path) {
                 fs::create_dir_all(&directory).unwrap();
                 continue;
             }
+            4 => "#!/etc/passwd\n",
+            5 => "#!/usr\n",
+            6 => "echo without a line\n",
+            7 => chance.one(&["", "#!\n", "#! \t\n", "#"]),
             _ => SCRIPT,
         };
         fs::create_dir_all(&directory).unwrap();
@@ -140,6 +145,13 @@ fn all_kinds_choose_alike() {
             1 => Some(chance.one(&["", "python9.9", "..", "a b", "*", "python3.9/../pypy3"])),
             _ => None,
         };
+        if round % 9 == 1 {
+            // A program has no line either, and runs.
+            let program = installed.root().join("python3.13");
+            drop(fs::remove_dir_all(&program));
+            fs::create_dir(&program).unwrap();
+            fs::copy("/bin/echo", program.join("foo")).unwrap();
+        }
         let answers = wrappers.each_ref().map(|wrapper| {
             let mut tool = Tool::new(wrapper)
                 .args(["a b", ""])
@@ -217,6 +229,30 @@ fn a_wrapper_that_is_a_script_takes_nothing_from_a_hostile_place() {
 }
 
 #[test]
+fn a_directory_in_the_path_is_no_wrapper() {
+    let (installed, _) = tree();
+    let root = installed.prefix.display();
+    lay(
+        &installed.prefix,
+        "usr/lib/python-exec/python3.9/foo 755 \"#!/bin/sh\\necho good\\n\"\n\
+         other/bin/foo/ 755\n\
+         other/lib/python-exec/python3.14/foo 755 \"#!/bin/sh\\necho EVIL\\n\"",
+    );
+    let path = format!("{root}/other/bin:{root}/usr/bin:/usr/bin:/bin");
+    for words in [&["dash", "foo"][..], &["bash", "foo"], &["py-exec", "foo"]] {
+        // A shell that is given a bare name looks into the working directory first.
+        let run = Tool::new("/usr/bin/env")
+            .args(words)
+            .env("PATH", &path)
+            .env_remove("EPYTHON")
+            .in_directory(installed.bin())
+            .run()
+            .expect(0);
+        assert_eq!(run.stdout, "good\n", "{words:?}");
+    }
+}
+
+#[test]
 fn anothers_configuration_is_not_read() {
     let (installed, wrappers) = tree();
     for name in ["python3.9", "python3.10"] {
@@ -247,6 +283,33 @@ fn anothers_configuration_is_not_read() {
     }
     chown(&conf, Some(12345), None).unwrap();
     assert_eq!(chosen(), ["python3.10/foo\n"; 3]);
+    // Another user's home, closed: nothing is read, and nothing is said.
+    let home = installed.prefix.join("home");
+    fs::set_permissions(&home, fs::Permissions::from_mode(0o700)).unwrap();
+    for directory in [&installed.prefix, installed.prefix.parent().unwrap()] {
+        fs::set_permissions(directory, fs::Permissions::from_mode(0o755)).unwrap();
+    }
+    for owner in [0, 12345] {
+        // Open to all, with a file in it that only its owner may read; or closed.
+        let mode = if owner == 0 { 0o700 } else { 0o755 };
+        fs::set_permissions(&home, fs::Permissions::from_mode(mode)).unwrap();
+        fs::set_permissions(&conf, fs::Permissions::from_mode(0o600)).unwrap();
+        chown(&home, Some(owner), None).unwrap();
+        chown(&conf, Some(owner), None).unwrap();
+        for wrapper in &wrappers {
+            let run = Tool::new("setpriv")
+                .args(["--reuid=54321", "--regid=54321", "--clear-groups"])
+                .arg(wrapper)
+                .env_remove("EPYTHON")
+                .env("XDG_CONFIG_HOME", &home)
+                .run()
+                .expect(0);
+            assert_eq!(
+                (run.stdout.as_str(), run.stderr.as_str()),
+                ("python3.10/foo\n", "")
+            );
+        }
+    }
 }
 
 #[test]

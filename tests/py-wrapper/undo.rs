@@ -312,3 +312,38 @@ fn a_plain_user_without_the_right_is_told_the_cause_alone() {
     run.expect(2).complains("permission denied");
     assert_eq!(state(image.path()), before);
 }
+
+#[test]
+fn a_directory_of_someone_else_keeps_no_times_and_that_is_no_failure() {
+    need_command("setpriv", "util-linux");
+    if !rustix::process::geteuid().is_root() {
+        let why = "it gives a script to another user, as root";
+        let test = "a_directory_of_someone_else_keeps_no_times_and_that_is_no_failure";
+        return test_support::cannot_run_here(test, why);
+    }
+    let image = scratch();
+    lay(
+        image.path(),
+        "usr/bin/ 777\n\
+         usr/bin/a 755 \"#!/usr/bin/env python3\\n\"\n\
+         usr/lib/python-exec/python3.11/ 777",
+    );
+    fs::set_permissions(image.path(), fs::Permissions::from_mode(0o755)).unwrap();
+    chown(image.path().join("usr/bin/a"), Some(12345), Some(12345)).unwrap();
+    let run = |program: &str, words: &[&str]| {
+        Tool::new("setpriv")
+            .args(["--reuid=12345", "--regid=12345", "--clear-groups", program])
+            .args(words)
+            .arg(image.path())
+            .run()
+    };
+    let program = env!("CARGO_BIN_EXE_py-wrapper");
+    let done = run(program, &["-q", "--impl", "python3.11"]).expect(0);
+    assert_eq!(done.stderr, "");
+    assert_eq!(
+        listing(image.path())
+            .matches("# Made by py-wrapper")
+            .count(),
+        1
+    );
+}

@@ -65,6 +65,26 @@ fn words_that_do_not_go_together_are_one_line() {
             "a wrapper cannot carry",
         ),
         (
+            &["--impl=python3.12", "--scriptroot=/usr/bin/scripts", "a"],
+            "use bin directory /usr/bin: it and the script root /usr/bin/scripts may not hold each other",
+        ),
+        (
+            &["--impl=python3.12", "--scriptroot=/", "a"],
+            "hold each other",
+        ),
+        (
+            &["--impl=python3.12", "--bindir=/usr/lib/python-exec", "a"],
+            "hold each other",
+        ),
+        (
+            &["--impl=python3.12", "--kind=copy", "--scriptroot=/a:b", "a"],
+            "a colon in a path",
+        ),
+        (
+            &["--impl=python3.12", "--kind=copy", "--eprefix=/a:b", "a"],
+            "a colon in a path",
+        ),
+        (
             &["--impl=python3.12", "--kind=other", "a"],
             "invalid value 'other'",
         ),

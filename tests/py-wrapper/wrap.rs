@@ -101,6 +101,24 @@ fn a_refusal_leaves_the_image_as_it_was() {
 }
 
 #[test]
+fn the_script_root_is_no_bin_directory() {
+    let image = scratch();
+    lay(
+        image.path(),
+        "usr/lib/python-exec/python3.11/foo 755 \"#!/usr/bin/python3.11\\nfoo\\n\"",
+    );
+    let before = listing(image.path());
+    for kind in ["--kind=script", "--kind=link", "--kind=copy"] {
+        let words = [kind, "--bindir=/usr/lib/python-exec/python3.11"];
+        wrap(image.path(), &words)
+            .run()
+            .expect(2)
+            .complains("may not hold each other");
+        assert_eq!(listing(image.path()), before, "{kind}");
+    }
+}
+
+#[test]
 fn nothing_names_the_image() {
     let image = scratch();
     let root = image.path().display();

@@ -10,7 +10,7 @@ use crate::say::{self, Answer, STDERR};
 use crate::sys::Start;
 use crate::{MISUSED, NOT_FOUND, SCRIPT_ROOT, SYSCONFDIR, dispatch, explain};
 
-/// The layout that the first line of a text names: `--layout=SCRIPTROOT:SYSCONFDIR`.
+/// The layout that the first line of a text names: `--layout=SCRIPTROOT:SYSCONFDIR:NEAR`.
 const LAYOUT: &[u8] = b"--layout=";
 
 const USAGE: &[u8] = b"Usage: py-exec SCRIPT [ARG...]
@@ -22,7 +22,7 @@ Starts SCRIPT, a link to py-exec2 or a copy of it, by the Python that is preferr
 
   --explain NAME           print every candidate with the reason why it is taken or not
   --list-implementations   print the implementations in the script root
-  --layout=ROOT:ETC        what to assume instead of the layout that was set when it was built;
+  --layout=ROOT:ETC:NEAR   what to assume instead of the layout that was set when it was built;
                            only as the first argument, as in the first line of a script
   --help                   print this
   --version                print the version";
@@ -33,6 +33,7 @@ pub fn run(start: &Start) -> i32 {
     let built = Defaults {
         root: SCRIPT_ROOT.as_bytes(),
         sysconfdir: SYSCONFDIR.as_bytes(),
+        near: b"../lib/python-exec",
     };
     let Some(called) = start.argument(0) else {
         say::warn(&[b"called without a name"]);
@@ -77,13 +78,16 @@ fn asked(start: &Start, word: &CStr, at: usize, defaults: Defaults<'_>) -> i32 {
     }
 }
 
+/// A part that is not of its form counts as not given.
 fn layout_of<'a>(layout: &'a [u8], built: Defaults<'a>) -> Defaults<'a> {
-    let mut parts = layout
-        .splitn(2, |&b| b == b':')
-        .filter(|part| part.starts_with(b"/"));
+    let mut parts = layout.splitn(3, |&b| b == b':');
+    let (root, sysconfdir, near) = (parts.next(), parts.next(), parts.next());
+    let is_absolute = |part: &&[u8]| part.starts_with(b"/");
+    let is_relative = |part: &&[u8]| !part.is_empty() && !is_absolute(part);
     Defaults {
-        root: parts.next().unwrap_or(built.root),
-        sysconfdir: parts.next().unwrap_or(built.sysconfdir),
+        root: root.filter(is_absolute).unwrap_or(built.root),
+        sysconfdir: sysconfdir.filter(is_absolute).unwrap_or(built.sysconfdir),
+        near: near.filter(is_relative).unwrap_or(built.near),
     }
 }
 

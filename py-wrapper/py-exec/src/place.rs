@@ -26,6 +26,8 @@ pub(crate) struct Defaults<'a> {
     pub(crate) root: &'a [u8],
     /// The directory that holds `python-exec/`.
     pub(crate) sysconfdir: &'a [u8],
+    /// The way to the script root from the directory of a copy or of the program, if both were moved together.
+    pub(crate) near: &'a [u8],
 }
 
 /// What is known of a call.
@@ -71,10 +73,12 @@ fn in_path(start: &Start, name: &[u8]) -> Option<Path> {
     entries
         .filter(|entry| entry.starts_with(b"/"))
         .map(|entry| Path::of(&[entry, b"/", name]))
-        .find(|path| {
-            path.c_str()
-                .is_some_and(|path| sys::may_execute(path).is_ok())
-        })
+        .find(|path| path.c_str().is_some_and(is_program_file))
+}
+
+/// Whether a file is one that a shell would start; directories may be "executed" too.
+fn is_program_file(path: &CStr) -> bool {
+    sys::may_execute(path).is_ok() && sys::stat(path).is_ok_and(|stat| stat.is_file())
 }
 
 fn follow(called: Path, defaults: Defaults<'_>) -> Option<Place> {
@@ -119,7 +123,7 @@ fn arrived(path: Path, link: Option<Path>, defaults: Defaults<'_>) -> Option<Pla
     let beside: &[u8] = if TEXTS.contains(&file) || file == PROGRAMS[1] {
         b"."
     } else {
-        b"../lib/python-exec"
+        defaults.near
     };
     let root = near(
         &Path::of(&[directory(path.as_bytes()), beside]),

@@ -6,7 +6,7 @@ use crate::config::{Config, Entry};
 use crate::path::Path;
 use crate::place::Defaults;
 use crate::say;
-use crate::sys::{self, Errno, Fd, Start};
+use crate::sys::{self, Errno, Fd, Start, Stat};
 
 /// The file for all scripts.
 const GLOBAL: &[u8] = b"python-exec";
@@ -76,12 +76,12 @@ fn unread(path: &Path, cause: Errno) {
 fn find(start: &Start, name: &[u8], defaults: Defaults<'_>) -> Option<(Fd, Path)> {
     for file in [name, GLOBAL] {
         if let Some(path) = own_path(start, file) {
-            if let Some(fd) = opened(&path).filter(is_own) {
+            if let Some(fd) = opened(&path, Whose::User) {
                 return Some((fd, path));
             }
         }
         let path = Path::of(&[defaults.sysconfdir, b"/python-exec/", file, b".conf"]);
-        if let Some(fd) = opened(&path) {
+        if let Some(fd) = opened(&path, Whose::System) {
             return Some((fd, path));
         }
     }
@@ -97,21 +97,35 @@ fn own_path(start: &Start, file: &[u8]) -> Option<Path> {
     })
 }
 
-/// Whether a file is the user's, and the user is who the process acts for.
-fn is_own(file: &Fd) -> bool {
-    let (real, effective) = sys::users();
-    real == effective && file.stat().is_ok_and(|stat| stat.uid as usize == real)
+/// Whose file is looked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Whose {
+    User,
+    System,
 }
 
-fn opened(path: &Path) -> Option<Fd> {
-    let opened = match path.c_str() {
-        Some(path) => sys::open(path),
-        None => Err(Errno::NAMETOOLONG),
+/// Whether a file is the user's, and the user is who the process acts for.
+fn is_users(file: Stat) -> bool {
+    let (real, effective) = sys::users();
+    real == effective && file.uid as usize == real
+}
+
+/// Opens a file that may be read. One below the user's directory that is not the user's is none, in silence: HOME
+/// may be another's, as it is after su(1).
+fn opened(path: &Path, whose: Whose) -> Option<Fd> {
+    let is_foreign = |stat| whose == Whose::User && !is_users(stat);
+    let Some(c_str) = path.c_str() else {
+        unopened(path, say::cause(Errno::NAMETOOLONG));
+        return None;
     };
-    match opened {
-        Ok(fd) if fd.stat().is_ok_and(|stat| stat.is_file()) => return Some(fd),
-        Ok(_) => unopened(path, b"Not a regular file"),
+    match sys::open(c_str) {
+        Ok(fd) => match fd.stat() {
+            Ok(stat) if is_foreign(stat) => {}
+            Ok(stat) if stat.is_file() => return Some(fd),
+            _ => unopened(path, b"Not a regular file"),
+        },
         Err(Errno::NOENT | Errno::NOTDIR) => {}
+        Err(Errno::ACCES) if whose == Whose::User && sys::stat(c_str).map_or(true, is_foreign) => {}
         Err(cause) => unopened(path, say::cause(cause)),
     }
     None

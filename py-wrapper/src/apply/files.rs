@@ -31,6 +31,12 @@ pub(super) fn set_metadata(new: &File, stat: &Stat, times: &Timestamps, path: &P
     set_times(new, times, path)
 }
 
+/// Gives what is installed from elsewhere the mode 755; its owner is who runs this, as with install(1).
+pub(super) fn set_installed(new: &File, times: &Timestamps, path: &Path) -> Result<()> {
+    set_mode(new, 0o755, path)?;
+    set_times(new, times, path)
+}
+
 /// Gives a new directory the owner of the bin directory and the mode 755.
 pub(super) fn like_parent(dir: &Dir, like: &Stat, path: &Path) -> Result<()> {
     let (user, group) = owner(like);

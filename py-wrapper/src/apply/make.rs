@@ -135,10 +135,14 @@ impl Maker<'_> {
     }
 }
 
-/// Makes a script of this content, and all else that the source has.
+/// Makes a script of this content, and of all else that the source has if that is a part of the image.
 pub(super) fn script(source: &Source, content: &[u8], dir: &Dir, name: &OsStr) -> Result<()> {
     let file = dir.create(name, content)?;
-    files::copy_metadata(&source.file, &source.stat, &file, &dir.at(name))
+    if source.is_part {
+        files::copy_metadata(&source.file, &source.stat, &file, &dir.at(name))
+    } else {
+        files::set_installed(&file, &files::own_times(&source.stat), &dir.at(name))
+    }
 }
 
 /// Makes the wrapper of a script.
@@ -152,11 +156,17 @@ pub(super) fn wrapper(
     match wrapper {
         Wrapper::Text(text) => {
             let file = dir.create(name, text)?;
-            files::set_metadata(&file, &source.stat, times, &dir.at(name))
+            if source.is_part {
+                files::set_metadata(&file, &source.stat, times, &dir.at(name))
+            } else {
+                files::set_installed(&file, times, &dir.at(name))
+            }
         }
         Wrapper::Link(target) => {
             dir.symlink(target, name)?;
-            dir.set_link_owner(name, &source.stat)?;
+            if source.is_part {
+                dir.set_link_owner(name, &source.stat)?;
+            }
             dir.set_link_times(name, times)
         }
     }

@@ -11,25 +11,28 @@ use rustix::fs::Stat;
 use super::files;
 use crate::image::dir::Dir;
 
-pub(super) struct Source {
+#[derive(Debug)]
+pub(crate) struct Source {
     pub(super) file: File,
     pub(super) stat: Stat,
-    pub(super) content: Vec<u8>,
+    pub(crate) content: Vec<u8>,
+    /// Whether it is a part of the image: only then what is made of it gets its owner, mode and attributes.
+    pub(crate) is_part: bool,
 }
 
 impl Source {
     /// A file of an image.
     pub(super) fn in_dir(dir: &Dir, name: &OsStr) -> Result<Self> {
-        Self::read(dir.open(name)?, &dir.at(name))
+        Self::read(dir.open(name)?, &dir.at(name), true)
     }
 
     /// A file from anywhere.
-    pub(super) fn open(path: &Path) -> Result<Self> {
+    pub(crate) fn open(path: &Path, is_part: bool) -> Result<Self> {
         let file = File::open(path).map_err(|cause| Error::io("open", path, cause))?;
-        Self::read(file, path)
+        Self::read(file, path, is_part)
     }
 
-    fn read(mut file: File, path: &Path) -> Result<Self> {
+    fn read(mut file: File, path: &Path, is_part: bool) -> Result<Self> {
         let stat = files::stat(&file, path)?;
         let mut content = Vec::new();
         file.read_to_end(&mut content)
@@ -38,6 +41,7 @@ impl Source {
             file,
             stat,
             content,
+            is_part,
         })
     }
 

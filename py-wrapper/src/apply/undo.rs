@@ -1,30 +1,31 @@
 //! The steps that were made, and the way back.
 
 use std::ffi::{OsStr, OsString};
-use std::sync::Arc;
+use std::io::ErrorKind;
 
-use common::{Error, Result};
-use rustix::fs::Timestamps;
+use common::{Error, Result, show};
+use rustix::fs::{Stat, Timestamps};
 
 use super::files;
+use super::folder::Folder;
 use crate::image::dir::Dir;
 
 /// A step that can be taken back.
 #[derive(Debug)]
 pub(super) enum Step {
     /// A name was made; it may not be there yet, or be renamed since.
-    Remove(Arc<Dir>, OsString),
+    Remove(Folder, OsString),
     /// A directory was made.
-    RemoveDir(Arc<Dir>, OsString),
+    RemoveDir(Folder, OsString),
     /// A name was kept under a temporary one (first) before it (second) was replaced.
-    Restore(Arc<Dir>, OsString, OsString),
+    Restore(Folder, OsString, OsString),
 }
 
 /// What was done so far.
 #[derive(Debug, Default)]
 pub(super) struct Undo {
     steps: Vec<Step>,
-    times: Vec<(Arc<Dir>, Timestamps)>,
+    times: Vec<(Folder, Timestamps)>,
 }
 
 impl Undo {
@@ -33,26 +34,25 @@ impl Undo {
     }
 
     /// Remembers the times that a directory has, to be given back at the end, whatever it is.
-    pub(super) fn keep_times(&mut self, dir: &Arc<Dir>) -> Result<()> {
-        let known = |(there, _): &(Arc<Dir>, Timestamps)| there.path() == dir.path();
-        if !self.times.iter().any(known) {
-            self.times
-                .push((dir.clone(), files::own_times(&dir.stat_self()?)));
+    pub(super) fn keep_times(&mut self, folder: &Folder, now: &Stat) {
+        let path = folder.path();
+        if !self.times.iter().any(|(there, _)| there.path() == path) {
+            self.times.push((folder.clone(), files::own_times(now)));
         }
-        Ok(())
     }
 
     /// A directory gets these times at the end.
-    pub(super) fn set_times(&mut self, dir: &Arc<Dir>, times: Timestamps) {
-        self.times.push((dir.clone(), times));
+    pub(super) fn set_times(&mut self, folder: Folder, times: Timestamps) {
+        self.times.push((folder, times));
     }
 
     /// Everything went well: what was kept is let go.
     pub(super) fn settle(self) -> Result<(), Vec<Error>> {
         let mut errors = Vec::new();
         for step in self.steps {
-            if let Step::Restore(dir, old, _) = step {
-                errors.extend(dir.remove(&old).err());
+            if let Step::Restore(folder, old, _) = step {
+                let removed = folder.dir().and_then(|dir| dir.remove(&old));
+                errors.extend(removed.err());
             }
         }
         errors.extend(restore_times(&self.times));
@@ -64,27 +64,39 @@ impl Undo {
     }
 
     /// Takes every step back, the last one first; what cannot be taken back is told.
+    ///
+    /// Where a name cannot have back what it was, the way ends: a script that was moved and has its wrapper stays
+    /// so, and the steps before would take the script away.
     pub(super) fn back(self) -> Vec<Error> {
         let mut errors = Vec::new();
         let mut made = Vec::new();
         for step in self.steps.into_iter().rev() {
             let answer = match step {
-                Step::Remove(dir, name) => remove(&dir, &name),
-                Step::RemoveDir(dir, name) => {
-                    made.push(dir.at(&name));
-                    dir.remove_dir(&name)
+                Step::Remove(folder, name) => folder.dir().and_then(|dir| remove(&dir, &name)),
+                Step::RemoveDir(folder, name) => {
+                    made.push(folder.path().join(&name));
+                    folder.dir().and_then(|dir| dir.remove_dir(&name))
                 }
-                // Where both are still names of one file, a rename does nothing at all (rename(2)).
-                Step::Restore(dir, old, name) => {
-                    dir.rename(&old, &name).and_then(|()| remove(&dir, &old))
-                }
+                Step::Restore(folder, old, name) => match restore(&folder, &old, &name) {
+                    Ok(answer) => answer,
+                    Err(error) => {
+                        let kept = folder.path().join(old);
+                        let why = format!(
+                            "what it was is kept as {}; run again to finish",
+                            show::path(&kept)
+                        );
+                        let place = folder.path().join(name);
+                        errors.extend([error, Error::refused("put back", place, why)]);
+                        return errors;
+                    }
+                },
             };
             errors.extend(answer.err());
         }
         let kept: Vec<_> = self
             .times
             .into_iter()
-            .filter(|(dir, _)| !made.iter().any(|gone| dir.path() == gone))
+            .filter(|(folder, _)| !made.contains(&folder.path()))
             .filter(has_changed)
             .collect();
         errors.extend(restore_times(&kept));
@@ -92,23 +104,38 @@ impl Undo {
     }
 }
 
+/// Gives a name back what it was; inside is what became of the temporary name, by which nothing is lost.
+fn restore(folder: &Folder, old: &OsStr, name: &OsStr) -> Result<Result<()>> {
+    let dir = folder.dir()?;
+    dir.rename(old, name)?;
+    // Where both are still names of one file, a rename does nothing at all (rename(2)).
+    Ok(remove(&dir, old))
+}
+
 /// Takes a name away that may be gone already.
 fn remove(dir: &Dir, name: &OsStr) -> Result<()> {
     match dir.remove(name) {
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
         answer => answer,
     }
 }
 
 /// Whether a directory is no longer what it was. One that is not ours may have refused every step, and
 /// would refuse its own times too.
-fn has_changed((dir, times): &(Arc<Dir>, Timestamps)) -> bool {
-    dir.stat_self().map_or(true, |now| {
+fn has_changed((folder, times): &(Folder, Timestamps)) -> bool {
+    let now = folder.dir().and_then(|dir| dir.stat_self());
+    now.map_or(true, |now| {
         files::own_times(&now).last_modification != times.last_modification
     })
 }
 
-fn restore_times(times: &[(Arc<Dir>, Timestamps)]) -> Vec<Error> {
-    let set = |(dir, times): &(Arc<Dir>, Timestamps)| dir.set_times(times).err();
+/// Whoever may write to a directory without owning it may not set its times; they are then what the kernel made them.
+fn restore_times(times: &[(Folder, Timestamps)]) -> Vec<Error> {
+    let set = |(folder, times): &(Folder, Timestamps)| {
+        let answer = folder.dir().and_then(|dir| dir.set_times(times));
+        answer
+            .err()
+            .filter(|error| error.kind() != ErrorKind::PermissionDenied)
+    };
     times.iter().filter_map(set).collect()
 }

@@ -10,15 +10,16 @@ use rustix::fs::Stat;
 use rustix::io::Errno;
 
 use super::files;
+use super::folder::{Folder, descend};
 use super::undo::{Step, Undo};
 use crate::Job;
-use crate::image::TEMPORARY;
-use crate::image::dir::{Descent, Dir};
+use crate::image::aside::{self, Stands};
+use crate::image::dir::Dir;
 use crate::installed::Sum;
 use crate::wrapper::Wrapper;
 
 pub(super) struct Work<'a> {
-    pub(super) image: &'a Dir,
+    pub(super) image: Arc<Dir>,
     pub(super) job: &'a Job<'a>,
     interrupts: &'a Interrupts,
     pub(super) undo: Undo,
@@ -30,7 +31,7 @@ pub(super) struct Work<'a> {
 
 /// A temporary name and the one that it gets at the end.
 pub(super) struct Rename {
-    dir: Arc<Dir>,
+    folder: Folder,
     from: OsString,
     to: OsString,
     /// Whether it takes the place of something.
@@ -38,9 +39,9 @@ pub(super) struct Rename {
 }
 
 impl<'a> Work<'a> {
-    pub(super) fn new(image: &'a Dir, job: &'a Job<'a>, interrupts: &'a Interrupts) -> Self {
-        Self {
-            image,
+    pub(super) fn new(image: &Dir, job: &'a Job<'a>, interrupts: &'a Interrupts) -> Result<Self> {
+        Ok(Self {
+            image: Arc::new(image.try_clone()?),
             job,
             interrupts,
             undo: Undo::default(),
@@ -48,15 +49,26 @@ impl<'a> Work<'a> {
             renames: Vec::new(),
             wrappers: HashMap::new(),
             count: 0,
-        }
+        })
     }
 
     /// A temporary name that is taken away if the work fails, and becomes `to` if it does not.
-    pub(super) fn reserve(&mut self, dir: &Arc<Dir>, to: &OsStr, replaces: bool) -> OsString {
-        let from = self.temporary();
-        self.undo.push(Step::Remove(dir.clone(), from.clone()));
+    pub(super) fn reserve(
+        &mut self,
+        folder: impl Into<Folder>,
+        to: &OsStr,
+        replaces: bool,
+    ) -> OsString {
+        let folder = folder.into();
+        let number = self.number();
+        let from = if replaces {
+            aside::temporary_for(number, Stands::New, to)
+        } else {
+            aside::temporary(number)
+        };
+        self.undo.push(Step::Remove(folder.clone(), from.clone()));
         self.renames.push(Rename {
-            dir: dir.clone(),
+            folder,
             from: from.clone(),
             to: to.to_owned(),
             replaces,
@@ -86,19 +98,20 @@ impl<'a> Work<'a> {
         for rename in std::mem::take(&mut self.renames) {
             self.alive()?;
             let Rename {
-                dir,
+                folder,
                 from,
                 to,
                 replaces,
             } = rename;
+            let dir = folder.dir()?;
             if !replaces {
                 dir.rename_new(&from, &to)?;
-                self.undo.push(Step::Remove(dir, to));
+                self.undo.push(Step::Remove(folder, to));
                 continue;
             }
             match dir.exchange(&from, &to) {
-                Ok(()) => self.undo.push(Step::Restore(dir, from, to)),
-                Err(Errno::INVAL | Errno::NOSYS) => self.rename_over(&dir, &from, &to)?,
+                Ok(()) => self.undo.push(Step::Restore(folder, from, to)),
+                Err(Errno::INVAL | Errno::NOSYS) => self.rename_over(folder, &from, &to)?,
                 Err(cause) => return Err(Error::io("exchange", dir.at(&to), cause)),
             }
         }
@@ -106,15 +119,16 @@ impl<'a> Work<'a> {
     }
 
     /// The same where names cannot be exchanged: a second name keeps what is replaced.
-    fn rename_over(&mut self, dir: &Arc<Dir>, from: &OsStr, to: &OsStr) -> Result<()> {
-        let old = self.temporary();
-        match dir.link(to, dir, &old) {
+    fn rename_over(&mut self, folder: Folder, from: &OsStr, to: &OsStr) -> Result<()> {
+        let dir = folder.dir()?;
+        let old = aside::temporary_for(self.number(), Stands::Old, to);
+        match dir.link(to, &dir, &old) {
             Ok(()) => {}
-            // A file system without hard links: for a moment the name is gone.
+            // A file system without hard links: for a moment the name is gone. After KILL the next run puts it
+            // back.
             Err(_) => dir.rename(to, &old)?,
         }
-        self.undo
-            .push(Step::Restore(dir.clone(), old, to.to_owned()));
+        self.undo.push(Step::Restore(folder, old, to.to_owned()));
         dir.rename(from, to)
     }
 
@@ -127,7 +141,7 @@ impl<'a> Work<'a> {
         for part in path.components().skip(1) {
             here = self.made_child(&here, part.as_os_str(), like)?;
         }
-        self.undo.keep_times(&here)?;
+        self.undo.keep_times(&(&here).into(), &here.stat_self()?);
         self.dirs.insert(path.as_os_str().to_owned(), here.clone());
         Ok(here)
     }
@@ -138,17 +152,17 @@ impl<'a> Work<'a> {
             Err(Errno::NOENT) => {}
             Err(cause) => return Err(Error::io("open", here.at(name), cause)),
         }
-        self.undo.keep_times(here)?;
+        self.undo.keep_times(&here.into(), &here.stat_self()?);
         here.make_dir(name)
             .map_err(|cause| Error::io("make directory", here.at(name), cause))?;
         self.undo
-            .push(Step::RemoveDir(here.clone(), name.to_owned()));
+            .push(Step::RemoveDir(here.into(), name.to_owned()));
         let child = here.child(name);
         let child = child.map_err(|cause| Error::io("open", here.at(name), cause))?;
         files::like_parent(&child, like, child.path())?;
         let child = Arc::new(child);
         self.undo
-            .set_times(&child, files::times(self.job.epoch, like));
+            .set_times((&child).into(), files::times(self.job.epoch, like));
         Ok(child)
     }
 
@@ -157,19 +171,23 @@ impl<'a> Work<'a> {
         if let Some(dir) = self.dirs.get(path.as_os_str()) {
             return Ok(dir.clone());
         }
-        let Descent::Found(dir) = self.image.descend(path)? else {
-            let there = self.image.at(path.strip_prefix("/").unwrap_or(path));
-            return Err(Error::refused("open", there, "is gone"));
-        };
-        let dir = Arc::new(dir);
-        self.undo.keep_times(&dir)?;
+        let dir = Arc::new(descend(&self.image, path)?);
+        self.undo.keep_times(&(&dir).into(), &dir.stat_self()?);
         self.dirs.insert(path.as_os_str().to_owned(), dir.clone());
         Ok(dir)
     }
 
-    pub(super) fn temporary(&mut self) -> OsString {
+    /// The same for one of the many directories that do not stay open.
+    pub(super) fn open_for_now(&mut self, path: &Path) -> Result<(Folder, Arc<Dir>)> {
+        let folder = Folder::Shut(self.image.clone(), path.to_owned());
+        let dir = folder.dir()?;
+        self.undo.keep_times(&folder, &dir.stat_self()?);
+        Ok((folder, dir))
+    }
+
+    fn number(&mut self) -> usize {
         self.count += 1;
-        format!("{TEMPORARY}{}.{}", std::process::id(), self.count).into()
+        self.count
     }
 
     pub(super) fn alive(&self) -> Result<()> {

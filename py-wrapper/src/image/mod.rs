@@ -2,30 +2,23 @@
 //!
 //! Only reads. Everything is beneath the image and no symlink is followed.
 
+pub(crate) mod aside;
 pub(crate) mod dir;
 mod lists;
 
 use std::collections::BTreeSet;
 use std::ffi::{OsStr, OsString};
-use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
+use aside::is_temporary;
 use common::{Error, Implementation, Result};
 use dir::{Descent, Dir};
-use rustix::fs::FileType;
+use rustix::fs::{FileType, Stat};
 
 use crate::layout::Layout;
 use crate::wrapper;
 
 pub(crate) use lists::find as find_lists;
-
-/// How the names begin that we use for a moment; what a killed run left bears one.
-pub(crate) const TEMPORARY: &str = ".py-wrapper.";
-
-/// Whether a name is one that a killed run left.
-fn is_temporary(name: &OsStr) -> bool {
-    name.as_bytes().starts_with(TEMPORARY.as_bytes())
-}
 
 /// The bytes of a file that are read to tell what it is: first lines that are longer are nothing
 /// that a kernel or an installer makes.
@@ -52,6 +45,8 @@ pub(crate) enum Found {
     Special,
     /// A name of ours that a killed run left.
     Temporary,
+    /// The same, and it may be all that there is of a script.
+    Precious,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -101,11 +96,24 @@ pub(crate) fn survey(
             Ok(Descent::NoDirectory(path)) => errors.push(not_a_directory(&path)),
             Ok(Descent::Found(dir)) => match dir.names() {
                 Ok(names) => {
-                    for name in names {
-                        match look(&dir, &name, &scripts) {
+                    for on_disk in &names {
+                        // What is lost has its name again by now, unless this is a dry run.
+                        let lost = aside::lost(&names, on_disk);
+                        let found = if lost.is_none() && is_temporary(on_disk) {
+                            aside::is_precious(image, layout, (&dir, bindir), on_disk).map(|is| {
+                                if is {
+                                    Found::Precious
+                                } else {
+                                    Found::Temporary
+                                }
+                            })
+                        } else {
+                            look(&dir, on_disk, &scripts)
+                        };
+                        match found {
                             Ok(found) => survey.entries.push(Entry {
                                 bindir: bindir.clone(),
-                                name,
+                                name: lost.unwrap_or(on_disk).to_owned(),
                                 found,
                             }),
                             Err(error) => errors.push(error),
@@ -146,13 +154,15 @@ fn not_a_directory(path: &Path) -> Error {
     Error::refused("use", path.as_os_str(), "is not a directory")
 }
 
+/// Whether it is a regular file that may be executed.
+fn is_executable(stat: &Stat) -> bool {
+    FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile && stat.st_mode & 0o111 != 0
+}
+
 fn look(dir: &Dir, name: &OsStr, scripts: &Scripts) -> Result<Found> {
-    if is_temporary(name) {
-        return Ok(Found::Temporary);
-    }
     let stat = dir.stat(name)?;
     Ok(match FileType::from_raw_mode(stat.st_mode) {
-        FileType::RegularFile if stat.st_mode & 0o111 == 0 => Found::Plain,
+        FileType::RegularFile if !is_executable(&stat) => Found::Plain,
         FileType::RegularFile => {
             let head = dir.read_at_most(name, HEAD)?;
             let rival = rival(dir, name, &head, scripts)?;

@@ -47,6 +47,9 @@ fn check(implementation: &str, rows: &[(&[u8], Is)]) {
                 );
                 let rest = &file[head.old..];
                 assert_eq!(&new[new.len() - rest.len()..], rest, "{shown}");
+                if rest.is_empty() {
+                    assert_eq!(new, lines.as_bytes(), "{shown}");
+                }
                 let interpreter = head.interpreter.as_os_str().as_bytes();
                 let named = head
                     .new
@@ -197,6 +200,11 @@ fn lines_for_env() {
                 b"#!/usr/bin/env -S /opt/bin/python3.12 -E\n",
                 Ours("#!/usr/bin/env -S /opt/bin/python3.12 -E\n"),
             ),
+            // What env expands and the kernel would not.
+            (
+                b"#!/usr/bin/env -S python3 ${OPTS}\n",
+                Ours("#!/usr/bin/env -S /usr/bin/python3.12 ${OPTS}\n"),
+            ),
             (b"#!/usr/bin/env python3.11\n", Foreign),
             (b"#!/usr/bin/env -S A=b pypy3 -u\n", Foreign),
             (b"#!/usr/bin/env perl\n", Other),
@@ -243,6 +251,15 @@ fn the_text_of_installers() {
             (
                 b"#!/bin/sh\n'''exec' /b/python3 -E \"$0\" \"$@\"\n' '''\n",
                 Ours("#!/b/python3.12 -E\n"),
+            ),
+            // What sh expands and the kernel would not.
+            (
+                b"#!/bin/sh\n'''exec' /b/python3 $OPTS \"$0\" \"$@\"\n' '''\n",
+                Ours("#!/bin/sh\n'''exec' \"/b/python3.12\" $OPTS \"$0\" \"$@\"\n' '''\n"),
+            ),
+            (
+                b"#!/bin/sh\n'''exec' /b/python3 -W* \"$0\" \"$@\"\n' '''\n",
+                Ours("#!/bin/sh\n'''exec' \"/b/python3.12\" -W* \"$0\" \"$@\"\n' '''\n"),
             ),
             (
                 b"#!/bin/sh\n'''exec' /b/python3.11 \"$0\" \"$@\"\n' '''\n",
@@ -383,4 +400,88 @@ fn a_prefix_and_a_template_say_where_the_interpreter_is() {
     ] {
         assert_eq!(interpreter(&template, file), "/v/3.12/bin/python3.12");
     }
+}
+
+#[test]
+fn an_assignment_is_no_program() {
+    // The template puts a path into the line that has the form of an assignment.
+    let layout = Layout {
+        interpreter: Some("/opt/a=b/{interpreter}".to_owned()),
+        ..layout()
+    };
+    let begin = |file: &[u8]| {
+        let implementation = "python3.12".parse().unwrap();
+        match classify(file, &implementation, &layout, Path::new("/image")) {
+            Class::Ours(head) => Some(String::from_utf8(head.new).unwrap()),
+            Class::Unfit(_) => None,
+            class => panic!("{class:?}"),
+        }
+    };
+    let ours = |lines: &str| Some(lines.to_owned());
+    assert_eq!(
+        begin(b"#!/usr/bin/env python3\n"),
+        ours("#!/opt/a=b/python3.12\n")
+    );
+    assert_eq!(
+        begin(b"#!/usr/bin/env -S python3 -E 'a b'\n"),
+        ours("#!/bin/sh\n'''exec' \"/opt/a=b/python3.12\" -E \"a b\" \"$0\" \"$@\"\n' '''\n")
+    );
+    assert_eq!(begin(b"#!/usr/bin/env -S A=b python3\n"), None);
+    // Two words, one of which env would expand: no other line says that.
+    assert_eq!(begin(b"#!/usr/bin/env -S python3 -E ${A}\n"), None);
+}
+
+#[test]
+fn a_line_that_old_kernels_cut_is_no_line() {
+    let own = format!("#!{LONG}/python3.12\nx");
+    let own: &'static str = own.leak();
+    let lines = format!("#!/bin/sh\n'''exec' \"{LONG}/python3.12\" \"$0\" \"$@\"\n' '''\nx");
+    // No other line can carry it, and newer kernels take it.
+    let odd: &'static str = format!("#!{LONG}/$a/python3.12\nx").leak();
+    let exact = "#!/".to_owned() + &"x".repeat(127 - "#!//python3.12".len()) + "/python3.12\nx";
+    let exact: &'static str = exact.leak();
+    check(
+        "python3.12",
+        &[
+            (own.as_bytes(), Ours(lines.leak())),
+            (odd.as_bytes(), Ours(odd)),
+            (exact.as_bytes(), Ours(exact)),
+        ],
+    );
+}
+
+#[test]
+fn an_encoding_stays_where_python_looks_for_it() {
+    let three = |cookie: &str, rest: &str| -> &'static str {
+        let exec = format!("'''exec' \"{LONG}/python3.12\" \"$0\" \"$@\"\n' '''\n");
+        format!("#!/bin/sh\n{cookie}{exec}{rest}").leak()
+    };
+    let direct =
+        |rest: &str| -> &'static [u8] { format!("#!{LONG}/python3\n{rest}").leak().as_bytes() };
+    check(
+        "python3.12",
+        &[
+            (
+                direct("# -*- coding: latin-1 -*-\nx"),
+                Ours(three("# -*- coding: latin-1 -*-\n", "x")),
+            ),
+            (
+                direct(" \t# vim: set fileencoding=latin-1 :"),
+                Ours(three(" \t# vim: set fileencoding=latin-1 :\n", "")),
+            ),
+            (
+                direct("# coding: latin-1\r\nx\r\n"),
+                Ours(three("# coding: latin-1\n", "x\r\n")),
+            ),
+            (direct("# encoded\nx"), Ours(three("", "# encoded\nx"))),
+            (
+                direct("x # coding: latin-1\n"),
+                Ours(three("", "x # coding: latin-1\n")),
+            ),
+            (
+                b"#!/usr/bin/python3\n# coding: latin-1\nx",
+                Ours("#!/usr/bin/python3.12\n# coding: latin-1\nx"),
+            ),
+        ],
+    );
 }

@@ -102,6 +102,13 @@ impl Shebang {
         base(&self.interpreter)
     }
 
+    /// Whether every kernel takes the first line whole.
+    #[must_use]
+    pub fn is_short(&self) -> bool {
+        let newline = usize::from(self.ended);
+        matches!(self.way, Way::Shell { .. }) || self.length - newline <= LONGEST_LINE
+    }
+
     /// The same lines with another interpreter, in the plainest way that carries the arguments;
     /// nothing where no line can carry them.
     #[must_use]
@@ -122,7 +129,8 @@ impl Shebang {
             Way::Env { before, .. } if !before.is_empty() => return None,
             Way::Env { after, .. } | Way::Shell { after } => match after.as_slice() {
                 [] => b"",
-                [word] if word.raw == word.plain => word.raw.as_slice(),
+                // What env or sh would expand, the kernel would hand on as it is.
+                [word] if is_plain(&word.raw) => word.raw.as_slice(),
                 _ => return None,
             },
         };
@@ -140,7 +148,8 @@ impl Shebang {
         words.push(interpreter);
         words.extend(after.iter().map(|word| word.raw.as_slice()));
         let line = joined(&words);
-        let fits = line.len() + 2 <= LONGEST_LINE && is_plain(interpreter);
+        let fits =
+            line.len() + 2 <= LONGEST_LINE && is_plain(interpreter) && is_program(interpreter);
         fits.then(|| [b"#!", line.as_slice(), b"\n"].concat())
     }
 
@@ -156,10 +165,17 @@ impl Shebang {
                 }
             }
             Way::Env { env, before, after } => {
-                words.push(double_quoted(env)?);
-                words.extend(before.iter().map(|word| word.raw.clone()));
+                if !before.is_empty() {
+                    is_program(interpreter).then_some(())?;
+                    words.push(double_quoted(env)?);
+                }
+                for word in before {
+                    words.push(word_for_sh(word)?);
+                }
                 words.push(quoted);
-                words.extend(after.iter().map(|word| word.raw.clone()));
+                for word in after {
+                    words.push(word_for_sh(word)?);
+                }
             }
             Way::Shell { after } => {
                 words.push(quoted);
@@ -222,6 +238,20 @@ fn base(path: &[u8]) -> &[u8] {
 fn joined(words: &[&[u8]]) -> Vec<u8> {
     let there: Vec<&[u8]> = words.iter().filter(|w| !w.is_empty()).copied().collect();
     there.join(&b' ')
+}
+
+/// Whether env takes a word for the program to run, and not for an assignment.
+fn is_program(word: &[u8]) -> bool {
+    !word.contains(&b'=')
+}
+
+/// A word of env's as sh has to be told it; nothing where env does with it what sh does not.
+fn word_for_sh(word: &Word) -> Option<Vec<u8>> {
+    if is_plain(&word.raw) {
+        return Some(word.raw.clone());
+    }
+    let is_escaped = word.raw.contains(&b'\\');
+    double_quoted(&word.plain).filter(|_| !is_escaped)
 }
 
 /// Whether a word means itself to env and sh.
