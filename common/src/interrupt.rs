@@ -5,10 +5,12 @@
 //! [`Interrupts::pending`] between its steps, gives up, undoes what it did, and drops the hold, which
 //! dies by the signal. A signal that was ignored when we started stays ignored (`nohup`, `cmd &`).
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGXFSZ};
+use signal_hook::flag;
 use signal_hook::iterator::Signals;
 use signal_hook::low_level::emulate_default_handler;
 
@@ -21,6 +23,9 @@ const ENDING: [i32; 3] = [SIGINT, SIGTERM, SIGHUP];
 #[derive(Debug, Clone)]
 pub struct Interrupts {
     state: Arc<Mutex<State>>,
+    /// The signal that came last, or 0. The handler writes it, so that a signal counts from its delivery on and
+    /// not only when the thread that waits for it runs.
+    delivered: Arc<AtomicUsize>,
 }
 
 #[derive(Debug, Default)]
@@ -34,11 +39,21 @@ impl Interrupts {
     pub fn watch() -> Result<Self> {
         let ignored = ignored_signals()?;
         outlive_file_limit(ignored)?;
-        let heeded = ENDING.into_iter().filter(|s| !ignored.contains(*s));
-        let mut signals = Signals::new(heeded).map_err(|c| Error::io("watch", "signals", c))?;
         let watch = Self {
             state: Arc::default(),
+            delivered: Arc::default(),
         };
+        let heeded: Vec<_> = ENDING
+            .into_iter()
+            .filter(|s| !ignored.contains(*s))
+            .collect();
+        let unwatched = |cause| Error::io("watch", "signals", cause);
+        for signal in &heeded {
+            let delivered = watch.delivered.clone();
+            flag::register_usize(*signal, delivered, signal.unsigned_abs() as usize)
+                .map_err(unwatched)?;
+        }
+        let mut signals = Signals::new(heeded).map_err(unwatched)?;
         let watched = watch.clone();
         thread::Builder::new()
             .name("signals".to_owned())
@@ -61,7 +76,15 @@ impl Interrupts {
     /// The signal that came while a hold lived.
     #[must_use]
     pub fn pending(&self) -> Option<i32> {
-        self.lock().pending
+        self.noted(&mut self.lock())
+    }
+
+    fn noted(&self, state: &mut State) -> Option<i32> {
+        let delivered = i32::try_from(self.delivered.load(Ordering::SeqCst)).unwrap_or(0);
+        if state.pending.is_none() && delivered != 0 {
+            state.pending = Some(delivered);
+        }
+        state.pending
     }
 
     fn arrived(&self, signal: i32) {
@@ -86,7 +109,7 @@ impl Drop for Hold {
     fn drop(&mut self) {
         let mut state = self.0.lock();
         state.holds -= 1;
-        if let (0, Some(signal)) = (state.holds, state.pending) {
+        if let (0, Some(signal)) = (state.holds, self.0.noted(&mut state)) {
             die_by(signal);
         }
     }
@@ -102,7 +125,7 @@ impl Drop for Hold {
 /// The handler cannot be set.
 pub fn outlive_file_limit(ignored: SignalSet) -> Result<()> {
     if !ignored.contains(SIGXFSZ) {
-        signal_hook::flag::register(SIGXFSZ, Arc::default())
+        flag::register(SIGXFSZ, Arc::default())
             .map_err(|cause| Error::io("watch", "signals", cause))?;
     }
     Ok(())
@@ -154,9 +177,21 @@ mod tests {
     }
 
     #[test]
+    fn a_signal_counts_from_its_delivery_on() {
+        let watch = Interrupts::watch().unwrap();
+        let hold = watch.hold();
+        // It returns when the handler has.
+        signal_hook::low_level::raise(SIGHUP).unwrap();
+        assert_eq!(watch.pending(), Some(SIGHUP));
+        // Dropping it would end the test.
+        std::mem::forget(hold);
+    }
+
+    #[test]
     fn a_signal_waits_while_it_is_held() {
         let watch = Interrupts {
             state: Arc::default(),
+            delivered: Arc::default(),
         };
         let hold = watch.hold();
         watch.arrived(SIGTERM);
