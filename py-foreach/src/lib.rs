@@ -148,7 +148,7 @@ struct Ended {
 fn run_all(
     settings: &Settings,
     choices: Vec<which::Choice>,
-    files: report::Files,
+    mut files: report::Files,
     run_dir: &RunDir,
     watch: &Watch,
     tell: Sender<Event>,
@@ -198,7 +198,7 @@ fn run_all(
         }
     }
     let outcome = outcome?;
-    let exported = environment::export(&jobs);
+    let exported = files.export(environment::export(&jobs));
     let status = match report::status(&outcome) {
         exit::DONE if exported.is_err() => exit::FOREACH_FAILED,
         status => status,

@@ -90,6 +90,7 @@ impl Settings {
     /// Reads the words; the first that means nothing is refused.
     pub(crate) fn read(words: Words) -> Result<Self> {
         let files = [
+            ("--shell-env", &words.shell_env),
             ("--joblog", &words.joblog),
             ("--report", &words.report),
             ("--export-to", &words.export_to),

@@ -273,3 +273,29 @@ fn a_descriptor_that_nobody_gave_is_refused() {
     }
     assert!(!dir.path().join("ran").exists());
 }
+
+#[test]
+fn a_run_that_is_refused_leaves_the_files_of_the_one_before() {
+    let dir = scratch();
+    let names = ["report", "joblog", "exports"];
+    for name in names {
+        fs::write(dir.path().join(name), "old\n").unwrap();
+    }
+    fs::write(dir.path().join("functions"), "f() { x=new; }\n").unwrap();
+    let run = |workdir: &str| {
+        tool()
+            .args(["-q", "--variants", "v", "--shell-env", "functions"])
+            .args(["--export", "x", "--export-to", "exports", "-b", "/b"])
+            .args(["--report", "report", "--joblog", "joblog", "f"])
+            .env("WORKDIR", workdir)
+            .in_directory(dir.path())
+            .run()
+    };
+    let left = |name| fs::read_to_string(dir.path().join(name)).unwrap();
+    run("/w").expect(125);
+    assert_eq!(names.map(left), ["old\n"; 3]);
+    run("/").expect(0);
+    assert_eq!(left("exports"), "x='new'\n");
+    assert!(left("report").starts_with('{') && left("report").ends_with("}\n"));
+    assert!(left("joblog").starts_with("Seq") && !left("joblog").contains("old"));
+}

@@ -33,7 +33,7 @@ use crate::clients;
 use crate::discover::Interpreter;
 use crate::job::{Job, PoolView};
 use crate::settings::Settings;
-use crate::shell_env::{Shell, Source, write_exports};
+use crate::shell_env::{Shell, Source, exported};
 use crate::which::Choice;
 use client_scripts::ClientScripts;
 use plan::{Own, Python};
@@ -137,11 +137,9 @@ fn job(own: Own, shared: &Arc<Shared>) -> Job {
 /// # Errors
 /// What cannot be written, or everything that is wrong with the images; then no image has been made.
 pub(crate) fn begin(jobs: &[Job], run_dir: &Path) -> Result<(), Vec<Error>> {
-    let shell = jobs.first().and_then(|job| job.plan.shell());
     [JOBS, TMP, NOTES]
         .iter()
         .try_for_each(|name| commands::make_directory(&run_dir.join(name)))
-        .and_then(|()| shell.map_or(Ok(()), Shell::try_export))
         .map_err(|error| vec![error])?;
     let images: Vec<&Path> = jobs
         .iter()
@@ -234,10 +232,10 @@ fn layouts(choices: &[Choice], given: &Variables) -> Vec<Layout> {
     python::layouts(&interpreters, given)
 }
 
-/// Writes what the shell functions export, once all jobs are done; nothing where nothing was asked for.
-pub(crate) fn export(jobs: &[Job]) -> Result<()> {
+/// What the shell functions export, once all jobs are done; nothing where nothing was asked for.
+pub(crate) fn export(jobs: &[Job]) -> Result<Vec<u8>> {
     let Some(shell) = jobs.first().and_then(|job| job.plan.shell()) else {
-        return Ok(());
+        return Ok(Vec::new());
     };
-    write_exports(shell, jobs.iter().map(|job| job.plan.directory()))
+    exported(shell, jobs.iter().map(|job| job.plan.directory()))
 }
