@@ -35,6 +35,7 @@ use common::error::eprint_line;
 use common::{Error, Result, exit};
 
 use ask::Probes;
+use environment::Temporary;
 use environment::variables::Variables;
 use logs::Logs;
 use output::Sink;
@@ -154,16 +155,20 @@ fn run_all(
     tell: Sender<Event>,
     events: &Receiver<Event>,
 ) -> Result<Ended, Failures> {
-    let jobs = environment::plan(settings, choices, run_dir.path(), &watch.probes())?;
+    let logs = watch.step(|temporary| {
+        Logs::open(settings.reports.log_dir.as_deref())
+            .inspect(|logs| temporary.extend(logs.temporary()))
+    })?;
+    let temporary = Temporary {
+        run_dir: run_dir.path(),
+        logs: logs.temporary(),
+    };
+    let jobs = environment::plan(settings, choices, temporary, &watch.probes())?;
     let helpers = helpers(settings, &watch.probes());
     let pool = watch.step(|_| Pool::open(settings.limits.jobs, helpers, run_dir.for_fifo()))?;
     if let Some(warning) = pool.warning {
         eprint_line(&format!("{TOOL}: {warning}"));
     }
-    let logs = watch.step(|temporary| {
-        Logs::open(settings.reports.log_dir.as_deref())
-            .inspect(|logs| temporary.extend(logs.temporary()))
-    })?;
     watch.step(|_| environment::begin(&jobs, run_dir.path()))?;
     let paths: Vec<_> = jobs.iter().map(|job| logs.of(&job.id)).collect();
     // Who does not read keeps nobody from being ended, and us from leaving no longer than is bearable.
@@ -238,7 +243,11 @@ fn print(
         return Ok(exit::DONE);
     }
     let pretended = rundir::parent().join("py-foreach-RUN");
-    let jobs = environment::plan(settings, choices, &pretended, probes)?;
+    let temporary = Temporary {
+        run_dir: &pretended,
+        logs: None,
+    };
+    let jobs = environment::plan(settings, choices, temporary, probes)?;
     match settings.mode {
         Mode::Env => show::environment(&jobs, &pretended)?,
         _ => show::plan(&jobs)?,

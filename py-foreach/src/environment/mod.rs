@@ -63,17 +63,26 @@ pub(crate) struct Shared {
     clients: ClientScripts,
 }
 
-/// Decides all jobs; their temporary things will lie below `run_dir`. Nothing is made, but a bash may be
-/// asked.
+/// What of a run goes away with it, and is in no copy of the sources.
+#[derive(Debug)]
+pub(crate) struct Temporary<'a> {
+    /// Where the jobs' temporary things will lie.
+    pub(crate) run_dir: &'a Path,
+    /// The logs, where nobody named a place for them.
+    pub(crate) logs: Option<PathBuf>,
+}
+
+/// Decides all jobs. Nothing is made, but a bash may be asked.
 ///
 /// # Errors
 /// Everything that is wrong, in declared order.
 pub(crate) fn plan(
     settings: &Settings,
     choices: Vec<Choice>,
-    run_dir: &Path,
+    temporary: Temporary<'_>,
     probes: &Probes,
 ) -> Result<Vec<Job>, Vec<Error>> {
+    let Temporary { run_dir, logs } = temporary;
     let asked = &settings.environment;
     let given = Variables::of_this_process();
     let shell = asked.shell_env.as_deref().map(|file| {
@@ -91,7 +100,7 @@ pub(crate) fn plan(
     let owns = own_parts(settings, choices, run_dir, &given)?;
     let mut not_sources = vec![run_dir.to_owned()];
     not_sources.extend(settings.images.clone());
-    not_sources.extend(settings.reports.log_dir.clone());
+    not_sources.extend(settings.reports.log_dir.clone().or(logs));
     not_sources.extend(owns.iter().filter_map(|own| own.build_dir.clone()));
     let shared = Arc::new(Shared {
         command: settings.command.clone(),
