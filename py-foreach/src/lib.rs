@@ -28,6 +28,7 @@ mod which;
 
 use std::ffi::OsString;
 use std::io::ErrorKind::BrokenPipe;
+use std::num::NonZeroUsize;
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::time::Duration;
 
@@ -37,6 +38,7 @@ use common::{Error, Result, exit};
 use ask::Probes;
 use environment::Temporary;
 use environment::variables::Variables;
+use job::PoolView;
 use logs::Logs;
 use output::Sink;
 use pool::Pool;
@@ -249,7 +251,16 @@ fn print(
     };
     let jobs = environment::plan(settings, choices, temporary, probes)?;
     match settings.mode {
-        Mode::Env => show::environment(&jobs, &pretended)?,
+        Mode::Env => {
+            let limits = &settings.limits;
+            let size = Pool::expected_size(limits.jobs, helpers(settings, probes));
+            let most = limits.max_impls.map_or(size, NonZeroUsize::get);
+            let view = PoolView {
+                fifo: pretended.join("pool"),
+                share: pool::share(size, jobs.len().min(size).min(most)),
+            };
+            show::environment(&jobs, &view)?;
+        }
         _ => show::plan(&jobs)?,
     }
     Ok(exit::DONE)
