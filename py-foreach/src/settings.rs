@@ -192,6 +192,12 @@ mod tests {
     }
 
     #[test]
+    fn the_last_number_of_jobs_counts_as_with_make() {
+        let settings = read(&["-j2", "-j4", "true"]).unwrap();
+        assert_eq!(settings.limits.jobs, NonZeroUsize::new(4));
+    }
+
+    #[test]
     fn the_commands_own_options_are_its_own() {
         let settings = read(&["-j2", "make", "-j", "--env"]).unwrap();
         assert_eq!(settings.command, ["make", "-j", "--env"]);
