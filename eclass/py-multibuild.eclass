@@ -186,12 +186,13 @@ py_wrap_scripts() {
 # Takes img-merge's report and the destination.
 _py_multibuild_name_replaced() {
 	local ledger=${T}/py-multibuild-owners variant=${MULTIBUILD_VARIANT:-(unknown)} place=${2#"${D%/}"}
-	local path owner replaced
+	local number=0 path owner replaced
 	local -A owners=()
 	mapfile -t replaced < <(_py_multibuild_reported replaced "${1}")
 	if [[ ${#replaced[@]} -gt 0 && -e ${ledger} ]]; then
 		while IFS=$'\t' read -r owner path; do
-			owners[${path}]=${owner}
+			(( number += 1 ))
+			owners[${path}]="${number} ${owner}"
 		done < "${ledger}"
 	fi
 	for path in "${replaced[@]}"; do
@@ -210,16 +211,18 @@ _py_multibuild_reported() {
 	sed -n -e '/[{,]"action":"\('"${1}"'\)"[,}]/s/.*[{,]"path\(_b64\)\{0,1\}":"\(\([^"\\]\|\\.\)*\)".*/\2/p' "${2}"
 }
 
-# Prints whose the path is by the caller's owners: a directory that was moved as a whole stands for all in it.
+# Prints whose the path is by the caller's owners, which are numbered: a directory that was moved as a whole
+# stands for all in it, until something newer came there.
 _py_multibuild_owner() {
-	local at=${1}
+	local at=${1} newest=0 owner=
 	while [[ ${at} ]]; do
-		if [[ ${owners[${at}]} ]]; then
-			builtin echo "${owners[${at}]}"
-			return
+		if [[ ${owners[${at}]} && ${owners[${at}]%% *} -gt ${newest} ]]; then
+			newest=${owners[${at}]%% *}
+			owner=${owners[${at}]#* }
 		fi
 		at=${at%/*}
 	done
+	builtin echo "${owner}"
 }
 
 # Dies unless the tool is there in a version that these functions can talk to.
