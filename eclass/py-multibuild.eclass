@@ -579,6 +579,10 @@ _py_multibuild_job() {
 	local _pm_status
 	# They came in the environment; what the function starts shall not see them there.
 	declare -g +x "${_PY_MULTIBUILD_PRIVATE[@]}"
+	if [[ ${_PY_MULTIBUILD_COPIED[*]} ]]; then
+		# The rest has been turned to the copy before py-foreach set what is its own.
+		_py_multibuild_name_other_place PATH "${_PY_MULTIBUILD_COPIED[1]}" "${_PY_MULTIBUILD_COPIED[0]}"
+	fi
 	_py_multibuild_take_stock
 	_py_multibuild_run "${_PY_MULTIBUILD_CALL[@]}"
 	_pm_status=${?}

@@ -179,7 +179,7 @@ fn sources_behind_a_link_are_copied_and_every_variable_names_the_copy() {
     let outcome = rig.ebuild("apart-1", "compile").expect(0);
     let pythons = rig.pythons();
     for python in &pythons {
-        let own = format!("own: {python} {python} -IS/below -LS W/link-other S/below\n");
+        let own = format!("own: {python} {python} -IS/below -LS W/link-other S/below path\n");
         assert_eq!(
             outcome.stdout.matches(&own).count(),
             2,

@@ -47,6 +47,7 @@ note() {
 in_a_link() {
 	local flags="-I${S}/below -L${S}" other="${S}-other"
 	local -a places=( "${S}" "${S}/below" )
+	local PATH=${S}/below:${PATH}
 	prepare_to_meet
 	cd "${S}/below" || die
 	python_foreach_impl alter "${S}/source"
@@ -61,5 +62,6 @@ alter() {
 	echo "${EPYTHON}" > "../made-by-${EPYTHON}" || die
 	meet_the_others
 	echo "own: $(< ../source) $(< "${places[0]}/source")" \
-		"${flags//"${S}"/S} ${other/#"${WORKDIR}"/W} ${places[1]/#"${S}"/S}"
+		"${flags//"${S}"/S} ${other/#"${WORKDIR}"/W} ${places[1]/#"${S}"/S}" \
+		"$([[ :${PATH}: == *:"${S}/below":* ]] && echo path)"
 }
