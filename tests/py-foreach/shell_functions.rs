@@ -193,6 +193,20 @@ fn a_string_that_nobody_had_is_appended_too() {
 }
 
 #[test]
+fn a_number_is_set_and_nothing_is_added_to_it() {
+    let root = scratch();
+    let before = "declare -i count=1\n";
+    let text = format!("{before}build() {{ count+=11; }}\n");
+    let job = shell(
+        root.path(),
+        &text,
+        &["--variants", "v", "--export", "count+="],
+    );
+    run(job, root.path(), &["build"]).expect(0);
+    assert_eq!(sourced(root.path(), before, "echo $count"), "12\n");
+}
+
+#[test]
 fn any_bytes_come_back() {
     let root = scratch();
     let value = r#"$'a\001\177\\ \'\"`$(x)\xff\nend\n'"#;

@@ -129,7 +129,7 @@ fn anew(variable: &str, before: &Value, now: &Value, text: &mut Vec<u8>) {
     }
     match now {
         Value::Nothing => {}
-        Value::Scalar(now) => assign(variable, "=", now, text),
+        Value::Scalar(now) | Value::Number(now) => assign(variable, "=", now, text),
         Value::Indexed(now) => {
             text.extend(format!("{variable}=()\n").bytes());
             for (index, value) in now {
