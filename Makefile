@@ -62,22 +62,22 @@ through-libc:
 
 # Installs what `make build` built; it builds nothing itself, so that `sudo make install` needs no cargo.
 install: ## install the programs, man pages, completions and the shell side
-	install -d $(BINDIR) $(MANDIR)/man1 $(MANDIR)/man7 $(DATADIR)/py-multibuild
-	install -m 755 $(TOOLS:%=$(RELEASE)/%) target/dispatcher/py-exec $(BINDIR)
-	install -d $(DESTDIR)$(SCRIPTROOT)
+	install -d "$(BINDIR)" "$(MANDIR)/man1" "$(MANDIR)/man7" "$(DATADIR)/py-multibuild"
+	install -m 755 $(TOOLS:%=$(RELEASE)/%) target/dispatcher/py-exec "$(BINDIR)"
+	install -d "$(DESTDIR)$(SCRIPTROOT)"
 	sed 's|@PROGRAM@|$(PREFIX)/bin/py-exec|; s|@ROOT@|$(SCRIPTROOT)|; s|@ETC@|$(SYSCONFDIR)|; s|@NEAR@|../lib/python-exec|' \
 		py-wrapper/src/texts/py-exec2.in py-wrapper/src/texts/python.in \
-		> $(DESTDIR)$(SCRIPTROOT)/py-exec2
-	chmod 755 $(DESTDIR)$(SCRIPTROOT)/py-exec2
-	install -m 644 man/*.1 $(MANDIR)/man1
-	install -m 644 man/*.7 $(MANDIR)/man7
-	install -m 644 eclass/* $(DATADIR)/py-multibuild
-	install -d $(DATADIR)/bash-completion/completions $(DATADIR)/zsh/site-functions \
-		$(DATADIR)/fish/vendor_completions.d
+		> "$(DESTDIR)$(SCRIPTROOT)/py-exec2"
+	chmod 755 "$(DESTDIR)$(SCRIPTROOT)/py-exec2"
+	install -m 644 man/*.1 "$(MANDIR)/man1"
+	install -m 644 man/*.7 "$(MANDIR)/man7"
+	install -m 644 eclass/* "$(DATADIR)/py-multibuild"
+	install -d "$(DATADIR)/bash-completion/completions" "$(DATADIR)/zsh/site-functions" \
+		"$(DATADIR)/fish/vendor_completions.d"
 	for tool in $(TOOLS); do \
-		$(RELEASE)/$$tool --completion bash > $(DATADIR)/bash-completion/completions/$$tool && \
-		$(RELEASE)/$$tool --completion zsh > $(DATADIR)/zsh/site-functions/_$$tool && \
-		$(RELEASE)/$$tool --completion fish > $(DATADIR)/fish/vendor_completions.d/$$tool.fish \
+		$(RELEASE)/$$tool --completion bash > "$(DATADIR)/bash-completion/completions/$$tool" && \
+		$(RELEASE)/$$tool --completion zsh > "$(DATADIR)/zsh/site-functions/_$$tool" && \
+		$(RELEASE)/$$tool --completion fish > "$(DATADIR)/fish/vendor_completions.d/$$tool.fish" \
 		|| exit; \
 	done
 

@@ -186,12 +186,13 @@ py_wrap_scripts() {
 # Takes img-merge's report and the destination.
 _py_multibuild_name_replaced() {
 	local ledger=${T}/py-multibuild-owners variant=${MULTIBUILD_VARIANT:-(unknown)} place=${2#"${D%/}"}
-	local path owner replaced
+	local number=0 path owner replaced
 	local -A owners=()
 	mapfile -t replaced < <(_py_multibuild_reported replaced "${1}")
 	if [[ ${#replaced[@]} -gt 0 && -e ${ledger} ]]; then
 		while IFS=$'\t' read -r owner path; do
-			owners[${path}]=${owner}
+			(( number += 1 ))
+			owners[${path}]="${number} ${owner}"
 		done < "${ledger}"
 	fi
 	for path in "${replaced[@]}"; do
@@ -210,16 +211,18 @@ _py_multibuild_reported() {
 	sed -n -e '/[{,]"action":"\('"${1}"'\)"[,}]/s/.*[{,]"path\(_b64\)\{0,1\}":"\(\([^"\\]\|\\.\)*\)".*/\2/p' "${2}"
 }
 
-# Prints whose the path is by the caller's owners: a directory that was moved as a whole stands for all in it.
+# Prints whose the path is by the caller's owners, which are numbered: a directory that was moved as a whole
+# stands for all in it, until something newer came there.
 _py_multibuild_owner() {
-	local at=${1}
+	local at=${1} newest=0 owner=
 	while [[ ${at} ]]; do
-		if [[ ${owners[${at}]} ]]; then
-			builtin echo "${owners[${at}]}"
-			return
+		if [[ ${owners[${at}]} && ${owners[${at}]%% *} -gt ${newest} ]]; then
+			newest=${owners[${at}]%% *}
+			owner=${owners[${at}]#* }
 		fi
 		at=${at%/*}
 	done
+	builtin echo "${owner}"
 }
 
 # Dies unless the tool is there in a version that these functions can talk to.
@@ -250,19 +253,46 @@ _py_multibuild_wants_all_at_once() {
 	for word in ${PY_MULTIBUILD_SERIAL}; do
 		has "${word}" "${EBUILD_PHASE}" "${@}" && return 1
 	done
+	_py_multibuild_can_list_variants || return 1
 	[[ ${1} == _multibuild_create_source_copy ]] && return 0
 	[[ ${EBUILD_PHASE} == compile ]] || return 1
 	# The first wheel of a pure package serves all variants.
 	[[ ${_DISTUTILS_R1_ECLASS} && ! ${DISTUTILS_EXT} && ${DISTUTILS_ALLOW_WHEEL_REUSE} ]] && return 1
-	# Sources that are not a directory of their own cannot be copied for each variant.
-	_py_multibuild_shares_sources "${@}" && [[ ${S%/} != "${WORKDIR%/}"/* ]] && return 1
-	return 0
+	# In one tree the variants would meet.
+	! _py_multibuild_shares_sources "${@}" || _py_multibuild_can_copy_sources
 }
 
-# Whether the variants work in ${S}, where they would meet, and not in their BUILD_DIR.
+# Whether py-foreach can be told of the variants: it has a list of different words for the names of files.
+_py_multibuild_can_list_variants() {
+	local variant
+	local -A seen=()
+	for variant in "${MULTIBUILD_VARIANTS[@]}"; do
+		[[ ${variant} && ${variant} != *[,/[:space:]]* && ! ${seen[${variant}]} ]] || return 1
+		seen[${variant}]=1
+	done
+}
+
+# Whether the variants work where we are, where they would meet, and not in their BUILD_DIR.
 _py_multibuild_shares_sources() {
-	[[ ${1} != _multibuild_create_source_copy && ${PWD}/ == "${S%/}"/* ]] &&
-		! has run_in_build_dir "${@}"
+	[[ ${1} != _multibuild_create_source_copy ]] && ! has run_in_build_dir "${@}"
+}
+
+# Whether each variant can have a copy of the tree that we are in: the one that holds S, a directory of its own
+# in WORKDIR. It may be a link there, as S is in the copy what it is in the original; what is a link further
+# down S would lead out of the copy.
+_py_multibuild_can_copy_sources() {
+	local base top real below=${S%/}
+	base=$(_py_multibuild_base) top=$(_py_multibuild_top)
+	[[ ${below} == "${base}"/* ]] || return 1
+	below=${below#"${base}/"}
+	[[ /${below}/ != */@(|.|..)/* ]] || return 1
+	real=$(_py_multibuild_real "${base}/${top}") || return 1
+	[[ $(_py_multibuild_real "${S}") == "${real}${below#"${top}"}" && $(pwd -P)/ == "${real}"/* ]]
+}
+
+# Prints the path of a directory without links, or fails.
+_py_multibuild_real() {
+	builtin cd -P "${1}" 2>/dev/null && pwd -P
 }
 
 # Runs the variants one after another in this shell, as Gentoo's eclass does.
@@ -314,8 +344,9 @@ _py_multibuild_all_at_once() {
 	for _pm_name in "${_pm_exports[@]}"; do
 		_pm_export+=( --export "${_pm_name}" )
 	done
+	# By itself py-foreach builds nothing outside of WORKDIR, which is the ebuild's to say.
 	BUILD_DIR=${_pm_build_dir} MULTIBUILD_ID=${MULTIBUILD_ID} \
-		py-foreach --quiet --output=live --variants "$(printf '%s ' "${MULTIBUILD_VARIANTS[@]}")" \
+		env -u WORKDIR py-foreach --quiet --output=live --variants "$(printf '%s ' "${MULTIBUILD_VARIANTS[@]}")" \
 		${MULTIBUILD_JOBS:+--max-impls="${MULTIBUILD_JOBS}"} \
 		--log-dir "${T}" --isolate-home \
 		--shell-env "${_pm_hand}/ebuild.sh" "${_pm_export[@]}" --export-to "${_pm_hand}/exports" \
@@ -367,7 +398,7 @@ _py_multibuild_copy_for_each() {
 		copy=${_pm_sources}${variant}
 		rm -rf "${copy}" || die
 		mkdir -p "${copy}" || die
-		cp -p -R "${base}/${top}" "${copy}/" || die "${variant}: copying the sources failed"
+		cp -p -R -H --reflink=auto "${base}/${top}" "${copy}/" || die "${variant}: copying the sources failed"
 		# A build that looks beside its sources finds what it always found.
 		while IFS= read -r -d '' other; do
 			[[ ${other##*/} == @("${top}"|py-multibuild) ]] && continue
@@ -383,7 +414,7 @@ _py_multibuild_gather_sources() {
 	for (( i = ${#MULTIBUILD_VARIANTS[@]} - 2; i >= 0; i-- )); do
 		images+=( "${_pm_sources}${MULTIBUILD_VARIANTS[i]}/${top}" )
 	done
-	img-merge --quiet --no-clobber "${images[@]}" "${base}/${top}" \
+	img-merge --quiet --no-clobber "${images[@]}" "$(_py_multibuild_real "${base}/${top}")" \
 		|| die "gathering the sources of the variants failed"
 }
 
@@ -401,13 +432,18 @@ _py_multibuild_list_names() {
 		eval "_pm_some=( \"\${!${_pm_letter}@}\" )"
 		for _pm_name in "${_pm_some[@]}"; do
 			case ${_pm_name} in
-				BASH_COMPAT) ;;
-				BASH*|COMP_*|DIRSTACK|EPOCH*|EUID|FUNCNAME|GROUPS|HISTCMD|LINENO|OLDPWD|OPTIND) continue ;;
+				BASH|BASHOPTS|BASHPID|BASH_ALIASES|BASH_ARGC|BASH_ARGV|BASH_ARGV0|BASH_CMDS) continue ;;
+				BASH_COMMAND|BASH_EXECUTION_STRING|BASH_LINENO|BASH_MONOSECONDS|BASH_REMATCH) continue ;;
+				BASH_SOURCE|BASH_SUBSHELL|BASH_TRAPSIG|BASH_VERSINFO|BASH_VERSION|BASH_XTRACEFD) continue ;;
+				COMP_CWORD|COMP_KEY|COMP_LINE|COMP_POINT|COMP_TYPE|COMP_WORDBREAKS|COMP_WORDS) continue ;;
+				DIRSTACK|EPOCHREALTIME|EPOCHSECONDS|EUID|FUNCNAME|GROUPS|HISTCMD|LINENO) continue ;;
+				OLDPWD|OPTIND) continue ;;
 				PIPESTATUS|PPID|PWD|RANDOM|SECONDS|SHELLOPTS|SHLVL|SRANDOM|UID|_) continue ;;
 				BUILD_DIR|HOME|MULTIBUILD_ID|MULTIBUILD_VARIANT|PATH|TEMP|TMP|TMPDIR) continue ;;
-				CARGO_MAKEFLAGS|CMAKE_BUILD_PARALLEL_LEVEL|GNUMAKEFLAGS|MAKEFLAGS|MAKEOPTS) continue ;;
-				MAX_JOBS|MFLAGS|NINJAOPTS|NPY_NUM_BUILD_JOBS|SAMUFLAGS) continue ;;
-				NINJA) [[ ${NINJA@a} == *x* ]] && continue ;;
+				# What is not exported py-foreach has not seen, and the job finds it here alone.
+				CARGO_MAKEFLAGS|CMAKE_BUILD_PARALLEL_LEVEL|GNUMAKEFLAGS|MAKEFLAGS|MAKEOPTS|MAX_JOBS|\
+				MFLAGS|NINJA|NINJAOPTS|NPY_NUM_BUILD_JOBS|SAMUFLAGS)
+					[[ ${!_pm_name@a} == *x* ]] && continue ;;
 				CARGO_HOME|CCACHE_DIR|DISTCC_DIR|PIP_CACHE_DIR|PIP_CONFIG_FILE) continue ;;
 				PYENV_ROOT|RUSTUP_HOME|XDG_CACHE_HOME) continue ;;
 				EBUILD_MASTER_PID|PORTAGE_EBUILD_EXIT_FD|_pm_*) continue ;;
@@ -496,17 +532,43 @@ _py_multibuild_keep_message() {
 
 # In the job: turns to the variant's own copy of the sources, and all variables that name a place in them.
 _py_multibuild_enter_copy() {
-	local _pm_from _pm_to _pm_name _pm_names
+	local _pm_from _pm_real _pm_to _pm_here _pm_name _pm_names
 	_pm_from=$(_py_multibuild_base)/$(_py_multibuild_top)
 	_pm_to=${_PY_MULTIBUILD_SOURCES}${MULTIBUILD_VARIANT}/$(_py_multibuild_top)
+	_pm_real=$(_py_multibuild_real "${_pm_from}") || die
+	_pm_here=$(pwd -P) || die
 	_py_multibuild_list_names
 	for _pm_name in "${_pm_names[@]}"; do
-		[[ ${!_pm_name}/ == "${_pm_from}"/* && ${!_pm_name@a} != *[aAr]* ]] &&
-			printf -v "${_pm_name}" %s "${_pm_to}${!_pm_name#"${_pm_from}"}"
+		_py_multibuild_name_other_place "${_pm_name}" "${_pm_from}" "${_pm_to}"
 	done
 	_PY_MULTIBUILD_BASE=${_PY_MULTIBUILD_SOURCES}${MULTIBUILD_VARIANT}
 	_PY_MULTIBUILD_COPIED=( "${_pm_to}" "${_pm_from}" )
-	cd "${_pm_to}${PWD#"${_pm_from}"}" || die
+	cd "${_pm_to}${_pm_here#"${_pm_real}"}" || die
+}
+
+# In the job: lets the variable name the last path, and what is below it, wherever it names the one before.
+_py_multibuild_name_other_place() {
+	local -n _pm_it=${1}
+	local _pm_key
+	[[ ${_pm_it[*]} == *"${2}"* && ${_pm_it@a} != *r* ]] || return 0
+	for _pm_key in "${!_pm_it[@]}"; do
+		local _pm_rest=${_pm_it[${_pm_key}]} _pm_done=
+		local _pm_head=${_pm_rest%%"${2}"*}
+		while [[ ${#_pm_head} -lt ${#_pm_rest} ]]; do
+			_pm_rest=${_pm_rest#*"${2}"}
+			# The beginning of another name stays.
+			[[ ${_pm_rest} == [[:alnum:]._+-]* ]] && _pm_head+=${2} || _pm_head+=${3}
+			_pm_done+=${_pm_head}
+			_pm_head=${_pm_rest%%"${2}"*}
+		done
+		if [[ ${_pm_it@a} == *[aA]* ]]; then
+			# shellcheck disable=SC2004
+			_pm_it[${_pm_key}]=${_pm_done}${_pm_rest}
+		else
+			# shellcheck disable=SC2178
+			_pm_it=${_pm_done}${_pm_rest}
+		fi
+	done
 }
 
 # The function that py-foreach runs: the caller's, between two looks at the variables.  It takes no
@@ -517,6 +579,10 @@ _py_multibuild_job() {
 	local _pm_status
 	# They came in the environment; what the function starts shall not see them there.
 	declare -g +x "${_PY_MULTIBUILD_PRIVATE[@]}"
+	if [[ ${_PY_MULTIBUILD_COPIED[*]} ]]; then
+		# The rest has been turned to the copy before py-foreach set what is its own.
+		_py_multibuild_name_other_place PATH "${_PY_MULTIBUILD_COPIED[1]}" "${_PY_MULTIBUILD_COPIED[0]}"
+	fi
 	_py_multibuild_take_stock
 	_py_multibuild_run "${_PY_MULTIBUILD_CALL[@]}"
 	_pm_status=${?}
@@ -562,19 +628,10 @@ _py_multibuild_print_watched() {
 # In the job: the copy's path means nothing later, so what comes back names the real one.
 _py_multibuild_name_real_sources() {
 	[[ ${_PY_MULTIBUILD_COPIED[*]} ]] || return 0
-	local _pm_name _pm_key _pm_exports
+	local _pm_name _pm_exports
 	_py_multibuild_list_exports
 	for _pm_name in "${_pm_exports[@]}"; do
-		local -n _pm_it=${_pm_name}
-		if [[ ${_pm_it@a} == *[aA]* ]]; then
-			for _pm_key in "${!_pm_it[@]}"; do
-				# shellcheck disable=SC2004
-				_pm_it[${_pm_key}]=${_pm_it[${_pm_key}]//"${_PY_MULTIBUILD_COPIED[0]}"/"${_PY_MULTIBUILD_COPIED[1]}"}
-			done
-		elif [[ ${_pm_it+set} ]]; then
-			_pm_it=${_pm_it//"${_PY_MULTIBUILD_COPIED[0]}"/"${_PY_MULTIBUILD_COPIED[1]}"}
-		fi
-		unset -n _pm_it
+		_py_multibuild_name_other_place "${_pm_name}" "${_PY_MULTIBUILD_COPIED[@]}"
 	done
 }
 

@@ -5,12 +5,12 @@
 
 use std::collections::BTreeSet;
 use std::ffi::CString;
-use std::fs::File;
 use std::io::{self, BufWriter, Write};
 use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
+use common::outputs::Output;
 use common::{Error, Result};
 use rustix::fs::{major, minor};
 use rustix::io::Errno;
@@ -24,7 +24,7 @@ use crate::tally::{Told, What};
 /// changes nothing.
 #[derive(Debug)]
 pub(crate) struct Manifest {
-    file: File,
+    file: Output,
     path: PathBuf,
     /// Below DEST; with those that were moved whole the paths below them.
     merged: BTreeSet<PathBuf>,
@@ -33,9 +33,8 @@ pub(crate) struct Manifest {
 
 impl Manifest {
     pub(crate) fn create(path: &Path) -> Result<Self> {
-        let file = File::create(path).map_err(|cause| Error::io("create", path, cause))?;
         Ok(Self {
-            file,
+            file: Output::open(path)?,
             path: path.to_owned(),
             merged: BTreeSet::new(),
             whole: Vec::new(),
@@ -55,15 +54,16 @@ impl Manifest {
     /// Reads what DEST holds by now and writes the manifest.
     pub(crate) fn write(mut self, destination: &Path) -> Result<()> {
         let failed = |cause| Error::io("read", destination, cause);
+        let unwritten = |cause| Error::io("write", &self.path, cause);
         if self.merged.is_empty() {
-            return Ok(());
+            return self.file.flush().map_err(unwritten);
         }
         let root = Dir::named(destination).map_err(failed)?;
         for top in std::mem::take(&mut self.whole) {
             let failed = |cause| Error::io("read", destination.join(&top), cause);
             below(&root, &top, &mut self.merged).map_err(failed)?;
         }
-        let mut out = BufWriter::new(&self.file);
+        let mut out = BufWriter::new(&mut self.file);
         let mut lines = || -> io::Result<()> {
             writeln!(out, "#mtree")?;
             for path in &self.merged {
@@ -71,7 +71,7 @@ impl Manifest {
             }
             out.flush()
         };
-        lines().map_err(|cause| Error::io("write", &self.path, cause))
+        lines().map_err(unwritten)
     }
 }
 

@@ -26,7 +26,7 @@ pub(crate) struct Words {
     pub(crate) variants: Vec<OsString>,
 
     /// Slots in the pool [default: the pool of MAKEFLAGS, else -j of MAKEOPTS, else the CPUs]
-    #[arg(short, long, value_name = "N")]
+    #[arg(short, long, value_name = "N", overrides_with = "jobs")]
     pub(crate) jobs: Option<OsString>,
 
     /// At most N implementations at once

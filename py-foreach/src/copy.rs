@@ -6,6 +6,7 @@
 
 use std::cell::Cell;
 use std::collections::HashSet;
+use std::ffi::OsString;
 use std::fs::{self, File, Metadata, OpenOptions, Permissions};
 use std::io::{self, Read};
 use std::os::unix::fs::{
@@ -124,8 +125,10 @@ impl Walk<'_> {
 
     fn directory(&self, from: &Path, to: &Path, data: &Metadata) -> Result<()> {
         let failed = |cause: io::Error| Error::io("read directory", from, cause);
-        for entry in fs::read_dir(from).map_err(failed)? {
-            let name = entry.map_err(failed)?.file_name();
+        // All names first: a directory that stays open at each level is a descriptor for each.
+        let names: io::Result<Vec<OsString>> = fs::read_dir(from)
+            .and_then(|entries| entries.map(|entry| Ok(entry?.file_name())).collect());
+        for name in names.map_err(failed)? {
             self.entry(&from.join(&name), &to.join(&name))?;
         }
         fs::set_permissions(to, Permissions::from_mode(data.mode() & 0o7777))
@@ -177,8 +180,20 @@ impl Walk<'_> {
                 self.go_on()?;
             }
         }
-        target.set_permissions(Permissions::from_mode(data.mode() & 0o7777))
+        target.set_permissions(Permissions::from_mode(kept_mode(data, &target.metadata()?)))
     }
+}
+
+/// The mode of a copy: whose identity a program takes on is the owner's to say, and a copy has another.
+fn kept_mode(original: &Metadata, copy: &Metadata) -> u32 {
+    let mut mode = original.mode() & 0o7777;
+    if original.uid() != copy.uid() {
+        mode &= !0o4000;
+    }
+    if original.gid() != copy.gid() {
+        mode &= !0o2000;
+    }
+    mode
 }
 
 fn keep_times(path: &Path, data: &Metadata) -> Result<()> {
@@ -228,6 +243,26 @@ mod tests {
         fs::write(to.join("a"), "changed").unwrap();
         assert_eq!(fs::read(from.join("a")).unwrap(), b"x");
         assert_eq!(fs::read(to.join("z")).unwrap(), b"x");
+    }
+
+    #[test]
+    fn a_program_of_somebody_else_loses_its_set_id_bits() {
+        let scratch = test_support::scratch();
+        let (from, to) = (scratch.path().join("from"), scratch.path().join("to"));
+        lay(&from, "mine 6755 \"\"\ntheirs 6755 \"\"\n");
+        if std::os::unix::fs::chown(from.join("theirs"), Some(1), Some(1)).is_err() {
+            return test_support::cannot_run_here("set_id_bits", "only root gives files away");
+        }
+        // To give it away took the bits.
+        fs::set_permissions(from.join("theirs"), Permissions::from_mode(0o6755)).unwrap();
+        make(&Copy {
+            from: &from,
+            to: &to,
+            without: &[],
+            stop: &|| false,
+        })
+        .unwrap();
+        assert_eq!(listing(&to), "mine 6755 \"\"\ntheirs 755 \"\"\n");
     }
 
     #[test]

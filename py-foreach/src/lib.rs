@@ -28,6 +28,7 @@ mod which;
 
 use std::ffi::OsString;
 use std::io::ErrorKind::BrokenPipe;
+use std::num::NonZeroUsize;
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::time::Duration;
 
@@ -35,7 +36,9 @@ use common::error::eprint_line;
 use common::{Error, Result, exit};
 
 use ask::Probes;
+use environment::Temporary;
 use environment::variables::Variables;
+use job::PoolView;
 use logs::Logs;
 use output::Sink;
 use pool::Pool;
@@ -148,22 +151,26 @@ struct Ended {
 fn run_all(
     settings: &Settings,
     choices: Vec<which::Choice>,
-    files: report::Files,
+    mut files: report::Files,
     run_dir: &RunDir,
     watch: &Watch,
     tell: Sender<Event>,
     events: &Receiver<Event>,
 ) -> Result<Ended, Failures> {
-    let jobs = environment::plan(settings, choices, run_dir.path(), &watch.probes())?;
+    let logs = watch.step(|temporary| {
+        Logs::open(settings.reports.log_dir.as_deref())
+            .inspect(|logs| temporary.extend(logs.temporary()))
+    })?;
+    let temporary = Temporary {
+        run_dir: run_dir.path(),
+        logs: logs.temporary(),
+    };
+    let jobs = environment::plan(settings, choices, temporary, &watch.probes())?;
     let helpers = helpers(settings, &watch.probes());
     let pool = watch.step(|_| Pool::open(settings.limits.jobs, helpers, run_dir.for_fifo()))?;
     if let Some(warning) = pool.warning {
         eprint_line(&format!("{TOOL}: {warning}"));
     }
-    let logs = watch.step(|temporary| {
-        Logs::open(settings.reports.log_dir.as_deref())
-            .inspect(|logs| temporary.extend(logs.temporary()))
-    })?;
     watch.step(|_| environment::begin(&jobs, run_dir.path()))?;
     let paths: Vec<_> = jobs.iter().map(|job| logs.of(&job.id)).collect();
     // Who does not read keeps nobody from being ended, and us from leaving no longer than is bearable.
@@ -198,7 +205,7 @@ fn run_all(
         }
     }
     let outcome = outcome?;
-    let exported = environment::export(&jobs);
+    let exported = files.export(environment::export(&jobs));
     let status = match report::status(&outcome) {
         exit::DONE if exported.is_err() => exit::FOREACH_FAILED,
         status => status,
@@ -238,9 +245,22 @@ fn print(
         return Ok(exit::DONE);
     }
     let pretended = rundir::parent().join("py-foreach-RUN");
-    let jobs = environment::plan(settings, choices, &pretended, probes)?;
+    let temporary = Temporary {
+        run_dir: &pretended,
+        logs: None,
+    };
+    let jobs = environment::plan(settings, choices, temporary, probes)?;
     match settings.mode {
-        Mode::Env => show::environment(&jobs, &pretended)?,
+        Mode::Env => {
+            let limits = &settings.limits;
+            let size = Pool::expected_size(limits.jobs, helpers(settings, probes));
+            let most = limits.max_impls.map_or(size, NonZeroUsize::get);
+            let view = PoolView {
+                fifo: pretended.join("pool"),
+                share: pool::share(size, jobs.len().min(size).min(most)),
+            };
+            show::environment(&jobs, &view)?;
+        }
         _ => show::plan(&jobs)?,
     }
     Ok(exit::DONE)

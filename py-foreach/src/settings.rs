@@ -90,6 +90,7 @@ impl Settings {
     /// Reads the words; the first that means nothing is refused.
     pub(crate) fn read(words: Words) -> Result<Self> {
         let files = [
+            ("--shell-env", &words.shell_env),
             ("--joblog", &words.joblog),
             ("--report", &words.report),
             ("--export-to", &words.export_to),
@@ -188,6 +189,12 @@ mod tests {
         let settings = read(&["-i", "python3.11,pypy3", "-i", " python3.12 ", "true"]).unwrap();
         let words = ["python3.11", "pypy3", "python3.12"].map(OsString::from);
         assert_eq!(settings.which, Which::Implementations(words.to_vec()));
+    }
+
+    #[test]
+    fn the_last_number_of_jobs_counts_as_with_make() {
+        let settings = read(&["-j2", "-j4", "true"]).unwrap();
+        assert_eq!(settings.limits.jobs, NonZeroUsize::new(4));
     }
 
     #[test]

@@ -2,7 +2,6 @@
 
 use std::ffi::OsStr;
 use std::io::Write;
-use std::path::Path;
 
 use common::{Error, Result, show};
 
@@ -24,14 +23,10 @@ pub(crate) fn list(choices: &[Choice]) -> Result<()> {
 
 /// `--env`: for each job its name, then what differs from our own environment.
 ///
-/// The pool is not there yet: `run_dir` is where it would be.
-pub(crate) fn environment(jobs: &[Job], run_dir: &Path) -> Result<()> {
-    let pool = PoolView {
-        fifo: run_dir.join("pool"),
-        share: 1,
-    };
+/// The pool is not there yet: `pool` is what it would be.
+pub(crate) fn environment(jobs: &[Job], pool: &PoolView) -> Result<()> {
     print(jobs.iter().flat_map(|job| {
-        let changes = job.plan.changes(&pool, Kind::Fifo).into_iter();
+        let changes = job.plan.changes(pool, Kind::Fifo).into_iter();
         let lines = changes.map(|(name, value)| {
             let name = show::name(&name);
             match value {

@@ -87,12 +87,11 @@ fn implementations(
     Ok(choices.map(Choice::Implementation).collect())
 }
 
-/// Says what was skipped; what was merely late is said unasked, since the next run may find it.
+/// Says what was skipped; what was merely late is always said, since the next run may find it.
 fn say_skipped(found: &Found, verbosity: Verbosity) {
     let said = found.skipped.iter().filter(|skipped| match verbosity {
         Verbosity::Verbose => true,
-        Verbosity::Normal => skipped.is_late(),
-        Verbosity::Quiet => false,
+        Verbosity::Normal | Verbosity::Quiet => skipped.is_late(),
     });
     for skipped in said {
         let path = show::path(&skipped.path);

@@ -149,3 +149,47 @@ fn no_variants_is_an_error_with_that_word() {
         outcome.stdout
     );
 }
+
+#[test]
+fn one_tree_is_worked_in_by_one_variant_at_a_time() {
+    let Some(rig) = Rig::new() else {
+        return;
+    };
+    let outcome = rig.ebuild("apart-1", "compile").expect(0);
+    let all = rig.pythons().join(" ");
+    for place in [
+        "second",
+        "apart-1/leads-out",
+        "/second",
+        "second/.",
+        "apart-1/../second",
+        "deep/link",
+        "missing",
+    ] {
+        let line = format!("\nin {place}: {all}\n");
+        assert!(outcome.stdout.contains(&line), "{line}{}", outcome.stdout);
+    }
+}
+
+#[test]
+fn sources_behind_a_link_are_copied_and_every_variable_names_the_copy() {
+    let Some(rig) = Rig::new() else {
+        return;
+    };
+    let outcome = rig.ebuild("apart-1", "compile").expect(0);
+    let pythons = rig.pythons();
+    for python in &pythons {
+        let own = format!("own: {python} {python} -IS/below -LS W/link-other S/below path\n");
+        assert_eq!(
+            outcome.stdout.matches(&own).count(),
+            2,
+            "{}",
+            outcome.stdout
+        );
+    }
+    let best = pythons.last().expect("a Python");
+    let mut made: Vec<String> = pythons.iter().map(|p| format!("made-by-{p}")).collect();
+    made.sort_unstable();
+    let gathered = format!("link: {best} {}\n", made.join(" "));
+    assert!(outcome.stdout.contains(&gathered), "{}", outcome.stdout);
+}

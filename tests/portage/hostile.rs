@@ -11,6 +11,12 @@ fn unusual_words_options_and_names_arrive_as_in_the_ebuilds_own_shell() {
     let (at_once, said) = logs(&rig);
     assert!(said.contains("went on with 5, ran here: no\n"), "{said}");
     assert!(!said.contains("a command failed"), "{said}");
+    for variant in ["a,b", "c d", "same"] {
+        let running = format!(" * {variant}: running tell variant\n");
+        assert!(said.contains(&running), "{said}");
+    }
+    let place = "in /outside-left, which is below work's sibling, with -v -d stats\n";
+    assert!(at_once[0].contains(place), "{}", at_once[0]);
     // Options for ninja that are set keep ninja-utils.eclass from a number of jobs of its own, and so in the pool.
     let ninja = |rig: &Rig| rig.temporary("hostile-1", "ninja-left");
     assert_eq!(ninja(&rig), "-l7\n");
@@ -19,7 +25,7 @@ fn unusual_words_options_and_names_arrive_as_in_the_ebuilds_own_shell() {
     assert!(said.contains("went on with 5, ran here: yes\n"), "{said}");
     assert_eq!(ninja(&rig), "unset\n");
     assert_eq!(at_once, in_order);
-    assert_eq!(in_order[0].matches("left: running ").count(), 17);
+    assert_eq!(in_order[0].matches("left: running ").count(), 18);
 }
 
 fn logs(rig: &Rig) -> ([String; 2], String) {

@@ -125,6 +125,11 @@ impl Rig {
 
     /// The command `ebuild FILE clean PHASE`, for a test that wants to hold the process itself.
     pub(crate) fn command(&self, file: &Path, phase: &str) -> Tool {
+        self.phases(file, &["clean", phase])
+    }
+
+    /// The command `ebuild FILE PHASE…`.
+    pub(crate) fn phases(&self, file: &Path, phases: &[&str]) -> Tool {
         let mut tool = Tool::new(self.home().join("ebuild"));
         for name in CALLED_FROM_HERE {
             tool = tool.env_remove(name);
@@ -132,7 +137,7 @@ impl Rig {
         for (name, value) in &self.variables {
             tool = tool.env(name, value);
         }
-        tool.arg(file).args(["clean", phase])
+        tool.arg(file).args(phases)
     }
 
     /// The build directory of `NAME-VERSION` in `dev-python`.

@@ -5,7 +5,7 @@ use std::os::unix::fs::MetadataExt;
 
 use test_support::{Tool, lay, listing, need_command, scratch};
 
-use crate::tool;
+use crate::{on_our_terms, tool};
 
 const TREE: &str = "a 644 \"x\\n\"\nd/ 755\nd/run 755 \"#!/bin/sh\\n\"\nl -> a\n";
 
@@ -84,6 +84,38 @@ fn what_belongs_to_the_run_is_not_copied() {
         .run()
         .expect(0);
     assert_eq!(said.stdout, "a\nout-v0\ntmp\na\nout-v0\ntmp\n");
+}
+
+#[test]
+fn logs_that_nobody_asked_for_are_not_copied() {
+    let source = scratch();
+    lay(source.path(), "a 644 \"\"\ntmp/ 755\n");
+    let said = tool()
+        .args(["-q", "--variants", "v1 v2", "-j1", "--copy-sources", "."])
+        .args(["sh", "-c", "ls tmp"])
+        .env("TMPDIR", source.path().join("tmp"))
+        .in_directory(source.path())
+        .run()
+        .expect(0);
+    assert_eq!(said.stdout, "");
+}
+
+#[test]
+fn a_deep_tree_needs_no_descriptor_for_each_level() {
+    need_command("prlimit", "util-linux");
+    let source = scratch();
+    let mut deep = source.path().to_owned();
+    deep.extend([&"d/".repeat(200)]);
+    fs::create_dir_all(&deep).unwrap();
+    fs::write(deep.join("file"), "x").unwrap();
+    let said = on_our_terms(Tool::new("prlimit"))
+        .args(["--nofile=100", env!("CARGO_BIN_EXE_py-foreach")])
+        .args(["-q", "--variants", "v1", "--copy-sources"])
+        .arg(source.path())
+        .args(["find", "-name", "file"])
+        .run()
+        .expect(0);
+    assert_eq!(said.stdout, format!("./{}file\n", "d/".repeat(200)));
 }
 
 #[test]

@@ -175,6 +175,75 @@ fn a_python_that_hangs_is_ended_with_all_that_it_started() {
 }
 
 #[test]
+fn a_python_that_never_stops_complaining_is_late_and_quiet_names_it_too() {
+    let Some(python) = newest("a_python_that_never_stops_complaining") else {
+        return;
+    };
+    let root = scratch();
+    let bin = root.path().join("bin");
+    // It ends with us, if we do not end it: the pipe breaks.
+    program(&bin.join("python3.4"), "#!/bin/sh\nexec /usr/bin/yes >&2\n");
+    symlink(&python.path, bin.join(&python.epython)).unwrap();
+    let run = machine(root.path()).args(["-q", "--list"]);
+    let outcome = Running::start(run).end().expect(0);
+    assert_eq!(outcome.stdout.lines().count(), 1, "{}", outcome.stdout);
+    let said = format!(
+        "py-foreach: skip {}/python3.4: did not answer within 5 seconds\n",
+        bin.display()
+    );
+    assert_eq!(outcome.stderr, said);
+}
+
+#[test]
+fn a_pyenv_that_is_named_from_here_is_found_from_anywhere() {
+    let Some(python) = newest("a_pyenv_that_is_named_from_here") else {
+        return;
+    };
+    let root = scratch();
+    let version = python.epython.trim_start_matches("python");
+    let versions = format!(".pyenv/versions/{version}.0/bin");
+    let bin = root.path().join(&versions);
+    fs::create_dir_all(&bin).unwrap();
+    symlink(&python.path, bin.join(&python.epython)).unwrap();
+    let listed = |tool: Tool| tool.arg("--list").run();
+    let from_here = listed(machine(root.path()).env("PYENV_ROOT", ".pyenv")).expect(0);
+    let whole = bin.join(&python.epython);
+    let end = format!("\t{}\n", whole.display());
+    assert!(from_here.stdout.ends_with(&end), "{}", from_here.stdout);
+    // No HOME is not the working directory.
+    listed(machine(root.path()).env("HOME", "")).expect(125);
+}
+
+#[test]
+fn a_shim_that_is_given_by_its_path_is_not_run_either() {
+    let Some(python) = newest("a_shim_that_is_given_by_its_path") else {
+        return;
+    };
+    let root = scratch();
+    let name = &python.epython;
+    let pyenv = root.path().join("home/.pyenv");
+    let version = format!("{}.0", name.trim_start_matches("python"));
+    let real = pyenv.join("versions").join(&version).join("bin").join(name);
+    fs::create_dir_all(real.parent().unwrap()).unwrap();
+    symlink(&python.path, &real).unwrap();
+    let shim = pyenv.join("shims").join(name);
+    program(&shim, "#!/bin/sh\necho a shim was run >&2\nexit 1\n");
+    let list = |selected: &str| {
+        machine(root.path())
+            .env("PYENV_VERSION", selected)
+            .args(["--list", "-i"])
+            .arg(&shim)
+            .run()
+    };
+    let listed = list(&version).expect(0);
+    let end = format!("\t{}\n", real.display());
+    assert!(listed.stdout.ends_with(&end), "{}", listed.stdout);
+    list("system")
+        .expect(125)
+        .complains("a shim of pyenv, and no selected version (system) has");
+}
+
+#[test]
 fn a_python_that_is_asked_for_and_not_there_is_named_with_what_is() {
     let root = scratch();
     let Some(python) = newest("a_python_that_is_asked_for") else {

@@ -204,6 +204,27 @@ fn the_pool_replaces_job_words_and_other_words_survive() {
 }
 
 #[test]
+fn the_share_that_is_shown_is_the_one_that_a_job_has() {
+    for (options, makeopts, share) in [
+        (&["-j7"][..], "", "3"),
+        (&["-j7", "--max-impls", "1"], "", "7"),
+        (&[], "-j9", "4"),
+        (&["-j1"], "-j9", "1"),
+    ] {
+        let run = || {
+            let words = ["-q", "--variants", "a b"];
+            let tool = tool().args(words).args(options);
+            tool.env("MAKEOPTS", makeopts).env_remove("MAX_JOBS")
+        };
+        let shown = run().arg("--env").run().expect(0).stdout;
+        let line = format!("    MAX_JOBS={share}\n");
+        assert_eq!(shown.matches(&line).count(), 2, "{options:?} {shown}");
+        let had = run().args(["sh", "-c", "echo $MAX_JOBS"]).run().expect(0);
+        assert_eq!(had.stdout, format!("{share}\n{share}\n"), "{options:?}");
+    }
+}
+
+#[test]
 fn each_job_has_its_own_temporary_directory_and_none_is_left() {
     let scratch = scratch();
     let said = tool()

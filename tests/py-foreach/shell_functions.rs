@@ -4,8 +4,9 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-use test_support::{Outcome, Tool, scratch};
+use test_support::{Outcome, Tool, patience, scratch};
 
+use crate::running::Running;
 use crate::tool;
 
 /// A py-foreach whose FILE holds `text`.
@@ -192,6 +193,20 @@ fn a_string_that_nobody_had_is_appended_too() {
 }
 
 #[test]
+fn a_number_is_set_and_nothing_is_added_to_it() {
+    let root = scratch();
+    let before = "declare -i count=1\n";
+    let text = format!("{before}build() {{ count+=11; }}\n");
+    let job = shell(
+        root.path(),
+        &text,
+        &["--variants", "v", "--export", "count+="],
+    );
+    run(job, root.path(), &["build"]).expect(0);
+    assert_eq!(sourced(root.path(), before, "echo $count"), "12\n");
+}
+
+#[test]
 fn any_bytes_come_back() {
     let root = scratch();
     let value = r#"$'a\001\177\\ \'\"`$(x)\xff\nend\n'"#;
@@ -252,4 +267,77 @@ fn a_file_that_sets_strict_options_is_run_all_the_same() {
         &["--variants", "v1"],
     );
     assert_eq!(failing.args(["build"]).run().expect(1).stdout, "");
+}
+
+#[test]
+fn the_exports_may_go_to_a_stream_and_never_to_the_file_itself() {
+    let root = scratch();
+    let text = "f() { x=new; echo printed; }\n";
+    let export = |to: &str| {
+        shell(root.path(), text, &["--variants", "v", "--export", "x"])
+            .args(["--export-to", to, "f"])
+            .in_directory(root.path())
+    };
+    let refused = export("./env.bash").run().expect(125);
+    refused
+        .complains("py-foreach: write ./env.bash: --shell-env and --export-to name the same file");
+    assert_eq!(
+        fs::read_to_string(root.path().join("env.bash")).unwrap(),
+        text
+    );
+    let mut onto_file = Command::new("sh");
+    onto_file
+        .args(["-c", "\"$@\" > out", "sh"])
+        .current_dir(root.path());
+    let run = export("/dev/stdout").behind(onto_file);
+    Running::start_command(run).end().expect(0);
+    let out = fs::read_to_string(root.path().join("out")).unwrap();
+    assert_eq!(out, "printed\nx='new'\n");
+}
+
+#[test]
+fn exports_into_a_fifo_wait_for_no_reader_who_does_not_come() {
+    let root = scratch();
+    let fifo = crate::gate::fifo(root.path(), "fifo");
+    let text = "f() { x=new; }\n";
+    let export = || {
+        let options = ["--variants", "v", "--export", "x", "--export-to"];
+        Running::start(shell(root.path(), text, &options).arg(&fifo).arg("f"))
+    };
+    let said = export().end().expect(125).stderr;
+    assert!(said.ends_with("fifo: nobody reads this fifo\n"), "{said}");
+    let run = export();
+    let read = patience::done("the exports", {
+        let fifo = fifo.clone();
+        move || fs::read_to_string(fifo)
+    });
+    assert_eq!(read.unwrap(), "x='new'\n");
+    run.end().expect(0);
+}
+
+#[test]
+fn variables_that_cannot_be_written_are_not_lost_in_silence() {
+    let root = scratch();
+    let options = ["--variants", "v1 v2", "-j1", "--export", "list"];
+    // A full disk, as a limit of sizes has it.
+    let full = "trap '' XFSZ; ulimit -S -f 0";
+    let grows = "list+=(\"$MULTIBUILD_VARIANT\")";
+    for (text, status, left) in [
+        (
+            format!("list=(x); {full}\nf() {{ ulimit -S -f unlimited; {grows}; }}\n"),
+            125,
+            "",
+        ),
+        (
+            format!("f() {{ {grows}; [[ $MULTIBUILD_VARIANT == v1 ]] || {{ {full}; }}; }}\n"),
+            125,
+            "v1",
+        ),
+        (format!("f() {{ {grows}; {full}; return 3; }}\n"), 3, ""),
+    ] {
+        let job = shell(root.path(), &text, &options);
+        run(job, root.path(), &["f"]).expect(status);
+        let list = sourced(root.path(), "", "echo \"${list[*]}\"");
+        assert_eq!(list, format!("{left}\n"), "{text}");
+    }
 }

@@ -75,7 +75,8 @@ impl Asked {
         let (mut said, mut complaint) = (Vec::new(), Vec::new());
         while out.is_some() || err.is_some() {
             let (out_ready, err_ready) = self.wait_for(out.as_ref(), err.as_ref())?;
-            if !out_ready && !err_ready {
+            // Who never stops talking is no less late.
+            if (!out_ready && !err_ready) || self.is_late() {
                 break;
             }
             if out_ready {

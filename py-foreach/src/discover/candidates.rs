@@ -34,17 +34,19 @@ impl Places {
         let path = variable("PATH").unwrap_or_default();
         let root = match variable("PYENV_ROOT").filter(|root| !root.is_empty()) {
             Some(root) => Some(PathBuf::from(root)),
-            None => variable("HOME").map(|home| Path::new(&home).join(".pyenv")),
+            None => variable("HOME")
+                .filter(|home| !home.is_empty())
+                .map(|home| Path::new(&home).join(".pyenv")),
         };
         Self {
             path: std::env::split_paths(&path)
                 .map(|d| directory.join(d))
                 .collect(),
             pyenv: root.map(|root| Pyenv {
-                root,
+                // A job may run elsewhere.
+                root: directory.join(root),
                 version: variable("PYENV_VERSION"),
-                directory: variable("PYENV_DIR")
-                    .map_or_else(|| directory.to_owned(), PathBuf::from),
+                directory: directory.join(variable("PYENV_DIR").unwrap_or_default()),
             }),
         }
     }
@@ -84,19 +86,9 @@ fn file_named(name: &OsStr) -> Option<Implementation> {
 /// What may be `name`, best first, each program once.
 pub(super) fn of(name: &Implementation, places: &Places) -> Vec<Candidate> {
     let command = name.to_string();
-    let shims = places.pyenv.as_ref().map(|pyenv| (pyenv.shims(), pyenv));
     let on_path = places.path.iter().filter_map(|directory| {
         let program = directory.join(&command);
-        let executable = is_executable(&program);
-        executable.then(|| match &shims {
-            Some((shims, pyenv)) if same_directory(directory, shims) => {
-                match pyenv.behind_shim(&command) {
-                    Ok(behind) => Candidate::Run(behind),
-                    Err(why) => Candidate::Skip(program, why),
-                }
-            }
-            _ => Candidate::Run(program),
-        })
+        is_executable(&program).then(|| at(program, places))
     });
     let of_pyenv = places
         .pyenv_directories()
@@ -111,6 +103,21 @@ pub(super) fn of(name: &Implementation, places: &Places) -> Vec<Candidate> {
         }
     }
     candidates
+}
+
+/// The program at this path, or what it stands for where it is a shim of pyenv.
+pub(super) fn at(program: PathBuf, places: &Places) -> Candidate {
+    let (Some(pyenv), Some(directory)) = (&places.pyenv, program.parent()) else {
+        return Candidate::Run(program);
+    };
+    let command = program.file_name().and_then(OsStr::to_str);
+    match command.filter(|_| same_directory(directory, &pyenv.shims())) {
+        None => Candidate::Run(program),
+        Some(command) => match pyenv.behind_shim(command) {
+            Ok(behind) => Candidate::Run(behind),
+            Err(why) => Candidate::Skip(program, why),
+        },
+    }
 }
 
 fn same_directory(one: &Path, other: &Path) -> bool {

@@ -91,7 +91,7 @@ pub(crate) fn wanted(
 ) -> Result<Found, Vec<Error>> {
     let answers = in_parallel(wanted, |one| match one {
         Wanted::Name(name) => by_name(name, places, probes),
-        Wanted::Path(path) => by_path(path, probes),
+        Wanted::Path(path) => by_path(path, places, probes),
     });
     let mut found = Found::default();
     let mut missing = Vec::new();
@@ -190,13 +190,20 @@ fn by_name(name: &Implementation, places: &Places, probes: &Probes) -> Answer {
     }
 }
 
-fn by_path(path: &Path, probes: &Probes) -> Answer {
-    match probe::run(path, probes) {
+fn by_path(path: &Path, places: &Places, probes: &Probes) -> Answer {
+    let (path, learned) = match candidates::at(path.to_owned(), places) {
+        Candidate::Run(path) => {
+            let learned = probe::run(&path, probes);
+            (path, learned)
+        }
+        Candidate::Skip(path, why) => (path, Err(why)),
+    };
+    match learned {
         Ok(facts) => {
-            let implementation = name_at(path, &facts);
+            let implementation = name_at(&path, &facts);
             let interpreter = Some(Interpreter {
                 implementation,
-                path: path.to_owned(),
+                path,
                 facts,
             });
             Answer {
@@ -205,10 +212,7 @@ fn by_path(path: &Path, probes: &Probes) -> Answer {
             }
         }
         Err(why) => {
-            let skipped = vec![Skipped {
-                path: path.to_owned(),
-                why,
-            }];
+            let skipped = vec![Skipped { path, why }];
             Answer {
                 interpreter: None,
                 skipped,

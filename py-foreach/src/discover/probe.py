@@ -27,7 +27,6 @@ answer = [
     ("implementation", name),
     ("version", "%d.%d.%d" % sys.version_info[:3]),
     ("free_threaded", "1" if "t" in flags else ""),
-    ("abi", var("SOABI") or ""),
     ("include", sysconfig.get_path("platinclude") or ""),
     ("purelib", sysconfig.get_path("purelib") or ""),
     ("library", existing(var("LIBDIR"), var("LDLIBRARY"))),

@@ -22,8 +22,6 @@ pub(crate) struct Facts {
     pub(crate) implementation: Implementation,
     /// `3.12.1`.
     pub(crate) version: String,
-    /// The SOABI: `cpython-312-x86_64-linux-gnu`.
-    pub(crate) abi: String,
     pub(crate) include: PathBuf,
     pub(crate) purelib: PathBuf,
     /// The library to link with.
@@ -133,7 +131,6 @@ fn parse(answer: &[u8]) -> Option<Facts> {
     let free_threaded = family == Family::CPython && !bytes("free_threaded").is_empty();
     Some(Facts {
         implementation: Implementation::new(family, major, Some(minor), free_threaded),
-        abi: text("abi"),
         include: path("include"),
         purelib: path("purelib"),
         library: present("library"),

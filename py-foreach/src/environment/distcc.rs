@@ -78,8 +78,12 @@ fn compiler_of(variables: &Variables, name: &str) -> Option<OsString> {
     let at = words
         .iter()
         .position(|word| is_distcc(OsStr::from_bytes(word)))?;
-    let behind = words[at + 1..].join(&b' ');
-    (!behind.is_empty()).then(|| OsString::from_vec(behind))
+    let mut behind = words[at + 1..].to_vec();
+    if behind.first().is_none_or(|word| word.starts_with(b"-")) {
+        // Alone distcc calls this one.
+        behind.insert(0, b"cc");
+    }
+    Some(OsString::from_vec(behind.join(&b' ')))
 }
 
 fn is_distcc(word: &OsStr) -> bool {
@@ -113,6 +117,23 @@ mod tests {
         assert_eq!(linking, "gcc-12 -m32 -pthread -shared -Wl,-rpath,/p/lib");
         assert_eq!(variables.get("LDCXXSHARED"), None);
         assert_eq!(variables.get("DISTCC_DIR").unwrap(), "/h/.distcc");
+    }
+
+    #[test]
+    fn distcc_alone_is_distcc_and_links_with_cc() {
+        for (given, linker) in [
+            ("distcc", "cc -pthread"),
+            ("distcc -m32", "cc -m32 -pthread"),
+        ] {
+            let mut variables = Variables::from([("CC", given)]);
+            assert!(is_used(&variables));
+            prepare(&mut variables, Some(&facts()));
+            let linking = variables.get("LDSHARED").unwrap();
+            assert_eq!(
+                linking.to_str().unwrap(),
+                format!("{linker} -shared -Wl,-rpath,/p/lib")
+            );
+        }
     }
 
     #[test]

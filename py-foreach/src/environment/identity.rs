@@ -28,7 +28,7 @@ pub(crate) fn check(variant: &OsStr) -> Result<()> {
 }
 
 /// The name of a job's own directory: what could upset PATH, a shell or make is an underscore there, and
-/// the job's number keeps it apart from its siblings.
+/// the job's number behind a plus, which no other name holds, keeps it apart from its siblings.
 pub(crate) fn directory(id: &OsStr, number: usize) -> OsString {
     let plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"._-".contains(byte);
     let bytes = id.as_bytes();
@@ -39,7 +39,7 @@ pub(crate) fn directory(id: &OsStr, number: usize) -> OsString {
         .iter()
         .take(100)
         .map(|byte| if plain(byte) { *byte } else { b'_' });
-    let numbered = format!("{number}.").into_bytes().into_iter().chain(safe);
+    let numbered = format!("+{number}.").into_bytes().into_iter().chain(safe);
     OsString::from_vec(numbered.collect())
 }
 
@@ -60,8 +60,12 @@ mod tests {
     #[test]
     fn a_directory_is_safe_in_path() {
         assert_eq!(directory(OsStr::new("abi_x86_32.x86"), 3), "abi_x86_32.x86");
-        assert_eq!(directory(OsStr::new("a:b c"), 3), "3.a_b_c");
-        assert_eq!(directory(OsStr::new(".."), 0), "0...");
+        assert_eq!(directory(OsStr::new("a:b c"), 3), "+3.a_b_c");
+        assert_eq!(directory(OsStr::new(".."), 0), "+0...");
+        assert_ne!(
+            directory(OsStr::new("a:b"), 0),
+            directory(OsStr::new("0.a_b"), 1)
+        );
         assert!(check(OsStr::new("a/b")).is_err());
     }
 }

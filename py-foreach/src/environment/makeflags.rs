@@ -150,7 +150,7 @@ fn without_job_words(options: &[&[u8]]) -> Vec<Vec<u8>> {
 /// What is left of `-kj8` and its like without the `j` and its number, and whether it had no number: then
 /// the next word may be it.
 fn without_j(word: &[u8]) -> Option<(Vec<u8>, bool)> {
-    let letters = word.strip_prefix(b"-")?;
+    let letters = word.strip_prefix(b"-").filter(|it| !it.starts_with(b"-"))?;
     // Behind a letter that takes a value there are no more letters.
     let valued = letters
         .iter()
@@ -248,8 +248,8 @@ mod tests {
         assert_eq!(without("-j"), "");
         assert_eq!(without("-v -j 2"), "-v");
         assert_eq!(
-            without("-kj8 -sj 4 -Wj3 -fj --no-j -j2k"),
-            "-k -s -Wj3 -fj --no-j -j2k"
+            without("-kj8 -sj 4 -Wj3 -fj --no-j --debug=j -j2k"),
+            "-k -s -Wj3 -fj --no-j --debug=j -j2k"
         );
     }
 

@@ -33,7 +33,7 @@ use crate::clients;
 use crate::discover::Interpreter;
 use crate::job::{Job, PoolView};
 use crate::settings::Settings;
-use crate::shell_env::{Shell, Source, write_exports};
+use crate::shell_env::{Shell, Source, exported};
 use crate::which::Choice;
 use client_scripts::ClientScripts;
 use plan::{Own, Python};
@@ -63,17 +63,26 @@ pub(crate) struct Shared {
     clients: ClientScripts,
 }
 
-/// Decides all jobs; their temporary things will lie below `run_dir`. Nothing is made, but a bash may be
-/// asked.
+/// What of a run goes away with it, and is in no copy of the sources.
+#[derive(Debug)]
+pub(crate) struct Temporary<'a> {
+    /// Where the jobs' temporary things will lie.
+    pub(crate) run_dir: &'a Path,
+    /// The logs, where nobody named a place for them.
+    pub(crate) logs: Option<PathBuf>,
+}
+
+/// Decides all jobs. Nothing is made, but a bash may be asked.
 ///
 /// # Errors
 /// Everything that is wrong, in declared order.
 pub(crate) fn plan(
     settings: &Settings,
     choices: Vec<Choice>,
-    run_dir: &Path,
+    temporary: Temporary<'_>,
     probes: &Probes,
 ) -> Result<Vec<Job>, Vec<Error>> {
+    let Temporary { run_dir, logs } = temporary;
     let asked = &settings.environment;
     let given = Variables::of_this_process();
     let shell = asked.shell_env.as_deref().map(|file| {
@@ -91,7 +100,7 @@ pub(crate) fn plan(
     let owns = own_parts(settings, choices, run_dir, &given)?;
     let mut not_sources = vec![run_dir.to_owned()];
     not_sources.extend(settings.images.clone());
-    not_sources.extend(settings.reports.log_dir.clone());
+    not_sources.extend(settings.reports.log_dir.clone().or(logs));
     not_sources.extend(owns.iter().filter_map(|own| own.build_dir.clone()));
     let shared = Arc::new(Shared {
         command: settings.command.clone(),
@@ -137,11 +146,9 @@ fn job(own: Own, shared: &Arc<Shared>) -> Job {
 /// # Errors
 /// What cannot be written, or everything that is wrong with the images; then no image has been made.
 pub(crate) fn begin(jobs: &[Job], run_dir: &Path) -> Result<(), Vec<Error>> {
-    let shell = jobs.first().and_then(|job| job.plan.shell());
     [JOBS, TMP, NOTES]
         .iter()
         .try_for_each(|name| commands::make_directory(&run_dir.join(name)))
-        .and_then(|()| shell.map_or(Ok(()), Shell::try_export))
         .map_err(|error| vec![error])?;
     let images: Vec<&Path> = jobs
         .iter()
@@ -234,10 +241,10 @@ fn layouts(choices: &[Choice], given: &Variables) -> Vec<Layout> {
     python::layouts(&interpreters, given)
 }
 
-/// Writes what the shell functions export, once all jobs are done; nothing where nothing was asked for.
-pub(crate) fn export(jobs: &[Job]) -> Result<()> {
+/// What the shell functions export, once all jobs are done; nothing where nothing was asked for.
+pub(crate) fn export(jobs: &[Job]) -> Result<Vec<u8>> {
     let Some(shell) = jobs.first().and_then(|job| job.plan.shell()) else {
-        return Ok(());
+        return Ok(Vec::new());
     };
-    write_exports(shell, jobs.iter().map(|job| job.plan.directory()))
+    exported(shell, jobs.iter().map(|job| job.plan.directory()))
 }

@@ -3,6 +3,8 @@
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
+use common::implementation::Family;
+
 use super::variables::Variables;
 use crate::discover::Interpreter;
 
@@ -32,7 +34,10 @@ pub(crate) fn layouts(declared: &[Interpreter], given: &Variables) -> Vec<Layout
     let chosen = given.get(DEBIAN_LAYOUT).is_some();
     let is_debians = |interpreter: &Interpreter| interpreter.facts.debian.is_some();
     let debians = declared.iter().filter(|one| is_debians(one));
-    let best = debians.map(|one| &one.implementation).max();
+    let best = debians
+        .map(|one| &one.implementation)
+        .filter(|name| name.family() == Family::CPython)
+        .max();
     let layout = |one: &Interpreter| match (is_debians(one) && !chosen, best) {
         (false, _) => Layout::Own,
         (true, Some(best)) if *best == one.implementation => Layout::Packages,
@@ -133,6 +138,7 @@ mod tests {
         let none = Variables::default();
         let expected = [Layout::Own, Layout::Packages, Layout::Local];
         assert_eq!(layouts(&declared, &none), expected);
+        assert_eq!(layouts(&declared[2..], &none), [Layout::Local]);
         let chosen = Variables::from([(DEBIAN_LAYOUT, "deb")]);
         assert_eq!(layouts(&declared, &chosen), [Layout::Own; 3]);
     }

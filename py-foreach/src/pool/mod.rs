@@ -121,13 +121,21 @@ impl Pool {
                 }
             }
         }
-        let makeopts: OsString = env::var_os("MAKEOPTS").unwrap_or_default();
-        let size = jobs
-            .or_else(|| bounded(makeflags::jobs(&makeopts)))
-            .or_else(|| helpers.and_then(NonZeroUsize::new))
-            .unwrap_or_else(cpus);
+        let size = own_size(jobs, helpers);
         let pool = Self::of(fifo, Source::Own, size.get(), size.get());
         Ok(Opened { pool, warning })
+    }
+
+    /// The size that the pool would have, if it were opened with the same.
+    pub(crate) fn expected_size(jobs: Option<NonZeroUsize>, helpers: Option<usize>) -> usize {
+        let makeflags = env::var_os("MAKEFLAGS").unwrap_or_default();
+        let is_given = jobs.is_none() && makeflags::auth(&makeflags).is_some();
+        let size = if is_given {
+            bounded(makeflags::jobs(&makeflags)).unwrap_or_else(cpus)
+        } else {
+            own_size(jobs, helpers)
+        };
+        size.get()
     }
 
     fn of(fifo: Fifo, source: Source, stock: usize, size: usize) -> Self {
@@ -151,7 +159,7 @@ impl Pool {
     pub(crate) fn view(&self, together: usize) -> PoolView {
         PoolView {
             fifo: self.fifo.path().to_owned(),
-            share: (self.size / together.max(1)).max(1),
+            share: share(self.size, together),
         }
     }
 
@@ -328,6 +336,18 @@ impl Pool {
         let surplus = self.fifo.unspent()?.saturating_sub(self.lent);
         self.fifo.withdraw(surplus).map(drop)
     }
+}
+
+fn own_size(jobs: Option<NonZeroUsize>, helpers: Option<usize>) -> NonZeroUsize {
+    let makeopts: OsString = env::var_os("MAKEOPTS").unwrap_or_default();
+    jobs.or_else(|| bounded(makeflags::jobs(&makeopts)))
+        .or_else(|| helpers.and_then(NonZeroUsize::new))
+        .unwrap_or_else(cpus)
+}
+
+/// The fixed share of `size` slots that each of `together` jobs has, for tools that know no pool.
+pub(crate) fn share(size: usize, together: usize) -> usize {
+    (size / together.max(1)).max(1)
 }
 
 fn bounded(jobs: Option<Jobs>) -> Option<NonZeroUsize> {

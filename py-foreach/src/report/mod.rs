@@ -35,6 +35,19 @@ pub(crate) struct Facts {
 pub(crate) struct Files {
     joblog: Option<ReportFile>,
     report: Option<ReportFile>,
+    export_to: Option<ReportFile>,
+}
+
+impl Files {
+    /// Writes what the shell functions export, where it was asked for.
+    pub(crate) fn export(&mut self, exported: Result<Vec<u8>>) -> Result<()> {
+        let Some(file) = self.export_to.take() else {
+            return exported.map(drop);
+        };
+        // What an earlier run exported is gone in any case.
+        let written = file.write(exported.as_deref().unwrap_or_default());
+        exported.and(written)
+    }
 }
 
 /// Writes the files that were asked for; gives back what could not be written.
@@ -51,9 +64,11 @@ pub(crate) fn write(
         .map(|w| show::name(w).to_string())
         .collect();
     let joblog = files.joblog;
-    let joblog = joblog.map(|file| file.write(&joblog::text(jobs, &words.join(" "), outcome)));
+    let joblog =
+        joblog.map(|file| file.write(joblog::text(jobs, &words.join(" "), outcome).as_bytes()));
     let report = files.report;
-    let report = report.map(|file| file.write(&json::text(&outcome.facts, jobs, outcome, status)));
+    let report =
+        report.map(|file| file.write(json::text(&outcome.facts, jobs, outcome, status).as_bytes()));
     [joblog, report]
         .into_iter()
         .flatten()
@@ -67,6 +82,7 @@ pub(crate) fn try_files(settings: &Settings) -> Result<Files> {
     Ok(Files {
         joblog: open(&settings.reports.joblog)?,
         report: open(&settings.reports.report)?,
+        export_to: open(&settings.environment.export_to)?,
     })
 }
 

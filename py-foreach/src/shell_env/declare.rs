@@ -11,6 +11,8 @@ pub(super) enum Value {
     /// Declared and without a value.
     Nothing,
     Scalar(Vec<u8>),
+    /// Of `declare -i`: what is added to it is no end of its text.
+    Number(Vec<u8>),
     Indexed(BTreeMap<u64, Vec<u8>>),
     Associative(BTreeMap<Vec<u8>, Vec<u8>>),
 }
@@ -73,7 +75,12 @@ impl Text<'_> {
         }
         let word = self.word(b"\n")?;
         if !matches!(flags.first(), Some(b'a' | b'A')) {
-            return Some(Value::Scalar(word));
+            let is_number = flags.contains(&b'i');
+            return Some(if is_number {
+                Value::Number(word)
+            } else {
+                Value::Scalar(word)
+            });
         }
         // bash 4.3 quotes the whole array.
         let mut inner = Text(&word);

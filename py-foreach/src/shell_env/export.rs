@@ -33,23 +33,27 @@ pub(super) const AFTER: &str = "after.declare";
 /// The last line of a dump.
 pub(super) const WHOLE: &str = "whole";
 
-/// Writes `--export-to`'s file; `directories` are the jobs', in declared order.
-pub(crate) fn write<'a>(
+/// The text of `--export-to`'s file; `directories` are the jobs', in declared order.
+///
+/// # Errors
+/// A dump cannot be read, or one that a later one needs is cut.
+pub(crate) fn exported<'a>(
     shell: &Shell,
     directories: impl IntoIterator<Item = &'a Path>,
-) -> Result<()> {
-    let Some(to) = &shell.to else { return Ok(()) };
+) -> Result<Vec<u8>> {
     let mut text = Vec::new();
     for directory in directories {
-        let before = read_dump(&directory.join(BEFORE))?.unwrap_or_default();
         if let Some(after) = read_dump(&directory.join(AFTER))? {
+            let path = directory.join(BEFORE);
+            let cut = || Error::refused("read", path.as_os_str(), "is cut");
+            let before = read_dump(&path)?.ok_or_else(cut)?;
             for name in &shell.exports {
                 let [before, after] = [&before, &after].map(|dump| dump.get(&name.variable));
                 changes(name, before.unwrap_or(&Value::Nothing), after, &mut text);
             }
         }
     }
-    fs::write(to, text).map_err(|cause| Error::io("write", to, cause))
+    Ok(text)
 }
 
 /// The variables of a dump; nothing where the shell ended before it was whole.
@@ -125,7 +129,7 @@ fn anew(variable: &str, before: &Value, now: &Value, text: &mut Vec<u8>) {
     }
     match now {
         Value::Nothing => {}
-        Value::Scalar(now) => assign(variable, "=", now, text),
+        Value::Scalar(now) | Value::Number(now) => assign(variable, "=", now, text),
         Value::Indexed(now) => {
             text.extend(format!("{variable}=()\n").bytes());
             for (index, value) in now {

@@ -12,7 +12,7 @@ mod declare;
 mod export;
 mod names;
 
-pub(crate) use export::write as write_exports;
+pub(crate) use export::exported;
 
 use std::ffi::{OsStr, OsString};
 use std::fs;
@@ -36,8 +36,6 @@ pub(crate) struct Shell {
     /// FILE, absolute: `.` looks a bare name up in PATH.
     file: PathBuf,
     exports: Vec<Name>,
-    /// Where the exported variables go.
-    to: Option<PathBuf>,
 }
 
 /// What the user says of the functions.
@@ -86,14 +84,7 @@ impl Shell {
             bash,
             file,
             exports,
-            to: to.map(Path::to_owned),
         })
-    }
-
-    /// Finds out whether the exported variables can be written, before anything is started.
-    pub(crate) fn try_export(&self) -> Result<()> {
-        let Some(to) = &self.to else { return Ok(()) };
-        fs::write(to, "").map_err(|cause| Error::io("write", to, cause))
     }
 
     /// The program and its words that run `function` with its arguments; writes what they read.
@@ -126,10 +117,14 @@ impl Shell {
             script.extend_from_slice(b"\n\"$@\"");
             return OsString::from_vec(script);
         }
+        // What cannot be written must not be taken for what was not changed.
         script.extend(self.dump(words.before));
-        script.extend_from_slice(b"\n\"$@\"\n_py_foreach_status=$?");
+        script.extend_from_slice(b" || builtin exit 125\n\"$@\"\n_py_foreach_status=$?");
         script.extend(self.dump(words.after));
-        script.extend_from_slice(b"\nexit \"$_py_foreach_status\"");
+        script.extend_from_slice(
+            b" || [[ $_py_foreach_status != 0 ]] || _py_foreach_status=125\n\
+              builtin exit \"$_py_foreach_status\"",
+        );
         OsString::from_vec(script)
     }
 

@@ -22,6 +22,8 @@ BDEPEND="|| ( >=dev-lang/rust-1.85 >=dev-lang/rust-bin-1.85 )"
 RDEPEND="app-shells/bash"
 
 QA_FLAGS_IGNORED="usr/bin/.*"
+# cargo strips them itself.
+QA_PRESTRIPPED="usr/bin/.*"
 
 src_compile() {
 	# Where the dispatcher looks, also in a prefix.

@@ -32,6 +32,8 @@ src_compile() {
 	unusual_options
 	unusual_shells
 	unusual_names
+	unusual_variants
+	unusual_place
 	nonfatal multibuild_foreach_variant dies_softly
 	local status=${?}
 	multibuild_foreach_variant look_home
@@ -104,6 +106,8 @@ unusual_names() {
 	local -l lower=LOWER
 	local -a empty=()
 	local -r NEVER_AGAIN="read only"
+	# Not bash's own, for all that their names begin like those.
+	local BASHCOMPDIR="completions" COMP_FLAGS="compiler" EPOCH="1:" BASH_IT="a name"
 	local declared
 	readonly FIXED FIXED_LIST
 	multibuild_foreach_variant name
@@ -113,10 +117,29 @@ name() {
 	local -i sum=number+4
 	printf '%s has' "${MULTIBUILD_VARIANT}"
 	printf ' <%s>' "${reference}" "${sum}" "${lower}" "${#empty[@]}" "${FIXED}" "${FIXED_LIST[@]}" \
-		"${NEVER_AGAIN}" "${declared-unset}" "${NINJA}"
+		"${NEVER_AGAIN}" "${declared-unset}" "${NINJA}" \
+		"${BASHCOMPDIR}" "${COMP_FLAGS}" "${EPOCH}" "${BASH_IT}"
 	printf '\n'
 	RAN_HERE=yes
 	echo "${NINJAOPTS-unset}" > "${T}/ninja-${MULTIBUILD_VARIANT}" || die
+}
+
+# Variants may be any words, also such as are no list for py-foreach.
+unusual_variants() {
+	local MULTIBUILD_VARIANTS=( 'a,b' 'c d' )
+	multibuild_foreach_variant tell variant
+	MULTIBUILD_VARIANTS=( same same )
+	multibuild_foreach_variant tell variant
+}
+
+# Nor need the build directory lie in WORKDIR, and an ebuild may say itself what ninja is to have.
+unusual_place() {
+	local BUILD_DIR=${T}/outside NINJAOPTS="-v -d stats"
+	multibuild_foreach_variant place
+}
+
+place() {
+	echo "in ${BUILD_DIR#"${T}"}, which is below ${WORKDIR##*/}'s sibling, with ${NINJAOPTS}"
 }
 
 dies_softly() {
