@@ -37,6 +37,7 @@ mod shell_functions;
 mod signals;
 mod stalled;
 mod stalled_terminal;
+mod status;
 mod traced;
 mod usage;
 

@@ -19,7 +19,7 @@ use nix::sys::resource::{UsageWho, getrusage};
 use nix::sys::time::TimeValLike;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Pid, Signal, WaitOptions, set_child_subreaper, wait};
-use signal_hook::consts::{SIGCHLD, SIGHUP, SIGINT, SIGQUIT, SIGTERM};
+use signal_hook::consts::{SIGCHLD, SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1};
 
 use super::command;
 use super::ending::{Ending, daemons, signal_tree};
@@ -281,7 +281,8 @@ impl Keeper {
 /// The signals that end us if nobody heeds them.
 ///
 /// Who signals a whole tree, a py-foreach above us for one, signals us too. It is our tree that is to end;
-/// we see it off. What is ignored is left alone, because the command would inherit our handler's absence.
+/// we see it off. Who asks every py-foreach for its status by USR1 asks us too, and it is the engine that
+/// answers. What is ignored is left alone, because the command would inherit our handler's absence.
 #[derive(Debug)]
 pub(super) struct Heeded(Vec<i32>);
 
@@ -289,7 +290,7 @@ impl Heeded {
     /// Those that are not ignored.
     pub(super) fn read() -> io::Result<Self> {
         let ignored = ignored_signals().map_err(io::Error::other)?;
-        let all = [SIGTERM, SIGINT, SIGHUP, SIGQUIT];
+        let all = [SIGTERM, SIGINT, SIGHUP, SIGQUIT, SIGUSR1];
         Ok(Self(
             all.into_iter()
                 .filter(|signal| !ignored.contains(*signal))
@@ -305,10 +306,11 @@ impl Heeded {
         Ok(())
     }
 
-    /// From here on each wakes whoever reads the other end of `waker`, and is in the number that is given.
+    /// From here on each that ends us wakes whoever reads the other end of `waker`, and is in the number that
+    /// is given.
     fn heed(&self, waker: &UnixStream) -> io::Result<Arc<AtomicUsize>> {
         let came = Arc::new(AtomicUsize::new(0));
-        for &signal in &self.0 {
+        for &signal in self.0.iter().filter(|signal| **signal != SIGUSR1) {
             let number = usize::try_from(signal).unwrap_or(0);
             signal_hook::flag::register_usize(signal, Arc::clone(&came), number)?;
             signal_hook::low_level::pipe::register(signal, waker.try_clone()?)?;
