@@ -177,6 +177,7 @@ fn run_all(
         events,
         tell,
         hush: watch.hush().clone(),
+        stops: watch.stops().clone(),
         stderr: &stderr,
         at_once,
     };

@@ -31,6 +31,7 @@ mod pool;
 mod pool_clients;
 mod pool_given;
 mod processes;
+mod repeated_signals;
 mod reports;
 mod running;
 mod shell_functions;

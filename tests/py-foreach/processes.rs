@@ -116,7 +116,7 @@ fn numbers(line: &str) -> Vec<i32> {
     words.map(|pid| pid.parse().unwrap()).collect()
 }
 
-fn parent(pid: i32) -> i32 {
+pub(crate) fn parent(pid: i32) -> i32 {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
     let rest = stat.rsplit(") ").next().unwrap();
     rest.split(' ').nth(1).unwrap().parse().unwrap()

@@ -9,8 +9,7 @@ use std::time::Duration;
 
 use common::record::Writer;
 use common::{Error, Result};
-use signal_hook::consts::{SIGCONT, SIGTERM, SIGTSTP};
-use signal_hook::low_level::emulate_default_handler;
+use signal_hook::consts::{SIGCONT, SIGINT, SIGTERM, SIGTSTP};
 
 use super::finished::Finished;
 use super::load;
@@ -22,7 +21,7 @@ use crate::memory::Memory;
 use crate::output::{Over, Sink};
 use crate::pool::{Need, Pool};
 use crate::settings::Limits;
-use crate::signals::Ask;
+use crate::signals::{Ask, Stops};
 use crate::supervise::Order;
 
 /// How often the load, and the memory, is looked at again.
@@ -60,6 +59,9 @@ pub(super) struct Engine<'scope, 'env> {
     /// Has the status told.
     pub(super) status: SyncSender<()>,
     pub(super) signal: Option<i32>,
+    /// An INT came: the next one kills.
+    pub(super) interrupted: bool,
+    pub(super) stops: Stops,
     pub(super) errors: Vec<Error>,
     pub(super) lost: usize,
     pub(super) memory: Option<Memory>,
@@ -208,22 +210,25 @@ impl Engine<'_, '_> {
         let live = self.context.live;
         match ask {
             Ask::End(signal) => {
-                let first = self.signal.is_none();
                 self.signal.get_or_insert(signal);
                 self.schedule.close();
-                let order = if first {
-                    Order::End(signal)
-                } else {
+                // Only a person at a keyboard says it twice to say more. A terminal that closes sends HUP along
+                // with its shell, timeout(1) sends TERM to us and to our group.
+                let again = signal == SIGINT && std::mem::replace(&mut self.interrupted, true);
+                let order = if again {
                     Order::Kill
+                } else {
+                    Order::End(signal)
                 };
                 live.end_all(Ending::Stopped, order);
             }
+            // The CONT that ended it goes to the jobs by itself.
+            Ask::Stop if self.stops.are_over() => {}
             Ask::Stop => {
                 live.forward(SIGTSTP);
                 // Who is stopped gives nobody the orders that were missed.
                 live.settle();
-                // Stops the whole process, and returns when it goes on.
-                let _stopped = emulate_default_handler(SIGTSTP);
+                self.stops.stop();
             }
             Ask::Continue => live.forward(SIGCONT),
             // Where an answer is waiting to be read already, one more says nothing new.

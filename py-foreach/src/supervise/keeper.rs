@@ -178,10 +178,9 @@ impl Keeper {
             *looks += 1;
             return;
         }
-        if self.command.is_none() && ending.by != Signal::TERM {
+        if self.command.is_none() {
             // The command obeyed; what it left behind may not know the first signal.
             ending.by = Signal::TERM;
-            ending.told.clear();
         }
         ending.tell();
     }
@@ -255,16 +254,16 @@ impl Keeper {
             None => self.grace.min(ALONE),
         };
         let kill_at = Instant::now() + grace;
-        let before = self.ending.as_ref().map(|ending| ending.kill_at);
-        let mut ending = Ending {
-            kill_at: before.map_or(kill_at, |before| before.min(kill_at)),
+        let ending = self.ending.get_or_insert_with(|| Ending {
+            kill_at,
             told: HashSet::new(),
             by: signal,
-        };
+        });
+        ending.kill_at = ending.kill_at.min(kill_at);
+        ending.by = signal;
         ending.tell();
         // One that is stopped hears nothing but KILL until it goes on.
         signal_tree(Signal::CONT);
-        self.ending = Some(ending);
     }
 
     fn say(&mut self, word: &Word) {
