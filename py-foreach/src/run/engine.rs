@@ -183,7 +183,7 @@ impl Engine<'_, '_> {
         self.pool.give_slot();
         let failed = !finished.is_success();
         // Of a tree that is gone no process can hold a slot; a daemon could.
-        if failed && finished.daemons.is_empty() {
+        if finished.daemons.is_empty() && (failed || self.is_deserted()) {
             self.recover();
         }
         if let Some(memory) = &mut self.memory {
@@ -197,6 +197,12 @@ impl Engine<'_, '_> {
             }
         }
         self.finished[job] = Some(finished);
+    }
+
+    /// Whether nothing runs of all that was started.
+    fn is_deserted(&self) -> bool {
+        let mut ended = self.finished.iter().flatten();
+        self.schedule.running() == 0 && ended.all(|job| job.daemons.is_empty())
     }
 
     fn recover(&mut self) {
@@ -245,9 +251,12 @@ impl Engine<'_, '_> {
 
     /// The run itself cannot go on.
     fn fail(&mut self, error: Error) {
-        // That our reader is gone is seen in two places, and said once.
-        let again = self.errors.iter().any(|e| e.kind() == BrokenPipe);
-        if !(again && error.kind() == BrokenPipe) {
+        // That our reader is gone is seen in two places, what is wrong with the pool at each turn.
+        let said = error.to_string();
+        let is_again = |e: &Error| {
+            (e.kind() == BrokenPipe && error.kind() == BrokenPipe) || e.to_string() == said
+        };
+        if !self.errors.iter().any(is_again) {
             self.errors.push(error);
         }
         self.stop();
