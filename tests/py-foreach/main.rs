@@ -39,6 +39,7 @@ mod signals;
 mod stalled;
 mod stalled_terminal;
 mod status;
+mod temporary;
 mod traced;
 mod usage;
 
