@@ -187,7 +187,7 @@ impl Engine<'_, '_> {
             self.recover();
         }
         if let Some(memory) = &mut self.memory {
-            memory.learn(finished.peak);
+            memory.learn(finished.peak, failed);
         }
         if failed && finished.ending != Ending::Stopped {
             match self.limits.halt {
