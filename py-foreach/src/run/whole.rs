@@ -115,9 +115,11 @@ impl<'a> Run<'a> {
                 live: &live,
                 feeds: &feeds,
             };
-            let stderr = self.stderr;
+            let (stderr, terminal) = (self.stderr, screen.as_ref());
             let (status, asked) = mpsc::sync_channel(1);
-            spawn(scope, move || board::answer(subject, stderr, &asked))?;
+            spawn(scope, move || {
+                board::answer(subject, stderr, terminal, &asked);
+            })?;
             let (board, stop) = mpsc::channel();
             if let Some(screen) = &screen {
                 spawn(scope, move || board::watch(subject, screen, &stop))?;
