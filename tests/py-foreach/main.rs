@@ -24,6 +24,7 @@ mod masked;
 mod memory;
 mod no_handles;
 mod odd_places;
+mod open_files;
 mod order;
 mod output;
 mod packages;

@@ -196,22 +196,6 @@ fn a_job_that_asks_a_terminal_is_told_that_there_is_none() {
 }
 
 #[test]
-fn a_low_limit_of_open_files_lets_fewer_run_and_loses_none() {
-    let names: Vec<String> = (0..40).map(|number| format!("job{number}")).collect();
-    for limit in ["48", "64"] {
-        let outcome = on_our_terms(Tool::new("sh"))
-            .args(["-c", r#"ulimit -n "$1"; shift; exec "$@""#, "sh", limit])
-            .args([PROGRAM, "-j40", "--variants", &names.join(" ")])
-            .args(["sh", "-c", "ulimit -n; sleep 0.05"])
-            .run()
-            .expect(0);
-        // The jobs have the limit that we were given.
-        assert_eq!(outcome.stdout, format!("{limit}\n").repeat(40));
-        outcome.complains("py-foreach: note: the limit of open files has room for ");
-    }
-}
-
-#[test]
 fn a_killed_starter_ends_no_job_and_the_next_has_another() {
     let dir = scratch();
     let ready = Gate::new(dir.path(), "ready");
