@@ -32,6 +32,7 @@ use std::num::NonZeroUsize;
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::time::Duration;
 
+use common::cli::Verbosity;
 use common::error::eprint_line;
 use common::{Error, Result, exit};
 
@@ -123,7 +124,8 @@ fn watched(
 
     let run_dir = watch
         .step(|temporary| RunDir::make().inspect(|run_dir| temporary.extend(run_dir.paths())))?;
-    if let Some(note) = run_dir.note() {
+    let is_quiet = settings.verbosity == Verbosity::Quiet;
+    if let Some(note) = run_dir.note().filter(|_| !is_quiet) {
         eprint_line(&format!("{TOOL}: {note}"));
     }
     match run_all(settings, choices, files, &run_dir, watch, tell, events) {
@@ -184,6 +186,7 @@ fn run_all(
         events,
         tell,
         hush: watch.hush().clone(),
+        stops: watch.stops().clone(),
         stderr: &stderr,
         at_once,
     };

@@ -1,6 +1,8 @@
 //! Where the jobs' logs lie.
 
 use std::ffi::{OsStr, OsString};
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use common::{Error, Result};
@@ -27,9 +29,10 @@ impl Logs {
         if let Some(t) = rundir::gentoo_t() {
             return Ok(Self::Named(t));
         }
-        let parent = std::env::temp_dir();
+        let parent = rundir::temporary();
         let made = tempfile::Builder::new()
             .prefix("py-foreach-logs-")
+            .permissions(Permissions::from_mode(0o700))
             .tempdir_in(&parent);
         made.map(Self::Temporary)
             .map_err(|c| Error::io("make a directory in", &parent, c))

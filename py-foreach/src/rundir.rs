@@ -6,16 +6,22 @@
 
 use std::env;
 use std::fs::Permissions;
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use common::{Error, Result};
+use rustix::fs::{StatVfsMountFlags, statvfs};
 use tempfile::TempDir;
 
 use crate::remove;
 
 /// How the names of what we make begin.
 const PREFIX: &str = "py-foreach-";
+
+/// Nobody else is to look into it. Who knows a name in it may go there: a job that becomes another user
+/// (`su`, `setpriv`) is to find its python and make there, and not others further down PATH.
+const MODE: u32 = 0o711;
 
 /// The directory; it goes away with the run, whatever the run comes to.
 #[derive(Debug)]
@@ -27,14 +33,25 @@ pub(crate) struct RunDir {
 
 impl RunDir {
     /// Makes it in `$T`, else in TMPDIR.
+    ///
+    /// # Errors
+    /// It cannot be made, or programs that lie there cannot be found on a PATH, or not be run: the job would
+    /// go on with others of the same names.
     pub(crate) fn make() -> Result<Self> {
         let parent = parent();
-        if parent.as_os_str().as_encoded_bytes().contains(&b':') {
-            let cause = "a directory of PATH cannot have a colon in its name";
-            return Err(Error::refused("make a directory in", parent, cause));
-        }
-        let made = tempfile::Builder::new().prefix(PREFIX).tempdir_in(&parent);
+        let made = tempfile::Builder::new()
+            .prefix(PREFIX)
+            .permissions(Permissions::from_mode(MODE))
+            .tempdir_in(&parent);
         let main = made.map_err(|cause| Error::io("make a directory in", &parent, cause))?;
+        let refused = |cause| Err(Error::refused("make a directory in", &parent, cause));
+        if main.path().as_os_str().as_bytes().contains(&b':') {
+            return refused("a directory of PATH cannot have a colon in its name");
+        }
+        let mount = statvfs(main.path()).map_err(|c| Error::io("look at", main.path(), c))?;
+        if mount.f_flag.contains(StatVfsMountFlags::NOEXEC) {
+            return refused("it is mounted noexec, and the jobs' python and make could not be run");
+        }
         let plain = if is_plain(main.path()) {
             None
         } else {
@@ -103,7 +120,15 @@ fn is_plain(path: &Path) -> bool {
 
 /// Where temporary things go: Gentoo's `$T`, or TMPDIR.
 pub(crate) fn parent() -> PathBuf {
-    gentoo_t().unwrap_or_else(env::temp_dir)
+    gentoo_t().unwrap_or_else(temporary)
+}
+
+/// TMPDIR by its whole path, or `/tmp` where it is not set or empty.
+pub(crate) fn temporary() -> PathBuf {
+    let named = env::var_os("TMPDIR").filter(|name| !name.is_empty());
+    let path = named.map_or_else(|| PathBuf::from("/tmp"), PathBuf::from);
+    // Where we are may be gone: then nothing can be made there, which is said when it is tried.
+    std::path::absolute(&path).unwrap_or(path)
 }
 
 /// `$T`, where it is set and names a directory by its whole path.
@@ -116,7 +141,6 @@ pub(crate) fn gentoo_t() -> Option<PathBuf> {
 mod tests {
     use super::*;
     use std::ffi::OsStr;
-    use std::os::unix::ffi::OsStrExt;
 
     #[test]
     fn names_that_a_client_takes_apart_are_not_plain() {

@@ -1,6 +1,8 @@
 //! The signals to py-foreach itself, as events for the engine.
 
+use std::io;
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 
@@ -8,6 +10,7 @@ use common::interrupt::{die_by, ignored_signals, outlive_file_limit};
 use common::{Error, Result};
 use nix::sys::signal::{SigSet, Signal};
 use signal_hook::consts::{SIGCHLD, SIGCONT, SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGTSTP, SIGUSR1};
+use signal_hook::flag::register_usize;
 use signal_hook::iterator::Signals;
 use signal_hook::low_level::emulate_default_handler;
 
@@ -79,7 +82,12 @@ fn ask(signal: i32) -> Ask {
 pub(crate) struct Watch {
     state: Arc<Mutex<State>>,
     hush: Arc<Hush>,
+    stops: Stops,
 }
+
+/// Which of TSTP and CONT came last. They are heeded later, and not in the order in which they came.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Stops(Arc<AtomicUsize>);
 
 #[derive(Debug, Default)]
 struct State {
@@ -114,6 +122,11 @@ impl Watch {
         &self.hush
     }
 
+    /// What stops us.
+    pub(crate) fn stops(&self) -> &Stops {
+        &self.stops
+    }
+
     /// The interpreters that are being asked: a signal ends them with us.
     pub(crate) fn probes(&self) -> Probes {
         self.lock().probes.clone()
@@ -138,7 +151,7 @@ impl Watch {
             }
             Ask::Stop if !state.handed_over => {
                 drop(state);
-                let _stopped = emulate_default_handler(SIGTSTP);
+                self.stops.stop();
             }
             ask => {
                 if matches!(ask, Ask::End(_)) {
@@ -155,6 +168,32 @@ impl Watch {
     }
 }
 
+impl Stops {
+    /// Whether a CONT has come since the last TSTP.
+    pub(crate) fn are_over(&self) -> bool {
+        self.0.load(Ordering::SeqCst) == number(SIGCONT)
+    }
+
+    /// Stops the whole process, unless that is over, and returns when it goes on.
+    pub(crate) fn stop(&self) {
+        if !self.are_over() {
+            let _stopped = emulate_default_handler(SIGTSTP);
+        }
+    }
+
+    /// Notes each of `signals` that is one of the two from here on.
+    fn note(&self, signals: impl Iterator<Item = i32>) -> io::Result<()> {
+        for signal in signals.filter(|signal| [SIGTSTP, SIGCONT].contains(signal)) {
+            register_usize(signal, Arc::clone(&self.0), number(signal))?;
+        }
+        Ok(())
+    }
+}
+
+fn number(signal: i32) -> usize {
+    usize::try_from(signal).unwrap_or(0)
+}
+
 impl Drop for HandedOver {
     fn drop(&mut self) {
         self.0.lock().handed_over = false;
@@ -166,10 +205,15 @@ impl Drop for HandedOver {
 pub(crate) fn watch(tell: impl Fn(Ask) + Send + 'static) -> Result<Watch> {
     let ignored = ignored_signals()?;
     let heeded = HEEDED.into_iter().filter(|s| !ignored.contains(*s));
-    let mut signals = Signals::new(heeded).map_err(|c| Error::io("watch", "signals", c))?;
+    let failed = |cause| Error::io("watch", "signals", cause);
+    let stops = Stops::default();
+    // Before what wakes the thread: it is to know which came last.
+    stops.note(heeded.clone()).map_err(failed)?;
+    let mut signals = Signals::new(heeded).map_err(failed)?;
     let watch = Watch {
         state: Arc::default(),
         hush: Hush::new()?,
+        stops,
     };
     let watched = watch.clone();
     let builder = thread::Builder::new().name("signals".to_owned());

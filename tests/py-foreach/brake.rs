@@ -73,6 +73,30 @@ fn where_memory_is_short_one_runs() {
 }
 
 #[test]
+fn a_job_that_fails_at_once_shows_nothing() {
+    let test = "a_job_that_fails_at_once_shows_nothing";
+    let dir = scratch();
+    let (here, go) = (Gate::new(dir.path(), "here"), Gate::new(dir.path(), "go"));
+    // Enough for one of which nothing is known, and not for two.
+    let meminfo = |kib: u32| format!("MemTotal: 999999999 kB\nMemAvailable: {kib:>9} kB\n");
+    let mask = Mask::new(dir.path(), "mask", &meminfo(1500 << 10));
+    let tool = tool()
+        .args(["-j3", "--variants", "a b c", "sh", "-c"])
+        .arg(format!("case $MULTIBUILD_ID in a) exit 1;; esac; {JOB}"))
+        .env("GATES", dir.path());
+    let Some(command) = masked(test, tool, &[(&mask, "/proc/meminfo")], &[GROUPS]) else {
+        return;
+    };
+    let run = Running::start_command(command);
+    here.line();
+    here.stays_shut();
+    mask.say(&meminfo(64 << 20));
+    here.line();
+    go.open(2);
+    run.end().expect(1);
+}
+
+#[test]
 fn above_the_load_one_runs() {
     let loadavg = |load: &str| format!("{load} 1.00 1.00 1/100 1000\n");
     let test = "above_the_load_one_runs";

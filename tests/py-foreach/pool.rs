@@ -11,7 +11,7 @@ use test_support::{Tool, scratch};
 
 use crate::gate::{Gate, until};
 use crate::running::{MARK, Running, marked};
-use crate::tool;
+use crate::{PROGRAM, on_our_terms, tool};
 
 /// A directory with the gates `here` and `go`, and a Makefile of many recipes between them.
 pub(crate) struct Work {
@@ -137,14 +137,29 @@ fn max_impls_bounds_the_implementations_and_not_the_slots() {
 #[test]
 fn the_size_comes_from_makeopts_where_nothing_else_says() {
     let work = Work::new();
-    let run = work
-        .tool()
-        .env("MAKEOPTS", "-j7 -j 3 -l9")
-        .args(["--variants", "a", "make"]);
-    let run = Running::start(run);
-    work.works(3);
-    work.finish();
-    run.end().expect(0);
+    for words in ["-j7 -j 3 -l9", "-kj3", "-sj 3"] {
+        let run = work
+            .tool()
+            .env("MAKEOPTS", words)
+            .args(["--variants", "a", "make"]);
+        let run = Running::start(run);
+        work.works(3);
+        work.go.open(12);
+        work.here.lines(9);
+        run.end().expect(0);
+    }
+}
+
+#[test]
+fn more_slots_than_a_fifo_holds_are_as_many_as_it_holds() {
+    // Without a limit an attempt to have them all would take the machine's memory.
+    let outcome = on_our_terms(Tool::new("sh"))
+        .args(["-c", r#"ulimit -v 4000000; exec "$@""#, "sh", PROGRAM])
+        .args(["-j99999999999", "--variants", "a b"])
+        .args(["sh", "-c", "echo $MAX_JOBS"])
+        .run()
+        .expect(0);
+    assert_eq!(outcome.stdout, "32768\n32768\n");
 }
 
 #[test]
@@ -174,6 +189,23 @@ fn slots_that_a_killed_make_held_come_back_and_are_said() {
 }
 
 #[test]
+fn what_one_lost_that_succeeds_is_there_for_the_next() {
+    let work = Work::new();
+    let text = "case $MULTIBUILD_ID in a) make; exit 0;; esac; exec make";
+    let run = work.tool().args(["-j5", "--max-impls=1"]);
+    let run = Running::start(run.args(["--variants", "a b", "sh", "-c", text]));
+    let makes = work.works(5);
+    kill_process(Pid::from_raw(makes[0]).unwrap(), Signal::KILL).unwrap();
+    work.go.open(5);
+    // All five are there for b.
+    work.works(5);
+    work.finish();
+    let outcome = run.end().expect(0);
+    let said = "py-foreach: 4 slots were lost by clients that were killed, and made good\n";
+    assert!(outcome.stderr.contains(said), "{}", outcome.stderr);
+}
+
+#[test]
 fn what_the_last_one_lost_is_said_too() {
     let work = Work::new();
     let run = Running::start(work.tool().args(["-j3", "--variants", "a", "make"]));
@@ -183,6 +215,21 @@ fn what_the_last_one_lost_is_said_too() {
     let outcome = run.end().expect(137);
     let said = "py-foreach: 2 slots were lost by clients that were killed, and made good\n";
     assert!(outcome.stderr.contains(said), "{}", outcome.stderr);
+}
+
+#[test]
+fn what_is_wrong_with_the_pool_for_good_is_said_once() {
+    let work = Work::new();
+    let wait = Gate::new(work.path(), "wait");
+    let text =
+        r#"case $MULTIBUILD_ID in a) rm "${CARGO_MAKEFLAGS##*fifo:}";; *) read x < wait;; esac"#;
+    let run = work
+        .tool()
+        .args(["-j3", "--variants", "a b c", "sh", "-c", text]);
+    let outcome = Running::start(run).end().expect(125);
+    drop(wait);
+    let said = outcome.stderr.matches("no such file or directory").count();
+    assert_eq!(said, 1, "{}", outcome.stderr);
 }
 
 #[test]

@@ -73,6 +73,22 @@ fn users_flags_and_overrides_survive() {
 }
 
 #[test]
+fn a_make_of_the_working_directory_is_found_where_path_has_an_empty_element() {
+    let work = Work::new();
+    let make = work.path().join("make");
+    fs::write(&make, "#!/bin/sh\necho ours\n").unwrap();
+    fs::set_permissions(&make, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    // What starts itself again and again ends here, too.
+    let outcome = work
+        .tool()
+        .env("PATH", format!(":{}", std::env::var("PATH").unwrap()))
+        .args(["--timeout=30", "--variants", "a", "make"])
+        .run()
+        .expect(0);
+    assert_eq!(outcome.stdout, "ours\n");
+}
+
+#[test]
 fn gcc_with_link_time_optimisation_is_content() {
     let work = Work::new();
     fs::write(work.path().join("a.c"), "int main(void) { return 0; }\n").unwrap();

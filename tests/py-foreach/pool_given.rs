@@ -212,6 +212,10 @@ fn what_is_no_pool_is_said_once_and_done_without() {
             "is no pipe and no fifo",
         ),
         (" -j4 --jobserver-auth=0,0", "is no pipe and no fifo"),
+        (
+            " -j4 --jobserver-auth=-2,-2",
+            "(open -2,-2: make keeps it from this recipe)",
+        ),
     ] {
         let run = work.tool().env("MAKEFLAGS", flags);
         let run = run.args(["--variants", "a b", "true"]);
@@ -221,14 +225,28 @@ fn what_is_no_pool_is_said_once_and_done_without() {
         assert!(stderr.contains(what), "{stderr}");
     }
     assert_eq!(fs::read_to_string(&file).unwrap(), "data\n");
-    // A pool that is switched off is none, and nothing to talk about.
+}
+
+#[test]
+fn a_pool_whose_size_is_not_told_is_shared_as_if_it_were_the_cpus() {
+    let work = Work::new();
+    let ninja = work.path().join("bin/ninja");
+    fs::create_dir(ninja.parent().unwrap()).unwrap();
+    let text = "case $1 in --version) echo 1.11.1;; *) echo \"ninja $*\";; esac";
+    fs::write(&ninja, format!("#!/bin/sh\n{text}\n")).unwrap();
+    fs::set_permissions(&ninja, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    let path = std::env::var("PATH").unwrap();
+    let path = format!("{}:{path}", ninja.parent().unwrap().display());
+    let inner = [PROGRAM, "--variants", "x", "ninja", "all"];
     let outcome = work
         .tool()
-        .env("MAKEFLAGS", " -j4 --jobserver-auth=-2,-2")
-        .args(["--variants", "a b", "true"])
+        .env("PATH", path)
+        .args(["-j4", "--variants", "v"])
+        .args(inner)
         .run()
         .expect(0);
-    assert_eq!(outcome.stderr, "");
+    let cpus = std::thread::available_parallelism().unwrap();
+    assert_eq!(outcome.stdout, format!("ninja -j{cpus} all\n"));
 }
 
 #[test]

@@ -116,7 +116,7 @@ fn numbers(line: &str) -> Vec<i32> {
     words.map(|pid| pid.parse().unwrap()).collect()
 }
 
-fn parent(pid: i32) -> i32 {
+pub(crate) fn parent(pid: i32) -> i32 {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
     let rest = stat.rsplit(") ").next().unwrap();
     rest.split(' ').nth(1).unwrap().parse().unwrap()
@@ -193,22 +193,6 @@ fn a_job_that_asks_a_terminal_is_told_that_there_is_none() {
     let script = on_our_terms(Tool::new("script")).args(["-qec", &line, "/dev/null"]);
     // Below a terminal of ours it would have been stopped, and would hang.
     Running::start(script).end().expect(9);
-}
-
-#[test]
-fn a_low_limit_of_open_files_lets_fewer_run_and_loses_none() {
-    let names: Vec<String> = (0..40).map(|number| format!("job{number}")).collect();
-    for limit in ["48", "64"] {
-        let outcome = on_our_terms(Tool::new("sh"))
-            .args(["-c", r#"ulimit -n "$1"; shift; exec "$@""#, "sh", limit])
-            .args([PROGRAM, "-j40", "--variants", &names.join(" ")])
-            .args(["sh", "-c", "ulimit -n; sleep 0.05"])
-            .run()
-            .expect(0);
-        // The jobs have the limit that we were given.
-        assert_eq!(outcome.stdout, format!("{limit}\n").repeat(40));
-        outcome.complains("py-foreach: note: the limit of open files has room for ");
-    }
 }
 
 #[test]

@@ -5,8 +5,8 @@ use std::process::Command;
 
 use test_support::{Tool, need_command, patience, scratch};
 
-use crate::gate::fifo;
-use crate::running::Running;
+use crate::gate::{Gate, fifo};
+use crate::running::{Killed, Running};
 use crate::{PROGRAM, on_our_terms, tool};
 
 #[test]
@@ -172,7 +172,7 @@ fn a_terminal_has_a_board_that_leaves_no_trace() {
 
 /// What a terminal shows in the end: the board goes up some lines and clears from there on. How many lines it
 /// had last depends on which job ended first.
-fn left_on_screen(shown: &str) -> String {
+pub(crate) fn left_on_screen(shown: &str) -> String {
     let mut screen = String::new();
     for part in shown.split("\x1b[") {
         if let Some(lines) = part.strip_suffix('A') {
@@ -191,6 +191,21 @@ fn left_on_screen(shown: &str) -> String {
 fn quiet_has_no_board() {
     let shown = on_a_terminal("-q");
     assert_eq!(shown.replace('\r', ""), "one\ntwo\none\ntwo\n", "{shown:?}");
+}
+
+#[test]
+fn quiet_says_nothing_of_what_was_left() {
+    let dir = scratch();
+    let pids = Gate::new(dir.path(), "pids");
+    let text = r#"setsid sh -c 'echo $$ > "$GATES/pids"; exec sleep 1000' & echo built"#;
+    let run = tool()
+        .args(["-q", "--variants", "a"])
+        .env("GATES", dir.path())
+        .args(["sh", "-c", text]);
+    let run = Running::start(run);
+    let _daemon = Killed(pids.line().parse().unwrap());
+    let outcome = run.end().expect(0);
+    assert_eq!((&*outcome.stdout, &*outcome.stderr), ("built\n", ""));
 }
 
 #[test]

@@ -65,13 +65,21 @@ impl Running {
         kill_process_group(Pid::from_child(&self.child), signal).expect("the means of the test");
     }
 
+    /// What has come on standard output.
+    pub(crate) fn shown(&self) -> String {
+        so_far(self.stdout.as_ref())
+    }
+
+    /// What has come on standard error.
+    pub(crate) fn said(&self) -> String {
+        so_far(self.stderr.as_ref())
+    }
+
     /// Waits until `line` is a line of standard output.
     #[track_caller]
     pub(crate) fn shows(&self, line: &str) {
-        let stdout = self.stdout.as_ref().expect("it is read");
         until(&format!("{line:?} is shown"), || {
-            let whole = String::from_utf8_lossy(&stdout.so_far()).into_owned();
-            whole
+            self.shown()
                 .split_inclusive('\n')
                 .any(|l| l.strip_suffix('\n') == Some(line))
         });
@@ -121,6 +129,11 @@ impl Drop for Running {
             let _gone = self.child.wait();
         }
     }
+}
+
+fn so_far(stream: Option<&Stream>) -> String {
+    let bytes = stream.expect("it is read").so_far();
+    String::from_utf8_lossy(&bytes).into_owned()
 }
 
 /// A process that is to end with the test.

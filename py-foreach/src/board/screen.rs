@@ -4,7 +4,8 @@ use std::fmt::Write as _;
 use std::io;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use rustix::termios::tcgetwinsize;
+use rustix::process::getpgrp;
+use rustix::termios::{tcgetpgrp, tcgetwinsize};
 
 use super::rows::Size;
 use crate::output::Sink;
@@ -40,6 +41,11 @@ impl<'a> Screen<'a> {
     /// Draws the lines in place of those that stand there.
     pub(super) fn draw(&self, render: impl FnOnce(Size) -> Vec<String>) {
         let mut state = self.lock();
+        if !is_ours() {
+            // What stood there may be no longer where it was.
+            state.drawn = 0;
+            return;
+        }
         if state.inside_line {
             return;
         }
@@ -62,9 +68,14 @@ impl<'a> Screen<'a> {
 
     /// Takes the board away.
     pub(crate) fn clear(&self) {
+        self.lift(&mut self.lock());
+    }
+
+    /// Takes the board away for lines of our own, which `say` says.
+    pub(super) fn give_way<T>(&self, say: impl FnOnce() -> T) -> T {
         let mut state = self.lock();
-        self.print(&away(state.drawn));
-        state.drawn = 0;
+        self.lift(&mut state);
+        say()
     }
 
     /// Takes the board away for output to be shown by `show`, whose last byte is `last`.
@@ -73,10 +84,16 @@ impl<'a> Screen<'a> {
             return show();
         }
         let mut state = self.lock();
-        self.print(&away(state.drawn));
-        state.drawn = 0;
+        self.lift(&mut state);
         state.inside_line = last.is_some_and(|byte| byte != b'\n');
         show()
+    }
+
+    fn lift(&self, state: &mut State) {
+        let drawn = std::mem::take(&mut state.drawn);
+        if is_ours() {
+            self.print(&away(drawn));
+        }
     }
 
     fn print(&self, text: &str) {
@@ -88,6 +105,12 @@ impl<'a> Screen<'a> {
         // Two plain values.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Whether nobody else draws there: in the background (`py-foreach … &`) the terminal is a shell's, or an
+/// editor's. One that is not the terminal that controls us has no foreground.
+fn is_ours() -> bool {
+    tcgetpgrp(io::stderr()).map_or(true, |foreground| foreground == getpgrp())
 }
 
 /// Moves above `lines` and clears what is below (ECMA-48: CUU, ED).

@@ -15,8 +15,11 @@ use std::fs::File;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::Arc;
 
+use common::interrupt::ignored_signals;
 use common::{Error, exit};
+use signal_hook::consts::SIGUSR1;
 
 use crate::environment::makeflags::{self, Form};
 use pool::Standing;
@@ -96,6 +99,7 @@ impl Client {
 
 /// Becomes the real program; returns only when that cannot be done, with the status to leave with.
 pub(crate) fn run(words: impl IntoIterator<Item = OsString>) -> u8 {
+    outlive_status();
     let mut words = words.into_iter();
     let Some(client) = Client::read(&mut words) else {
         common::error::report(crate::TOOL, [&Error::said(WORD, "words are missing")]);
@@ -105,6 +109,15 @@ pub(crate) fn run(words: impl IntoIterator<Item = OsString>) -> u8 {
     let name = client.name.to_string_lossy();
     common::error::report(&name, [&error]);
     status
+}
+
+/// From here on USR1 does not end this process: who asks every py-foreach for its status asks this one too,
+/// which is one for a moment. The real program has what it would have without us.
+fn outlive_status() {
+    if ignored_signals().is_ok_and(|ignored| !ignored.contains(SIGUSR1)) {
+        // Without a handler it is as any program is.
+        let _as_it_is = signal_hook::flag::register(SIGUSR1, Arc::default());
+    }
 }
 
 fn become_real(client: &Client, arguments: Vec<OsString>) -> (Error, u8) {

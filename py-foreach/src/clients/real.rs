@@ -53,9 +53,10 @@ pub(crate) fn on_path(name: &OsStr, path: &OsStr, scripts: Option<&Path>) -> Opt
     let directories: Vec<PathBuf> = std::env::split_paths(path).collect();
     let own = scripts.and_then(|scripts| directories.iter().rposition(|dir| dir == scripts));
     let behind = own.map_or(0, |own| own + 1);
+    // An empty element is where we are: a name without a slash would be looked for on PATH again.
     let programs = directories[behind..]
         .iter()
-        .map(|directory| directory.join(name));
+        .filter_map(|directory| std::path::absolute(directory.join(name)).ok());
     let mut others = programs.filter(|program| program.parent() != scripts);
     others.find(|program| {
         let executable =

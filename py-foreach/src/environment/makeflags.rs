@@ -1,10 +1,12 @@
-//! The words of MAKEFLAGS and its like: what they say of a pool, and how a pool is put into them.
+//! The words of MAKEFLAGS and its like: what they say of a pool and of its size, and how a pool is put into
+//! them.
 //!
 //! The form is that of GNU make's manual, "Communicating Options to a Sub-make" and "POSIX Jobserver":
 //! words separated by blanks, a backslash before a blank that belongs to a word; the first word may be
 //! single letters without a dash; what follows ` -- ` are variables and stays as it is.
 
 use std::ffi::{OsStr, OsString};
+use std::num::NonZeroUsize;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
 
@@ -19,6 +21,13 @@ pub(crate) enum Auth {
     Fifo(PathBuf),
     /// `R,W`, inherited descriptors; negative where a make has switched its pool off.
     Descriptors(i32, i32),
+}
+
+/// A number of jobs as make's words have it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Jobs {
+    Bounded(NonZeroUsize),
+    Unbounded,
 }
 
 /// How a pool is written.
@@ -58,6 +67,12 @@ fn auth_of(value: &[u8]) -> Option<Auth> {
     Some(Auth::Descriptors(read.parse().ok()?, write.parse().ok()?))
 }
 
+/// How many jobs the words of MAKEFLAGS or MAKEOPTS ask for, by the last that says so; a bare `-j` has no
+/// bound.
+pub(crate) fn jobs(flags: &OsStr) -> Option<Jobs> {
+    sorted(&split(flags.as_bytes()).0).1
+}
+
 /// These flags with the pool of `form` instead of whatever they said of jobs.
 pub(crate) fn with_pool(flags: &OsStr, form: Form<'_>) -> OsString {
     let auth = match form {
@@ -74,7 +89,7 @@ pub(crate) fn with_pool(flags: &OsStr, form: Form<'_>) -> OsString {
         Form::Descriptor(fd) => format!("-j --jobserver-auth={fd},{fd}").into_bytes(),
     };
     let (options, variables) = split(flags.as_bytes());
-    let mut kept = without_job_words(&options);
+    let (mut kept, _) = sorted(&options);
     // An empty first word tells make that there are no single letters.
     if kept
         .first()
@@ -89,7 +104,7 @@ pub(crate) fn with_pool(flags: &OsStr, form: Form<'_>) -> OsString {
 /// These flags without a word on jobs: for MAKEOPTS, NINJAOPTS and MFLAGS.
 pub(crate) fn without_jobs(flags: &OsStr) -> OsString {
     let (options, variables) = split(flags.as_bytes());
-    joined(&without_job_words(&options), &variables)
+    joined(&sorted(&options).0, &variables)
 }
 
 fn joined(options: &[Vec<u8>], variables: &[u8]) -> OsString {
@@ -111,26 +126,38 @@ fn split(flags: &[u8]) -> (Vec<&[u8]>, Vec<u8>) {
     (options, Vec::new())
 }
 
-/// Drops `-j`, `-jN`, `-j N`, `--jobs`, `--jobs=N`, `--jobs N`, every spelling of a pool, and the `j` among
-/// the letters of one word.
-fn without_job_words(options: &[&[u8]]) -> Vec<Vec<u8>> {
+/// The words without `-j`, `-jN`, `-j N`, `--jobs`, `--jobs=N`, `--jobs N`, every spelling of a pool, and the
+/// `j` among the letters of one word; and what the last of those asked for.
+fn sorted(options: &[&[u8]]) -> (Vec<Vec<u8>>, Option<Jobs>) {
     let mut kept: Vec<Vec<u8>> = Vec::new();
+    let mut jobs = None;
     let mut number_may_follow = false;
     for (at, word) in options.iter().enumerate() {
         let is_number = !word.is_empty() && word.iter().all(u8::is_ascii_digit);
         if std::mem::take(&mut number_may_follow) && is_number {
+            jobs = bounded(word).or(jobs);
             continue;
         }
         if *word == b"--jobs" {
             number_may_follow = true;
+            jobs = Some(Jobs::Unbounded);
             continue;
         }
-        if word.starts_with(b"--jobs=") || word.starts_with(b"--jobserver-") {
+        if let Some(number) = word.strip_prefix(b"--jobs=") {
+            jobs = bounded(number).or(jobs);
+            continue;
+        }
+        if word.starts_with(b"--jobserver-") {
             continue;
         }
         let without = match without_j(word) {
-            Some((rest, bare)) => {
-                number_may_follow = bare;
+            Some((rest, b"")) => {
+                number_may_follow = true;
+                jobs = Some(Jobs::Unbounded);
+                rest
+            }
+            Some((rest, number)) => {
+                jobs = bounded(number).or(jobs);
                 rest
             }
             None if at == 0 && word.iter().all(u8::is_ascii_alphabetic) => word
@@ -144,12 +171,19 @@ fn without_job_words(options: &[&[u8]]) -> Vec<Vec<u8>> {
             kept.push(without);
         }
     }
-    kept
+    (kept, jobs)
 }
 
-/// What is left of `-kj8` and its like without the `j` and its number, and whether it had no number: then
-/// the next word may be it.
-fn without_j(word: &[u8]) -> Option<(Vec<u8>, bool)> {
+/// make refuses a `-j0`: it asks for nothing.
+fn bounded(number: &[u8]) -> Option<Jobs> {
+    let digits = number.iter().all(u8::is_ascii_digit);
+    let number = std::str::from_utf8(number).ok().filter(|_| digits)?;
+    number.parse().ok().map(Jobs::Bounded)
+}
+
+/// What is left of `-kj8` and its like without the `j` and its number, and that number; it may be empty,
+/// and the next word be it.
+fn without_j(word: &[u8]) -> Option<(Vec<u8>, &[u8])> {
     let letters = word.strip_prefix(b"-").filter(|it| !it.starts_with(b"-"))?;
     // Behind a letter that takes a value there are no more letters.
     let valued = letters
@@ -165,7 +199,7 @@ fn without_j(word: &[u8]) -> Option<(Vec<u8>, bool)> {
     } else {
         word[..=at].to_vec()
     };
-    Some((rest, number.is_empty()))
+    Some((rest, number))
 }
 
 /// The words, with their backslashes.
@@ -254,8 +288,39 @@ mod tests {
     }
 
     #[test]
+    fn the_last_number_of_jobs_counts() {
+        let of = |words: &str| jobs(OsStr::new(words));
+        let bounded = |n| Some(Jobs::Bounded(NonZeroUsize::new(n).unwrap()));
+        assert_eq!(of("-j4"), bounded(4));
+        assert_eq!(of("-j 4 -l3"), bounded(4));
+        assert_eq!(of("--jobs=3 --jobs 5"), bounded(5));
+        assert_eq!(of("-kj8"), bounded(8));
+        assert_eq!(of("-sj 4"), bounded(4));
+        assert_eq!(of("ks -j4 --jobserver-auth=3,4"), bounded(4));
+        assert_eq!(of("-j4 -kj"), Some(Jobs::Unbounded));
+        assert_eq!(of("-j"), Some(Jobs::Unbounded));
+        assert_eq!(of("-j -l3"), Some(Jobs::Unbounded));
+        assert_eq!(of("-j4 --jobs=x"), bounded(4));
+        assert_eq!(of("-k"), None);
+        assert_eq!(of("-j0"), None);
+        assert_eq!(of("-Wj3 -fj --no-j -j2k"), None);
+        assert_eq!(of("-k -- A=-j3"), None);
+    }
+
+    #[test]
     fn the_last_pool_counts() {
         let auth = |flags: &str| auth(OsStr::new(flags));
+        assert_eq!(auth(""), Auth::None);
+        assert_eq!(auth("--jobserver-fds=3,4 -j"), Auth::Descriptors(3, 4));
+        assert_eq!(
+            auth("--jobserver-auth=3,4 --jobserver-auth=fifo:/tmp/x"),
+            Auth::Fifo("/tmp/x".into())
+        );
+        assert_eq!(
+            auth("--jobserver-auth=3,4 --jobserver-auth=-2,-2"),
+            Auth::Descriptors(-2, -2)
+        );
+        assert_eq!(auth("k -- A=--jobserver-auth=3,4"), Auth::None);
         assert_eq!(auth(" -j --jobserver-auth=3,4"), Auth::Descriptors(3, 4));
         assert_eq!(
             auth("--jobserver-auth=3,4 --jobserver-fds=-2,-2"),

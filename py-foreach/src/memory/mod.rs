@@ -30,8 +30,10 @@ const FRESH: Duration = Duration::from_millis(10);
 pub(crate) struct Memory {
     gauge: Gauge,
     leave: u64,
-    /// The largest peak of a job that has ended.
+    /// The largest peak of a job that succeeded.
     shown: Option<u64>,
+    /// The largest of any job, in bytes: one that failed may have ended long before its peak.
+    seen: u64,
     read: Option<(Instant, u64)>,
     /// What could be had before anything ran.
     pub(crate) at_start: u64,
@@ -51,6 +53,7 @@ impl Memory {
             gauge,
             leave,
             shown: None,
+            seen: 0,
             read: None,
             at_start,
         }))
@@ -62,8 +65,11 @@ impl Memory {
     }
 
     /// A job has ended, and this was its peak in bytes.
-    pub(crate) fn learn(&mut self, peak: u64) {
-        self.shown = self.shown.max(Some(peak));
+    pub(crate) fn learn(&mut self, peak: u64, failed: bool) {
+        self.seen = self.seen.max(peak);
+        if !failed {
+            self.shown = self.shown.max(Some(peak));
+        }
     }
 
     /// Whether one more job fits beside those that run.
@@ -80,7 +86,10 @@ impl Memory {
         let needs = Needs {
             shown: self.shown,
             running: running.values().map(|job| job.takes).collect(),
-            seen: running.values().map(|job| job.peak).max().unwrap_or(0),
+            seen: running
+                .values()
+                .map(|job| job.peak)
+                .fold(self.seen, u64::max),
         };
         Ok(needs.fit(Room {
             available,

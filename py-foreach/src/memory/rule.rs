@@ -1,6 +1,6 @@
 //! Whether one more job fits: plain numbers.
 
-/// What a job is taken to need before any has ended, in bytes. Compiling one large generated C file at
+/// What a job is taken to need before any has succeeded, in bytes. Compiling one large generated C file at
 /// -O2 takes about as much; where memory is scarcer than this, the first job goes ahead alone.
 pub(crate) const UNKNOWN: u64 = 1 << 30;
 
@@ -16,11 +16,11 @@ pub(crate) struct Room {
 /// What the jobs need, in bytes.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Needs {
-    /// The largest peak of a job that has ended.
+    /// The largest peak of a job that succeeded.
     pub(crate) shown: Option<u64>,
     /// What each job that runs takes now.
     pub(crate) running: Vec<u64>,
-    /// The largest that a running one has taken so far.
+    /// The largest that any has taken so far.
     pub(crate) seen: u64,
 }
 

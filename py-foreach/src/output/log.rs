@@ -74,7 +74,7 @@ impl Log {
             match splice(pipe, None, &self.file, None, CHUNK, SpliceFlags::NONBLOCK) {
                 Ok(n) => return Ok(Some(n)),
                 Err(Errno::AGAIN | Errno::INTR) => return Ok(None),
-                Err(Errno::INVAL) => self.way = Way::Copy(vec![0; CHUNK / 4]),
+                Err(Errno::INVAL | Errno::NOSYS) => self.way = Way::Copy(vec![0; CHUNK / 4]),
                 Err(cause) => return Err(failed(cause.into())),
             }
         }

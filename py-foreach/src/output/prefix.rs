@@ -28,9 +28,11 @@ impl Lines {
 
     /// The lines that `bytes` complete, as they are shown.
     pub(super) fn take(&mut self, bytes: &[u8]) -> Vec<u8> {
+        // What is held has no end yet, so that only what is new can have one.
+        let before = self.held.len();
         self.held.extend_from_slice(bytes);
-        let whole = match self.held.iter().rposition(|&b| b == b'\n') {
-            Some(at) => at + 1,
+        let whole = match bytes.iter().rposition(|&b| b == b'\n') {
+            Some(at) => before + at + 1,
             None if self.held.len() >= LONGEST => self.held.len(),
             None => return Vec::new(),
         };

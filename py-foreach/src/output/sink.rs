@@ -97,7 +97,11 @@ impl Sink {
     /// The same stream, for what is to be read if at all possible: so long it waits for room in all after
     /// it has been hushed.
     pub(crate) fn patient(self, patience: Duration) -> Self {
-        Self { patience, ..self }
+        Self {
+            patience,
+            until: OnceLock::new(),
+            ..self
+        }
     }
 
     /// Whether a person may be looking.
@@ -300,6 +304,27 @@ fn shrunk() -> Error {
 mod tests {
     use super::*;
     use rustix::pipe::{PipeFlags, pipe_with};
+
+    #[test]
+    fn a_new_patience_begins_anew() {
+        use std::io::Read;
+        let hush = Hush::new().unwrap();
+        let (reader, writer) = pipe_with(PipeFlags::CLOEXEC).unwrap();
+        let sink = Sink::of(Ok(writer), "a pipe", &hush).unwrap();
+        hush.ask();
+        // It has no patience, and that is over.
+        sink.write_all(&vec![0; 1 << 20]).unwrap();
+        let sink = sink.patient(Duration::from_secs(60));
+        let reads_late = std::thread::spawn(move || {
+            std::thread::sleep(Duration::from_millis(50));
+            let mut whole = Vec::new();
+            File::from(reader).read_to_end(&mut whole).map(|_| whole)
+        });
+        sink.say("the last");
+        drop(sink);
+        let whole = reads_late.join().unwrap().unwrap();
+        assert!(whole.ends_with(b"the last\n"));
+    }
 
     #[test]
     fn a_hushed_stream_waits_for_nobody() {

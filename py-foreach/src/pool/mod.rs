@@ -22,20 +22,19 @@
 //! have held one with the fifo closed, its token turns up as one more than was lent and is taken out.
 
 mod fifo;
-mod makeflags;
 mod outer;
 
 use std::env;
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::num::NonZeroUsize;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
 use common::Result;
 
+use crate::environment::makeflags::{self, Jobs};
 use crate::job::PoolView;
 use fifo::Fifo;
-use makeflags::Jobs;
 use outer::Outer;
 
 /// How long a token may lie unspent while those above have none.
@@ -44,6 +43,9 @@ const PATIENCE: Duration = Duration::from_millis(50);
 const SOON: Duration = Duration::from_millis(2);
 const LATER: Duration = Duration::from_millis(50);
 const LATEST: Duration = Duration::from_secs(1);
+
+/// The most slots of a pool: as many tokens as a fifo holds (pipe(7)).
+const MOST: usize = 64 << 10;
 
 /// All slots.
 #[derive(Debug)]
@@ -106,10 +108,11 @@ impl Pool {
         let makeflags = env::var_os("MAKEFLAGS").unwrap_or_default();
         let fifo = Fifo::make(directory.join("pool"))?;
         let mut warning = None;
-        if let (None, Some(auth)) = (jobs, makeflags::auth(&makeflags)) {
-            match Outer::open(&auth) {
-                Ok(outer) => {
-                    let size = bounded(makeflags::jobs(&makeflags)).unwrap_or_else(cpus);
+        if jobs.is_none() {
+            match Outer::open(&makeflags::auth(&makeflags)) {
+                Ok(None) => {}
+                Ok(Some(outer)) => {
+                    let size = given_size(&makeflags);
                     let pool = Self::of(fifo, Source::Given(outer), 1, size.get());
                     return Ok(Opened { pool, warning });
                 }
@@ -129,22 +132,23 @@ impl Pool {
     /// The size that the pool would have, if it were opened with the same.
     pub(crate) fn expected_size(jobs: Option<NonZeroUsize>, helpers: Option<usize>) -> usize {
         let makeflags = env::var_os("MAKEFLAGS").unwrap_or_default();
-        let is_given = jobs.is_none() && makeflags::auth(&makeflags).is_some();
+        let is_given = jobs.is_none() && makeflags::auth(&makeflags) != makeflags::Auth::None;
         let size = if is_given {
-            bounded(makeflags::jobs(&makeflags)).unwrap_or_else(cpus)
+            given_size(&makeflags)
         } else {
             own_size(jobs, helpers)
         };
-        size.get()
+        size.get().min(MOST)
     }
 
     fn of(fifo: Fifo, source: Source, stock: usize, size: usize) -> Self {
+        let size = size.min(MOST);
         Self {
             fifo,
             source,
             running: 0,
             lent: 0,
-            stock,
+            stock: stock.min(size),
             trial: Trial {
                 lying: None,
                 not_before: None,
@@ -335,6 +339,14 @@ impl Pool {
     fn drop_surplus(&mut self) -> Result<()> {
         let surplus = self.fifo.unspent()?.saturating_sub(self.lent);
         self.fifo.withdraw(surplus).map(drop)
+    }
+}
+
+/// A bare -j names a pool and not its size, as ours are named: the CPUs are the best guess.
+fn given_size(makeflags: &OsStr) -> NonZeroUsize {
+    match makeflags::jobs(makeflags) {
+        Some(Jobs::Bounded(slots)) => slots,
+        Some(Jobs::Unbounded) | None => cpus(),
     }
 }
 

@@ -12,9 +12,9 @@ use std::path::{Path, PathBuf};
 
 use common::{Error, Result};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-
-use super::makeflags::Auth;
 use rustix::fs::{Mode, OFlags};
+
+use crate::environment::makeflags::Auth;
 
 /// The pool above us, and the tokens of it that we hold.
 #[derive(Debug)]
@@ -26,18 +26,27 @@ pub(crate) struct Outer {
 }
 
 impl Outer {
-    /// Opens what MAKEFLAGS name.
+    /// Opens what MAKEFLAGS name; nothing where they name none.
     ///
     /// # Errors
-    /// It is not there, or it is no pool: descriptors that make closed for this recipe, or that are
-    /// something else by now.
-    pub(crate) fn open(auth: &Auth) -> Result<Self> {
+    /// It is not there, or it is no pool: descriptors that make closed for this recipe, or said to be
+    /// negative, or that are something else by now.
+    pub(crate) fn open(auth: &Auth) -> Result<Option<Self>> {
         match auth {
-            Auth::Path(path) => {
+            Auth::None => Ok(None),
+            Auth::Fifo(path) => {
                 let reader = open(path, OFlags::RDWR)?;
                 let writer = reader.try_clone();
                 let writer = writer.map_err(|cause| Error::io("open", path, cause))?;
-                Ok(Self::of(path.clone(), reader, writer))
+                Ok(Some(Self::of(path.clone(), reader, writer)))
+            }
+            Auth::Descriptors(read, write) if *read < 0 || *write < 0 => {
+                let both = format!("{read},{write}");
+                Err(Error::refused(
+                    "open",
+                    both,
+                    "make keeps it from this recipe",
+                ))
             }
             Auth::Descriptors(read, write) => {
                 let path = |fd: &i32| PathBuf::from(format!("/proc/self/fd/{fd}"));
@@ -47,7 +56,7 @@ impl Outer {
                     let both = format!("{read},{write}");
                     return Err(Error::refused("open", both, "are not two ends of one pipe"));
                 }
-                Ok(Self::of(path(read), reader, writer))
+                Ok(Some(Self::of(path(read), reader, writer)))
             }
         }
     }
@@ -158,7 +167,7 @@ mod tests {
         let (mut reader, mut writer) = io_pipe();
         writer.write_all(b"ab").unwrap();
         let auth = Auth::Descriptors(reader.as_raw_fd(), writer.as_raw_fd());
-        let mut outer = Outer::open(&auth).unwrap();
+        let mut outer = Outer::open(&auth).unwrap().unwrap();
         assert!(outer.take().unwrap() && outer.take().unwrap());
         assert!(!outer.take().unwrap());
         assert_eq!(outer.held(), 2);
@@ -176,7 +185,9 @@ mod tests {
         let fd = file.as_raw_fd();
         assert!(Outer::open(&Auth::Descriptors(fd, fd)).is_err());
         assert!(Outer::open(&Auth::Descriptors(9999, 9998)).is_err());
-        assert!(Outer::open(&Auth::Path("/nonexistent/fifo".into())).is_err());
+        assert!(Outer::open(&Auth::Descriptors(-2, -2)).is_err());
+        assert!(Outer::open(&Auth::None).unwrap().is_none());
+        assert!(Outer::open(&Auth::Fifo("/nonexistent/fifo".into())).is_err());
         let ((one, _w), (_r, other)) = (io_pipe(), io_pipe());
         let auth = Auth::Descriptors(one.as_raw_fd(), other.as_raw_fd());
         assert!(Outer::open(&auth).is_err(), "ends of two pipes");

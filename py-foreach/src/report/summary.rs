@@ -24,8 +24,10 @@ pub(crate) fn say(jobs: &[Job], outcome: &Outcome, verbosity: Verbosity, stderr:
         for error in &finished.errors {
             stderr.say(format_args!("{TOOL}: {name}: {error}"));
         }
-        for line in notes(finished) {
-            stderr.say(format_args!("{TOOL}: {name}: {line}"));
+        if verbosity > Verbosity::Quiet {
+            for line in notes(finished) {
+                stderr.say(format_args!("{TOOL}: {name}: {line}"));
+            }
         }
         if let Some(how) = failure(finished.ending) {
             if finished.ending == Ending::Stopped || never_spoke(finished) {

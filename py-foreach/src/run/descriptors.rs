@@ -10,8 +10,9 @@ use rustix::process::{Resource, getrlimit};
 
 const OPEN: &str = "/proc/self/fd";
 
-/// What a job needs while it runs: its log, its output, its supervisor; and one for what is made ready.
-const OF_A_JOB: u64 = 4;
+/// What a job needs while it is started, as all may be at the same time: its log, and both ends of its
+/// output and of its supervisor's socket.
+const OF_A_JOB: u64 = 5;
 
 /// What comes and goes: a start, the show, the looks at load, memory and logs.
 const OF_ALL: u64 = 24;
@@ -39,8 +40,8 @@ mod tests {
 
     #[test]
     fn a_usual_limit_has_room_for_hundreds_and_a_low_one_for_one() {
-        assert_eq!(room_of(1024, 20), 245);
-        assert_eq!(room_of(64, 20), 5);
+        assert_eq!(room_of(1024, 20), 196);
+        assert_eq!(room_of(64, 20), 4);
         assert_eq!(room_of(32, 20), 1);
         assert_eq!(room_of(8, 20), 1);
     }

@@ -9,8 +9,7 @@ use std::time::Duration;
 
 use common::record::Writer;
 use common::{Error, Result};
-use signal_hook::consts::{SIGCONT, SIGTERM, SIGTSTP};
-use signal_hook::low_level::emulate_default_handler;
+use signal_hook::consts::{SIGCONT, SIGINT, SIGTERM, SIGTSTP};
 
 use super::finished::Finished;
 use super::load;
@@ -22,7 +21,7 @@ use crate::memory::Memory;
 use crate::output::{Over, Sink};
 use crate::pool::{Need, Pool};
 use crate::settings::Limits;
-use crate::signals::Ask;
+use crate::signals::{Ask, Stops};
 use crate::supervise::Order;
 
 /// How often the load, and the memory, is looked at again.
@@ -60,6 +59,9 @@ pub(super) struct Engine<'scope, 'env> {
     /// Has the status told.
     pub(super) status: SyncSender<()>,
     pub(super) signal: Option<i32>,
+    /// An INT came: the next one kills.
+    pub(super) interrupted: bool,
+    pub(super) stops: Stops,
     pub(super) errors: Vec<Error>,
     pub(super) lost: usize,
     pub(super) memory: Option<Memory>,
@@ -181,11 +183,11 @@ impl Engine<'_, '_> {
         self.pool.give_slot();
         let failed = !finished.is_success();
         // Of a tree that is gone no process can hold a slot; a daemon could.
-        if failed && finished.daemons.is_empty() {
+        if finished.daemons.is_empty() && (failed || self.is_deserted()) {
             self.recover();
         }
         if let Some(memory) = &mut self.memory {
-            memory.learn(finished.peak);
+            memory.learn(finished.peak, failed);
         }
         if failed && finished.ending != Ending::Stopped {
             match self.limits.halt {
@@ -195,6 +197,12 @@ impl Engine<'_, '_> {
             }
         }
         self.finished[job] = Some(finished);
+    }
+
+    /// Whether nothing runs of all that was started.
+    fn is_deserted(&self) -> bool {
+        let mut ended = self.finished.iter().flatten();
+        self.schedule.running() == 0 && ended.all(|job| job.daemons.is_empty())
     }
 
     fn recover(&mut self) {
@@ -208,22 +216,25 @@ impl Engine<'_, '_> {
         let live = self.context.live;
         match ask {
             Ask::End(signal) => {
-                let first = self.signal.is_none();
                 self.signal.get_or_insert(signal);
                 self.schedule.close();
-                let order = if first {
-                    Order::End(signal)
-                } else {
+                // Only a person at a keyboard says it twice to say more. A terminal that closes sends HUP along
+                // with its shell, timeout(1) sends TERM to us and to our group.
+                let again = signal == SIGINT && std::mem::replace(&mut self.interrupted, true);
+                let order = if again {
                     Order::Kill
+                } else {
+                    Order::End(signal)
                 };
                 live.end_all(Ending::Stopped, order);
             }
+            // The CONT that ended it goes to the jobs by itself.
+            Ask::Stop if self.stops.are_over() => {}
             Ask::Stop => {
                 live.forward(SIGTSTP);
                 // Who is stopped gives nobody the orders that were missed.
                 live.settle();
-                // Stops the whole process, and returns when it goes on.
-                let _stopped = emulate_default_handler(SIGTSTP);
+                self.stops.stop();
             }
             Ask::Continue => live.forward(SIGCONT),
             // Where an answer is waiting to be read already, one more says nothing new.
@@ -240,9 +251,12 @@ impl Engine<'_, '_> {
 
     /// The run itself cannot go on.
     fn fail(&mut self, error: Error) {
-        // That our reader is gone is seen in two places, and said once.
-        let again = self.errors.iter().any(|e| e.kind() == BrokenPipe);
-        if !(again && error.kind() == BrokenPipe) {
+        // That our reader is gone is seen in two places, what is wrong with the pool at each turn.
+        let said = error.to_string();
+        let is_again = |e: &Error| {
+            (e.kind() == BrokenPipe && error.kind() == BrokenPipe) || e.to_string() == said
+        };
+        if !self.errors.iter().any(is_again) {
             self.errors.push(error);
         }
         self.stop();

@@ -24,6 +24,7 @@ pub(crate) fn end(live: &Live, starter: &Starter, supervisor: u32, grace: Durati
     // What even KILL does not reach is not ours to signal.
     let give_up = deadline + Duration::from_secs(5);
     let mut signal = Signal::TERM;
+    let mut told = HashSet::new();
     loop {
         let left = starter.hold(|starter| orphans(live, starter));
         if left.is_empty() || Instant::now() >= give_up {
@@ -36,7 +37,7 @@ pub(crate) fn end(live: &Live, starter: &Starter, supervisor: u32, grace: Durati
             if process.zombie {
                 let _taken =
                     Pid::from_raw(process.pid).map(|p| waitpid(Some(p), WaitOptions::NOHANG));
-            } else {
+            } else if signal == Signal::KILL || told.insert(process.identity()) {
                 process.signal(signal);
             }
         }
@@ -69,7 +70,8 @@ fn await_end(process: u32) {
 }
 
 fn orphans(live: &Live, starter: u32) -> Vec<Process> {
-    // While the lock is held no supervisor starts that would not be known.
+    // A supervisor that is just starting is not known yet. It is a child of the starter, as all are that no
+    // killed starter has left to us.
     let jobs = live.lock();
     let known: HashSet<i32> = jobs
         .values()

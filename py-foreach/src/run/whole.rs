@@ -25,6 +25,7 @@ use crate::output::{Before, Feeds, Hush, Interleave, Lines, Records, Show, Sink}
 use crate::pool::Pool;
 use crate::report::Facts;
 use crate::settings::{Settings, Which};
+use crate::signals::Stops;
 use crate::supervise::Starter;
 
 /// A run: what is to be done, and with what.
@@ -37,6 +38,7 @@ pub(crate) struct Run<'a> {
     pub(crate) events: &'a Receiver<Event>,
     pub(crate) tell: Sender<Event>,
     pub(crate) hush: Arc<Hush>,
+    pub(crate) stops: Stops,
     /// Where we speak while jobs run.
     pub(crate) stderr: &'a Sink,
     /// The most jobs that may run at the same time, slots apart.
@@ -61,8 +63,8 @@ pub(crate) fn at_once(settings: &Settings, jobs: usize, pool: &Pool) -> Result<u
 impl<'a> Run<'a> {
     /// Runs all, and waits for all.
     pub(crate) fn all(self) -> Result<Outcome> {
-        let starter = Starter::new()?;
         let live = Live::new();
+        let starter = Starter::new()?;
         let feeds = Feeds::new(self.jobs.len());
         let limits = &self.settings.limits;
         let context = Context {
@@ -113,9 +115,11 @@ impl<'a> Run<'a> {
                 live: &live,
                 feeds: &feeds,
             };
-            let stderr = self.stderr;
+            let (stderr, terminal) = (self.stderr, screen.as_ref());
             let (status, asked) = mpsc::sync_channel(1);
-            spawn(scope, move || board::answer(subject, stderr, &asked))?;
+            spawn(scope, move || {
+                board::answer(subject, stderr, terminal, &asked);
+            })?;
             let (board, stop) = mpsc::channel();
             if let Some(screen) = &screen {
                 spawn(scope, move || board::watch(subject, screen, &stop))?;
@@ -133,6 +137,8 @@ impl<'a> Run<'a> {
                 finished: self.jobs.iter().map(|_| None).collect(),
                 status,
                 signal: None,
+                interrupted: false,
+                stops: self.stops,
                 errors: Vec::new(),
                 lost: 0,
                 memory,

@@ -11,17 +11,19 @@ use super::word::Daemon;
 /// The tree is being ended.
 pub(super) struct Ending {
     pub(super) kill_at: Instant,
-    /// The processes that have been told to end; what is forked meanwhile has not.
-    pub(super) told: HashSet<Identity>,
-    /// The signal that they were told by.
+    /// The processes that have been told to end, and by which signal: what is forked meanwhile has not, and
+    /// none is told twice by the same, though it may reach us from the engine and from elsewhere.
+    pub(super) told: HashSet<(Identity, i32)>,
+    /// The signal that they are told by.
     pub(super) by: Signal,
 }
 
 impl Ending {
     /// Tells those that do not know yet.
     pub(super) fn tell(&mut self) {
+        let by = self.by.as_raw();
         for process in Processes::now().below(me()) {
-            if !process.zombie && self.told.insert(process.identity()) {
+            if !process.zombie && self.told.insert((process.identity(), by)) {
                 process.signal(self.by);
             }
         }

@@ -19,7 +19,7 @@ use nix::sys::resource::{UsageWho, getrusage};
 use nix::sys::time::TimeValLike;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Pid, Signal, WaitOptions, set_child_subreaper, wait};
-use signal_hook::consts::{SIGCHLD, SIGHUP, SIGINT, SIGQUIT, SIGTERM};
+use signal_hook::consts::{SIGCHLD, SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1};
 
 use super::command;
 use super::ending::{Ending, daemons, signal_tree};
@@ -178,10 +178,9 @@ impl Keeper {
             *looks += 1;
             return;
         }
-        if self.command.is_none() && ending.by != Signal::TERM {
+        if self.command.is_none() {
             // The command obeyed; what it left behind may not know the first signal.
             ending.by = Signal::TERM;
-            ending.told.clear();
         }
         ending.tell();
     }
@@ -255,16 +254,16 @@ impl Keeper {
             None => self.grace.min(ALONE),
         };
         let kill_at = Instant::now() + grace;
-        let before = self.ending.as_ref().map(|ending| ending.kill_at);
-        let mut ending = Ending {
-            kill_at: before.map_or(kill_at, |before| before.min(kill_at)),
+        let ending = self.ending.get_or_insert_with(|| Ending {
+            kill_at,
             told: HashSet::new(),
             by: signal,
-        };
+        });
+        ending.kill_at = ending.kill_at.min(kill_at);
+        ending.by = signal;
         ending.tell();
         // One that is stopped hears nothing but KILL until it goes on.
         signal_tree(Signal::CONT);
-        self.ending = Some(ending);
     }
 
     fn say(&mut self, word: &Word) {
@@ -281,7 +280,8 @@ impl Keeper {
 /// The signals that end us if nobody heeds them.
 ///
 /// Who signals a whole tree, a py-foreach above us for one, signals us too. It is our tree that is to end;
-/// we see it off. What is ignored is left alone, because the command would inherit our handler's absence.
+/// we see it off. Who asks every py-foreach for its status by USR1 asks us too, and it is the engine that
+/// answers. What is ignored is left alone, because the command would inherit our handler's absence.
 #[derive(Debug)]
 pub(super) struct Heeded(Vec<i32>);
 
@@ -289,7 +289,7 @@ impl Heeded {
     /// Those that are not ignored.
     pub(super) fn read() -> io::Result<Self> {
         let ignored = ignored_signals().map_err(io::Error::other)?;
-        let all = [SIGTERM, SIGINT, SIGHUP, SIGQUIT];
+        let all = [SIGTERM, SIGINT, SIGHUP, SIGQUIT, SIGUSR1];
         Ok(Self(
             all.into_iter()
                 .filter(|signal| !ignored.contains(*signal))
@@ -305,10 +305,11 @@ impl Heeded {
         Ok(())
     }
 
-    /// From here on each wakes whoever reads the other end of `waker`, and is in the number that is given.
+    /// From here on each that ends us wakes whoever reads the other end of `waker`, and is in the number that
+    /// is given.
     fn heed(&self, waker: &UnixStream) -> io::Result<Arc<AtomicUsize>> {
         let came = Arc::new(AtomicUsize::new(0));
-        for &signal in &self.0 {
+        for &signal in self.0.iter().filter(|signal| **signal != SIGUSR1) {
             let number = usize::try_from(signal).unwrap_or(0);
             signal_hook::flag::register_usize(signal, Arc::clone(&came), number)?;
             signal_hook::low_level::pipe::register(signal, waker.try_clone()?)?;

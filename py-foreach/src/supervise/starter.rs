@@ -223,11 +223,12 @@ fn complain(cause: &io::Error) {
 
 fn serve() -> io::Result<u8> {
     let alone = OneThread::new()?;
-    let _name = rustix::thread::set_name(c"py-foreach");
     // Out of the terminal's reach, as the supervisors are: a keyboard's signal is for the engine.
     rustix::process::setsid()?;
     let heeded = Heeded::read()?;
     heeded.survive()?;
+    // Who looks for us by name finds nobody before.
+    let _name = rustix::thread::set_name(c"py-foreach");
     let engine = UnixStream::from(io::stdin().as_fd().try_clone_to_owned()?);
     while let Some((bytes, [socket, output])) = receive(&engine)? {
         let request = request::decode(&bytes).ok_or(io::ErrorKind::InvalidData)?;
