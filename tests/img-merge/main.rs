@@ -9,6 +9,7 @@ mod foreign;
 mod groups;
 mod hostile;
 mod images;
+mod kept;
 mod left_overs;
 mod limits;
 mod many;

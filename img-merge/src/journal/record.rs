@@ -17,8 +17,8 @@ pub(crate) enum Record {
     /// (`root`), and since which start of the machine the identities count.
     Staging {
         boot: String,
-        root: Identity,
-        own: Identity,
+        root: Individual,
+        own: Individual,
     },
     /// `place` gets `new`, and `staged` (below DEST) then holds `old`.
     Replaced {
@@ -76,8 +76,8 @@ impl Record {
             Self::Staging { boot, root, own } => {
                 field(b"staging");
                 field(boot.as_bytes());
-                field(identity(*root).as_bytes());
-                field(identity(*own).as_bytes());
+                field(individual(*root).as_bytes());
+                field(individual(*own).as_bytes());
             }
             Self::Placeholder { place, is } => {
                 field(b"placeholder");
@@ -139,8 +139,8 @@ impl Record {
         match tag {
             b"staging" => Some(Self::Staging {
                 boot: text(a)?.to_owned(),
-                root: parse_identity(b)?,
-                own: parse_identity(c)?,
+                root: parse_individual(b)?,
+                own: parse_individual(c)?,
             }),
             b"done" => Some(Self::Done),
             b"replaced" => {
