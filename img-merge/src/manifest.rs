@@ -20,8 +20,8 @@ use crate::fs::{Attributes, Dir, Kind, contents};
 use crate::plan::as_os;
 use crate::tally::{Told, What};
 
-/// A manifest in the making: the file is made at the start, so that a run which could not write it
-/// changes nothing.
+/// A manifest in the making: the file is opened at the start, so that a run which could not write it
+/// changes nothing. What was in it stays until there is another to write.
 #[derive(Debug)]
 pub(crate) struct Manifest {
     file: File,
@@ -33,7 +33,9 @@ pub(crate) struct Manifest {
 
 impl Manifest {
     pub(crate) fn create(path: &Path) -> Result<Self> {
-        let file = File::create(path).map_err(|cause| Error::io("create", path, cause))?;
+        let mut how = File::options();
+        let file = how.write(true).create(true).truncate(false).open(path);
+        let file = file.map_err(|cause| Error::io("create", path, cause))?;
         Ok(Self {
             file,
             path: path.to_owned(),
@@ -42,14 +44,15 @@ impl Manifest {
         })
     }
 
-    /// Notes a path that was merged. What DEST kept instead of an image's is not of this merge.
-    pub(crate) fn note(&mut self, told: &Told) {
+    /// Notes a path that was merged, and that lies at `place` below DEST. What DEST kept instead of an
+    /// image's is not of this merge.
+    pub(crate) fn note(&mut self, told: &Told, place: &Path) {
         match told.what {
             What::Kept | What::Outdone => return,
-            What::MovedTree => self.whole.push(told.path.clone()),
+            What::MovedTree => self.whole.push(place.to_owned()),
             _ => {}
         }
-        self.merged.insert(told.path.clone());
+        self.merged.insert(place.to_owned());
     }
 
     /// Reads what DEST holds by now and writes the manifest.
@@ -63,6 +66,10 @@ impl Manifest {
             let failed = |cause| Error::io("read", destination.join(&top), cause);
             below(&root, &top, &mut self.merged).map_err(failed)?;
         }
+        let failed = |cause| Error::io("write", &self.path, cause);
+        if self.file.metadata().map_err(failed)?.is_file() {
+            self.file.set_len(0).map_err(failed)?;
+        }
         let mut out = BufWriter::new(&self.file);
         let mut lines = || -> io::Result<()> {
             writeln!(out, "#mtree")?;
@@ -71,7 +78,7 @@ impl Manifest {
             }
             out.flush()
         };
-        lines().map_err(|cause| Error::io("write", &self.path, cause))
+        lines().map_err(failed)
     }
 }
 

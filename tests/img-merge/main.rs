@@ -3,6 +3,7 @@
 mod calls;
 mod contract;
 mod disk;
+mod endings;
 mod every_step;
 mod faults;
 mod foreign;
@@ -29,4 +30,5 @@ mod reuse;
 mod shut;
 mod snapshot;
 mod stopped;
+mod through_links;
 mod usage;

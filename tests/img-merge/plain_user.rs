@@ -104,3 +104,26 @@ fn what_a_plain_user_may_not_link_is_copied() {
     let again = as_user(&[], &image, &dest).expect(0).stderr;
     assert!(again.contains("nothing changed"), "{again}");
 }
+
+/// A home of the plain user, with `tree` in it, all his but `of_root`.
+fn home(tree: &str, of_root: &[&str]) -> tempfile::TempDir {
+    let home = scratch();
+    lay(home.path(), tree);
+    give_away(home.path());
+    for path in of_root {
+        lchown(home.path().join(path), Some(0), Some(0)).expect("chown: this test runs as root");
+    }
+    home
+}
+
+#[test]
+fn a_directory_that_cannot_be_counted_is_merged_all_the_same() {
+    let home = home("i/new/f 644 \"f\"\ni/new/ 300\nd/x 644 \"x\"", &[]);
+    let (image, dest) = (home.path().join("i"), home.path().join("d"));
+    let json = home.path().join("out");
+    let word = format!("--json={}", json.display());
+    as_user(&["--method=move", &word], &image, &dest).expect(0);
+    assert!(!image.exists() && dest.join("new/f").exists());
+    let json = fs::read_to_string(json).expect("the JSON");
+    assert!(json.contains("\"moved_directories\":1"), "{json}");
+}
