@@ -146,7 +146,7 @@ impl Sums {
         push(&mut parts, self.replaced, "conflict", "replaced");
         push(&mut parts, self.counts.there, "name", "already there");
         push(&mut parts, self.counts.same, "name", "the same");
-        push(&mut parts, self.counts.kept, "name", "kept as it was");
+        push(&mut parts, self.counts.kept, "name", "kept");
         push(&mut parts, self.splits, "link group", "split");
         for ((method, cause), count) in &self.fallbacks {
             let (done, why) = (method.done(), cause_of(*cause));

@@ -106,3 +106,39 @@ fn a_refused_run_leaves_the_manifest_of_another() {
     );
     assert!(!manifest().contains("yesterday"));
 }
+
+#[test]
+fn a_path_that_is_renamed_while_it_is_opened_is_opened_anew() {
+    for (word, status) in [("-j1", 1), ("--keep-directory-symlink", 0)] {
+        let root = scratch();
+        lay(
+            root.path(),
+            "i/usr/lib64/f 644 \"f\"\nd/usr/lib64 -> lib\nd/usr/lib/ 755\nd/usr/x/ 755\ni/usr/x/ 755",
+        );
+        for at in 1..12 {
+            let inject = format!("openat2:error=EAGAIN:when={at}..{}", at + 2);
+            injected(root.path(), &[&inject], &[word, "i", "d"]).expect(status);
+        }
+    }
+}
+
+#[test]
+fn a_signal_ends_the_copy_of_a_large_file() {
+    need_command("strace", "strace");
+    let root = scratch();
+    lay(root.path(), "i/x 644 \"x\"\nd/ 755");
+    // Four pieces.
+    fs::write(root.path().join("i/large"), vec![7; 64 << 20]).expect("a large file");
+    let outcome = Tool::new("strace")
+        .args(["-f", "-qq", "-o", "log", "--trace=copy_file_range"])
+        .arg("--inject=copy_file_range:signal=TERM:delay_exit=300000:when=1")
+        .arg(env!("CARGO_BIN_EXE_img-merge"))
+        .args(["-j1", "--method=copy", "i", "d"])
+        .in_directory(root.path())
+        .run();
+    assert_eq!(outcome.signal, Some(15), "{}", outcome.stderr);
+    let log = fs::read_to_string(root.path().join("log")).expect("the log");
+    let pieces = log.lines().filter(|line| line.ends_with(" = 16777216"));
+    assert_eq!(pieces.count(), 1, "{log}");
+    assert_eq!(test_support::listing(&root.path().join("d")), "");
+}

@@ -1,6 +1,7 @@
 //! Black-box tests of `img-merge`, each through the program.
 
 mod calls;
+mod consumed;
 mod contract;
 mod disk;
 mod endings;

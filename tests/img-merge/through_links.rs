@@ -1,9 +1,11 @@
 //! `--keep-directory-symlink`: directories of images that pass through a symlink.
 
+use std::fs::File;
 use std::path::Path;
 use std::process::Command;
+use std::time::{Duration, SystemTime};
 
-use test_support::{Outcome, Tool, lay, need_command, scratch};
+use test_support::{Outcome, Tool, lay, listing, need_command, scratch};
 
 const PASS: &str = "--keep-directory-symlink";
 
@@ -12,6 +14,47 @@ fn merge(root: &Path, words: &[&str]) -> Outcome {
         .args(words)
         .in_directory(root)
         .run()
+}
+
+#[test]
+fn a_directory_that_would_pass_after_an_image_before_it_is_not_dropped() {
+    // The link, or what it leads to, comes with the first image.
+    for (first, held) in [
+        ("i1/lib64 -> lib\ni1/lib/a 644 \"a\"", "d/ 755"),
+        ("i1/lib/a 644 \"a\"", "d/lib64 -> lib"),
+    ] {
+        for method in ["--method=link", "--method=move"] {
+            let root = scratch();
+            lay(root.path(), first);
+            lay(root.path(), "i2/lib64/b 644 \"b\"");
+            lay(root.path(), held);
+            let before = listing(root.path());
+            merge(root.path(), &["-q", method, "-n", PASS, "i1", "i2", "d"])
+                .expect(1)
+                .complains("merge lib64: conflict (through-symlink): i2 has a directory");
+            assert_eq!(listing(root.path()), before);
+            // What the man page sends one to.
+            for image in ["i1", "i2"] {
+                merge(root.path(), &[method, "-n", PASS, image, "d"]).expect(0);
+            }
+            assert_eq!(
+                listing(&root.path().join("d")),
+                "lib/ 755\nlib/a 644 \"a\"\nlib/b 644 \"b\"\nlib64 -> lib\n"
+            );
+        }
+    }
+}
+
+#[test]
+fn what_no_order_of_the_images_lets_pass_is_kept() {
+    let root = scratch();
+    lay(
+        root.path(),
+        "i1/x 644 \"x\"\ni2/out/b 644 \"b\"\nd/out -> ../elsewhere\nelsewhere/ 755",
+    );
+    merge(root.path(), &["-n", PASS, "i1", "i2", "d"]).expect(0);
+    let listing = listing(root.path());
+    assert!(listing.contains("elsewhere/ 755\ni1"), "{listing}");
 }
 
 #[test]
@@ -75,4 +118,27 @@ fn a_whole_directory_that_is_not_merged_is_said() {
     assert!(said.contains("2 names kept"), "{said}");
     let said = merge(root.path(), &["-q", "-n", "i", "d"]).expect(0).stderr;
     assert_eq!(said, "");
+}
+
+#[test]
+fn a_place_of_two_directories_has_the_later_time() {
+    for (first, second) in [(2, 3), (3, 2)] {
+        let root = scratch();
+        lay(
+            root.path(),
+            "i/lib/a 644 \"a\"\ni/lib64/b 644 \"b\"\nd/lib/ 755\nd/lib64 -> lib",
+        );
+        let at = |seconds: u64| SystemTime::UNIX_EPOCH + Duration::from_secs(seconds);
+        for (path, seconds) in [("i/lib", first), ("i/lib64", second), ("d/lib", 1)] {
+            let dir = File::open(root.path().join(path)).expect("a directory");
+            dir.set_modified(at(seconds)).expect("a time");
+        }
+        merge(root.path(), &[PASS, "i", "d"]).expect(0);
+        let merged = root.path().join("d/lib").metadata().expect("metadata");
+        assert_eq!(
+            merged.modified().expect("a time"),
+            at(3),
+            "{first} {second}"
+        );
+    }
 }

@@ -150,6 +150,7 @@ impl Work<'_> {
         let source = file.dir.stat_name(file.name)?;
         let copy = Copy {
             caller: self.caller,
+            interrupts: self.interrupts,
             from: (file.dir, file.name),
             to: (place.dir, place.name),
         };

@@ -94,7 +94,7 @@ fn are_equal(
     match here.kind {
         Kind::File => {
             let (ours, theirs) = (tree.open_file(name)?, other.open_file(name)?);
-            contents::equal(ours.as_fd(), theirs.as_fd())
+            contents::equal(ours.as_fd(), theirs.as_fd(), &|| true)
         }
         Kind::Symlink => Ok(tree.read_link(name)? == other.read_link(name)?),
         _ => Ok(here.device_number == there.device_number),
