@@ -113,9 +113,7 @@ pub(crate) fn sweep(
 /// Does what one record asks for.
 pub(crate) fn put_right(root: &Dir, record: &Record, written: Written) -> Result<(), Errno> {
     match record {
-        Record::Replaced {
-            place, staged, new, ..
-        } => {
+        Record::Replaced { place, staged, new } => {
             let Some((from, kept)) = split(root, staged)? else {
                 return Ok(());
             };

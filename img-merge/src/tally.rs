@@ -146,11 +146,9 @@ impl Tally {
         self.lock().lost.clone()
     }
 
-    /// The paths, in declared order and then by path.
+    /// The paths, in no order.
     pub(crate) fn take_paths(&self) -> Vec<Told> {
-        let mut paths = std::mem::take(&mut self.lock().paths);
-        paths.sort_by(|a, b| (a.image, &a.path).cmp(&(b.image, &b.path)));
-        paths
+        std::mem::take(&mut self.lock().paths)
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner> {

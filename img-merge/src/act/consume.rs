@@ -108,7 +108,7 @@ impl<'a> Consumption<'a> {
         let image = &work.images[image];
         let dir = Handle::beneath(&image.root, &step.path)?;
         let here = dir.stat()?;
-        if here.mount != image.attributes.mount {
+        if !here.is_in_mount_of(&image.attributes) {
             return Err(Errno::BUSY);
         }
         if self.work.caller.is_shut_out_of_own(&here) {
@@ -145,7 +145,7 @@ impl<'a> Consumption<'a> {
     fn built_tree(&self, step: &DirStep, dir: &Dir, name: &Step, mode: u32) -> Result<(), Errno> {
         let place = self.work.destination.root.beneath(&step.place)?;
         let tree = remove::child_for_us(dir, &name.name)?;
-        if tree.stat()?.mount != dir.stat()?.mount {
+        if !tree.stat()?.is_in_mount_of(&dir.stat()?) {
             return Err(Errno::BUSY);
         }
         if subtract(&tree, &place.child(&name.name)?)? {

@@ -50,7 +50,7 @@ fn root(image: &Image, caller: &Caller) -> Result<(), Errno> {
     let (parent, _) = split(&real)?;
     let parent = Dir::named(parent)?;
     let around = parent.stat()?;
-    if around.mount != image.attributes.mount {
+    if !around.is_in_mount_of(&image.attributes) {
         return Err(Errno::BUSY);
     }
     writable(&parent, Path::new("."))?;

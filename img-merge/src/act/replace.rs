@@ -67,7 +67,6 @@ impl Visit<'_> {
         self.work.note(&[Record::Replaced {
             place: self.place.join(as_os(&step.name)),
             staged: kept,
-            old,
             new,
         }])?;
         exchange(&staging.dir, &staged, &self.dir, &step.name)?;

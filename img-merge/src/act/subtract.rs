@@ -22,7 +22,7 @@ pub(crate) fn subtract(tree: &Dir, other: &Dir) -> Result<bool> {
         let name = entry.name;
         let here = tree.stat_name(name)?;
         let there = match other.stat_name(name) {
-            Ok(there) if there.kind == here.kind && here.mount == around.mount => there,
+            Ok(there) if there.kind == here.kind && here.is_in_mount_of(&around) => there,
             Ok(_) | Err(Errno::NOENT) => {
                 empty = false;
                 continue;

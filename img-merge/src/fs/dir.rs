@@ -55,15 +55,7 @@ impl Dir {
 
     /// Opens a directory beneath this one; no name of `path` may be a link.
     pub(crate) fn beneath(&self, path: &Path) -> Result<Self> {
-        self.resolve(path, ResolveFlags::NO_SYMLINKS)
-    }
-
-    /// Opens a directory beneath this one through links that stay beneath it.
-    pub(crate) fn beneath_through_links(&self, path: &Path) -> Result<Self> {
-        resolve_once(self.as_fd(), path, ResolveFlags::empty())
-    }
-
-    fn resolve(&self, path: &Path, links: ResolveFlags) -> Result<Self> {
+        let links = ResolveFlags::NO_SYMLINKS;
         if path.as_os_str().len() <= LONGEST_PATH {
             return resolve_once(self.as_fd(), path, links);
         }
@@ -77,6 +69,11 @@ impl Dir {
             part.push(name);
         }
         resolve_once(here.as_fd(), &part, links)
+    }
+
+    /// Opens a directory beneath this one through links that stay beneath it.
+    pub(crate) fn beneath_through_links(&self, path: &Path) -> Result<Self> {
+        resolve_once(self.as_fd(), path, ResolveFlags::empty())
     }
 
     /// Its own attributes.

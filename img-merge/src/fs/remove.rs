@@ -21,7 +21,7 @@ pub(crate) fn tree(parent: &Dir, name: &CStr) -> Result<()> {
         Err(Errno::NOTDIR | Errno::LOOP) => return Err(refused),
         opened => opened?,
     };
-    if dir.stat()?.mount != parent.stat()?.mount {
+    if !dir.stat()?.is_in_mount_of(&parent.stat()?) {
         // What is mounted there is not ours.
         return Err(Errno::BUSY);
     }

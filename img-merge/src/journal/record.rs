@@ -20,11 +20,10 @@ pub(crate) enum Record {
         root: Individual,
         own: Individual,
     },
-    /// `place` gets `new`, and `staged` (below DEST) then holds `old`.
+    /// `place` gets `new`, and `staged` (below DEST) then holds what was there.
     Replaced {
         place: PathBuf,
         staged: PathBuf,
-        old: Individual,
         new: Individual,
     },
     /// An empty directory stands at `place` until the one that is ready takes its place.
@@ -62,16 +61,11 @@ impl Record {
             into.push(0);
         };
         match self {
-            Self::Replaced {
-                place,
-                staged,
-                old,
-                new,
-            } => {
+            Self::Replaced { place, staged, new } => {
                 field(b"replaced");
                 field(place.as_os_str().as_bytes());
                 field(staged.as_os_str().as_bytes());
-                field(format!("{} {}", individual(*old), individual(*new)).as_bytes());
+                field(individual(*new).as_bytes());
             }
             Self::Staging { boot, root, own } => {
                 field(b"staging");
@@ -143,15 +137,11 @@ impl Record {
                 own: parse_individual(c)?,
             }),
             b"done" => Some(Self::Done),
-            b"replaced" => {
-                let (second, _) = text(c)?.match_indices(' ').nth(2)?;
-                Some(Self::Replaced {
-                    place: path(a),
-                    staged: path(b),
-                    old: parse_individual(&c[..second])?,
-                    new: parse_individual(&c[second + 1..])?,
-                })
-            }
+            b"replaced" => Some(Self::Replaced {
+                place: path(a),
+                staged: path(b),
+                new: parse_individual(c)?,
+            }),
             b"placeholder" => Some(Self::Placeholder {
                 place: path(a),
                 is: match b {
@@ -236,7 +226,6 @@ mod tests {
             Record::Replaced {
                 place: "usr/b\nin".into(),
                 staged: ".img-merge-0/3".into(),
-                old: some,
                 new: Individual {
                     identity: Identity {
                         device: 8,
