@@ -216,7 +216,7 @@ impl Work<'_> {
         match staging.dir.link(name, place.dir, place.name) {
             Ok(()) => Ok(true),
             Err(cause) if cannot_link(cause) => {
-                self.tally.split_group();
+                *group = self.split();
                 Ok(false)
             }
             Err(cause) => Err(cause),
