@@ -1,6 +1,5 @@
 //! JSON Lines for `--json`: one object for each thing done, each with `"schema": 1`.
 
-use std::fs::File;
 use std::io::{BufWriter, Write};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
@@ -11,6 +10,7 @@ use serde_json::Map;
 
 pub use serde_json::Value;
 
+use crate::outputs::Output;
 use crate::{Error, Result};
 
 /// The version of the objects' form. It grows when a reader of the old form would err.
@@ -61,16 +61,15 @@ impl Object {
 /// A file of JSON Lines.
 #[derive(Debug)]
 pub struct Lines {
-    out: BufWriter<File>,
+    out: BufWriter<Output>,
     path: PathBuf,
 }
 
 impl Lines {
-    /// Makes the file, or empties it.
+    /// Makes the file, or opens it to be written anew; see [`Output`].
     pub fn create(path: &Path) -> Result<Self> {
-        let file = File::create(path).map_err(|cause| Error::io("create", path, cause))?;
         Ok(Self {
-            out: BufWriter::new(file),
+            out: BufWriter::new(Output::open(path)?),
             path: path.to_owned(),
         })
     }

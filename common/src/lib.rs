@@ -7,6 +7,7 @@
 pub mod cli;
 pub mod error;
 pub mod exit;
+mod given;
 pub mod implementation;
 pub mod interrupt;
 pub mod json;

@@ -5,12 +5,12 @@
 
 use std::collections::BTreeSet;
 use std::ffi::CString;
-use std::fs::File;
 use std::io::{self, BufWriter, Write};
 use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
+use common::outputs::Output;
 use common::{Error, Result};
 use rustix::fs::{major, minor};
 use rustix::io::Errno;
@@ -24,7 +24,7 @@ use crate::tally::{Told, What};
 /// changes nothing. What was in it stays until there is another to write.
 #[derive(Debug)]
 pub(crate) struct Manifest {
-    file: File,
+    file: Output,
     path: PathBuf,
     /// Below DEST; with those that were moved whole the paths below them.
     merged: BTreeSet<PathBuf>,
@@ -33,11 +33,8 @@ pub(crate) struct Manifest {
 
 impl Manifest {
     pub(crate) fn create(path: &Path) -> Result<Self> {
-        let mut how = File::options();
-        let file = how.write(true).create(true).truncate(false).open(path);
-        let file = file.map_err(|cause| Error::io("create", path, cause))?;
         Ok(Self {
-            file,
+            file: Output::open(path)?,
             path: path.to_owned(),
             merged: BTreeSet::new(),
             whole: Vec::new(),
@@ -58,6 +55,7 @@ impl Manifest {
     /// Reads what DEST holds by now and writes the manifest.
     pub(crate) fn write(mut self, destination: &Path) -> Result<()> {
         let failed = |cause| Error::io("read", destination, cause);
+        let unwritten = |cause| Error::io("write", &self.path, cause);
         if self.merged.is_empty() {
             return Ok(());
         }
@@ -66,11 +64,7 @@ impl Manifest {
             let failed = |cause| Error::io("read", destination.join(&top), cause);
             below(&root, &top, &mut self.merged).map_err(failed)?;
         }
-        let failed = |cause| Error::io("write", &self.path, cause);
-        if self.file.metadata().map_err(failed)?.is_file() {
-            self.file.set_len(0).map_err(failed)?;
-        }
-        let mut out = BufWriter::new(&self.file);
+        let mut out = BufWriter::new(&mut self.file);
         let mut lines = || -> io::Result<()> {
             writeln!(out, "#mtree")?;
             for path in &self.merged {
@@ -78,7 +72,7 @@ impl Manifest {
             }
             out.flush()
         };
-        lines().map_err(failed)
+        lines().map_err(unwritten)
     }
 }
 

@@ -55,18 +55,17 @@ pub(crate) const METHODS: [Method; 4] = [Method::Link, Method::Reflink, Method::
 
 impl<'a> Report<'a> {
     pub(crate) fn new(settings: &'a Settings) -> Result<Self> {
-        // This one leaves what was in the file: where the other cannot be made nothing is lost.
-        let manifest = settings
-            .output
-            .manifest
-            .as_deref()
-            .map(Manifest::create)
-            .transpose()?;
         let json = settings
             .output
             .json
             .as_deref()
             .map(Lines::create)
+            .transpose()?;
+        let manifest = settings
+            .output
+            .manifest
+            .as_deref()
+            .map(Manifest::create)
             .transpose()?;
         Ok(Self {
             settings,

@@ -352,3 +352,43 @@ fn the_top_directory_has_a_name_under_verbose() {
         .stderr;
     assert!(said.contains("img-merge: joined . of image\n"), "{said}");
 }
+
+#[test]
+fn a_stream_that_is_a_file_keeps_what_is_in_it() {
+    let root = scratch();
+    lay(&root.path().join("image"), IMAGE);
+    let line = "{ echo before; \"$@\"; echo after; } > out 3> sums; echo after >> sums";
+    let mut shell = Command::new("sh");
+    shell.args(["-c", line, "sh", env!("CARGO_BIN_EXE_img-merge"), "-q"]);
+    shell.args([
+        "--json=/dev/stdout",
+        "--manifest=/dev/fd/3",
+        "image",
+        "dest",
+    ]);
+    assert!(shell.current_dir(root.path()).status().unwrap().success());
+    let left = |name| fs::read_to_string(root.path().join(name)).unwrap();
+    let out = left("out");
+    assert!(
+        out.starts_with("before\n{") && out.ends_with("}\nafter\n"),
+        "{out}"
+    );
+    let sums = left("sums");
+    assert!(
+        sums.starts_with("#mtree\n") && sums.ends_with("\nafter\n"),
+        "{sums}"
+    );
+}
+
+#[test]
+fn a_run_that_cannot_begin_leaves_the_files_of_the_one_before() {
+    let root = scratch();
+    fs::write(root.path().join("out"), "old").unwrap();
+    lay(&root.path().join("image"), IMAGE);
+    merge(
+        root.path(),
+        &["--json=out", "--manifest=/nonexistent/m", "image", "dest"],
+    )
+    .expect(2);
+    assert_eq!(fs::read_to_string(root.path().join("out")).unwrap(), "old");
+}

@@ -206,3 +206,70 @@ fn one_file_is_not_written_twice() {
     assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0);
     run(["--report", "/dev/null", "--joblog", "/dev/null"]).expect(0);
 }
+
+/// What is in `out` after the shell's `line` with py-foreach and `words` as its "$@".
+fn left_in_out(line: &str, words: &[&str]) -> String {
+    let dir = scratch();
+    let mut shell = Command::new("sh");
+    shell.args(["-c", line, "sh"]).current_dir(dir.path());
+    let run = tool().args(["-q", "--variants", "v"]).args(words);
+    let run = Running::start_command(run.behind(shell)).end();
+    assert_eq!(run.status, Some(0), "{run:?}");
+    fs::read_to_string(dir.path().join("out")).unwrap()
+}
+
+#[test]
+fn a_stream_that_is_a_file_keeps_what_is_in_it() {
+    let stdout = "{ echo before; \"$@\"; echo after; } > out";
+    for (line, file) in [
+        (stdout, "/dev/stdout"),
+        (stdout, "/dev/fd/1"),
+        (stdout, "/proc/self/fd/1"),
+        (stdout, "out"),
+        (stdout, "./link"),
+        (
+            "{ echo before; \"$@\" 2>&1; echo after; } > out",
+            "/dev/stderr",
+        ),
+        (
+            "{ echo before >&3; \"$@\" >&3; echo after >&3; } 3> out",
+            "/dev/fd/3",
+        ),
+        (
+            "echo before > out; { \"$@\"; echo after; } >> out",
+            "/dev/stdout",
+        ),
+    ] {
+        for (option, begins) in [("--report", "{\n"), ("--joblog", "Seq\t")] {
+            let line = format!("ln -s out link; {line}");
+            let left = left_in_out(&line, &[option, file, "echo", "printed"]);
+            let rest = left.strip_prefix("before\nprinted\n");
+            let rest = rest.and_then(|rest| rest.strip_suffix("\nafter\n"));
+            assert!(
+                rest.is_some_and(|rest| rest.starts_with(begins)),
+                "{line} {file}: {left}"
+            );
+        }
+    }
+    let both = ["--report", "/dev/stdout", "--joblog", "/dev/stdout", "true"];
+    let left = left_in_out(stdout, &both);
+    let (joblog, report) = left
+        .split_once("\n{\n")
+        .expect("the report behind the joblog");
+    assert!(joblog.starts_with("before\nSeq\t"), "{left}");
+    assert!(report.ends_with("}\nafter\n"), "{left}");
+}
+
+#[test]
+fn a_descriptor_that_nobody_gave_is_refused() {
+    let dir = scratch();
+    for file in ["/dev/fd/190", "/proc/self/fd/190"] {
+        tool()
+            .args(["--variants", "v", "--report", file, "touch"])
+            .arg(dir.path().join("ran"))
+            .run()
+            .expect(125)
+            .complains(&format!("py-foreach: write {file}: bad file descriptor"));
+    }
+    assert!(!dir.path().join("ran").exists());
+}

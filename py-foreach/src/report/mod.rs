@@ -51,9 +51,11 @@ pub(crate) fn write(
         .map(|w| show::name(w).to_string())
         .collect();
     let joblog = files.joblog;
-    let joblog = joblog.map(|file| file.write(&joblog::text(jobs, &words.join(" "), outcome)));
+    let joblog =
+        joblog.map(|file| file.write(joblog::text(jobs, &words.join(" "), outcome).as_bytes()));
     let report = files.report;
-    let report = report.map(|file| file.write(&json::text(&outcome.facts, jobs, outcome, status)));
+    let report =
+        report.map(|file| file.write(json::text(&outcome.facts, jobs, outcome, status).as_bytes()));
     [joblog, report]
         .into_iter()
         .flatten()
