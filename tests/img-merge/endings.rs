@@ -55,7 +55,7 @@ fn a_signal_in_a_later_record_names_what_was_merged() {
         // The delay gives the signal the time to be noted before the transaction is done.
         &[
             "linkat:signal=TERM:when=2",
-            "utimensat:delay_enter=300000:when=2+",
+            "utimensat:delay_enter=500000:when=2+",
         ],
         &["-j1", "--json=out", "--images-from=records", "d"],
     );
@@ -131,7 +131,7 @@ fn a_signal_ends_the_copy_of_a_large_file() {
     fs::write(root.path().join("i/large"), vec![7; 64 << 20]).expect("a large file");
     let outcome = Tool::new("strace")
         .args(["-f", "-qq", "-o", "log", "--trace=copy_file_range"])
-        .arg("--inject=copy_file_range:signal=TERM:delay_exit=300000:when=1")
+        .arg("--inject=copy_file_range:signal=TERM:delay_exit=500000:when=1")
         .arg(env!("CARGO_BIN_EXE_img-merge"))
         .args(["-j1", "--method=copy", "i", "d"])
         .in_directory(root.path())

@@ -174,11 +174,12 @@ fn an_owner_whom_a_user_namespace_does_not_know_is_no_error() {
     }
     let set_id = std::os::unix::fs::PermissionsExt::from_mode(0o4755);
     fs::set_permissions(root.path().join("i/usr/a"), set_id).expect("a mode");
-    for (method, word) in [("copy", "1 directory made"), ("copy", "nothing changed")] {
+    let lost = "1 directory made, owner could not be set on 2 (invalid argument)";
+    for word in [lost, "nothing changed"] {
         let said = Tool::new("unshare")
             .args(["--user", "--map-root-user"])
             .arg(env!("CARGO_BIN_EXE_img-merge"))
-            .args([&format!("--method={method}"), "i", "d"])
+            .args(["--method=copy", "i", "d"])
             .in_directory(root.path())
             .run()
             .expect(0)
