@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 use common::Error;
 use rustix::io::Errno;
 
-use super::dirs::split;
+use super::dirs::{same_time, split};
 use super::subtract::{shut_again, subtract};
 use super::work::{Done, Work, lock};
 use crate::fs::{Attributes, Dir, Handle, remove};
@@ -137,8 +137,23 @@ impl<'a> Consumption<'a> {
         } else if name.act == Act::Place {
             self.built_tree(step, dir, name, here.mode)
         } else {
-            remove::tree(dir, &name.name)
+            self.discard(dir, name)
         }
+    }
+
+    /// A subtree that DEST does not get: only as it was planned with.
+    fn discard(&self, dir: &Dir, name: &Step) -> Result<(), Errno> {
+        let root = &self.work.images[name.image].root;
+        for (path, modified) in &name.discards {
+            match root.beneath(path).and_then(|dir| dir.stat()) {
+                Ok(now) if same_time(now.modified, *modified) => {}
+                Ok(_) | Err(Errno::NOENT | Errno::NOTDIR | Errno::LOOP) => {
+                    return Err(Errno::STALE);
+                }
+                Err(cause) => return Err(cause),
+            }
+        }
+        remove::tree(dir, &name.name)
     }
 
     /// A subtree that was copied: only what DEST has too.

@@ -7,6 +7,7 @@
 mod compare;
 mod conflict;
 mod dirs;
+mod discards;
 mod merge_names;
 mod print;
 mod resolve;
@@ -98,6 +99,9 @@ pub(crate) struct Step {
     pub(crate) outdoes: bool,
     /// As it was when it was compared, where it was: what has changed since is not what was planned with.
     pub(crate) seen: Option<Seen>,
+    /// The directories of a subtree that is to be discarded, below the image, with the times they had: a
+    /// name that comes late changes that of its directory.
+    pub(crate) discards: Vec<(PathBuf, Timespec)>,
 }
 
 /// What tells that a file was written to.

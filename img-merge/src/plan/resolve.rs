@@ -13,10 +13,10 @@ use super::compare::{self, Thing};
 use super::conflict::{self, Class, Conflict, Decision};
 use super::merge_names::MergeNames;
 use super::scan::{Scan, Side, Task, as_os};
-use super::{Act, Anchor, Seen, Step};
+use super::{Act, Anchor, Seen, Step, discards};
 use crate::fs::listing::Entry;
 use crate::fs::{Attributes, Individual, Kind, Listing};
-use crate::settings::{DirectorySymlinks, OnConflict};
+use crate::settings::{DirectorySymlinks, Method, OnConflict};
 
 /// The names of one directory on their way to steps.
 #[derive(Debug)]
@@ -284,8 +284,13 @@ impl<'a> Name<'a> {
             return Ok(true);
         }
         let kept = self.step(name, has, Act::Kept);
-        if has.kind != Kind::Directory {
-            self.seen(kept, &new);
+        match kept {
+            Some(at) if has.kind.is_dir() && self.scan.merge.method == Method::Move => {
+                let path = self.task.path.join(as_os(name));
+                discards::directories(&has.side.dir, name, path, &mut self.steps[at].discards)
+                    .map_err(|cause| self.failed(has.side, name, cause))?;
+            }
+            _ => self.seen(kept, &new),
         }
         Ok(false)
     }
@@ -331,6 +336,7 @@ impl<'a> Name<'a> {
             act,
             outdoes: false,
             seen: None,
+            discards: Vec::new(),
         });
         Some(self.steps.len() - 1)
     }
