@@ -106,6 +106,25 @@ fn a_tree_that_others_wrote_to_is_kept_where_it_cannot_be_put_back() {
 }
 
 #[test]
+fn a_tree_whose_image_is_gone_stays() {
+    let root = scratch();
+    lay(root.path(), "i/sub/f 644 \"f\"\ni/z 644 \"z\"\nd/ 755");
+    let dest = root.path().join("d");
+    let paused = pause_by(root.path(), FAILS, &[], &["-j1", "i", "d"]);
+    fs::write(dest.join("sub/late"), "late").expect("a file");
+    fs::rename(root.path().join("i/sub"), root.path().join("i/other")).expect("a rename");
+    let (_, said) = paused.resume();
+    assert!(
+        said.contains("undo the merge of d/sub: no such file"),
+        "{said}"
+    );
+    assert_eq!(
+        listing(&dest),
+        "sub/ 755\nsub/f 644 \"f\"\nsub/late 644 \"late\"\n"
+    );
+}
+
+#[test]
 fn a_file_of_another_is_kept_where_an_undo_cannot_put_it_back() {
     let root = scratch();
     lay(root.path(), "i/a 644 \"a\"\ni/z 644 \"z\"\nd/ 755");
