@@ -20,8 +20,8 @@ use crate::fs::{Attributes, Dir, Kind, contents};
 use crate::plan::as_os;
 use crate::tally::{Told, What};
 
-/// A manifest in the making: the file is made at the start, so that a run which could not write it
-/// changes nothing.
+/// A manifest in the making: the file is opened at the start, so that a run which could not write it
+/// changes nothing. What was in it stays until there is another to write.
 #[derive(Debug)]
 pub(crate) struct Manifest {
     file: Output,
@@ -41,14 +41,15 @@ impl Manifest {
         })
     }
 
-    /// Notes a path that was merged. What DEST kept instead of an image's is not of this merge.
-    pub(crate) fn note(&mut self, told: &Told) {
+    /// Notes a path that was merged, and that lies at `place` below DEST. What DEST kept instead of an
+    /// image's is not of this merge.
+    pub(crate) fn note(&mut self, told: &Told, place: &Path) {
         match told.what {
             What::Kept | What::Outdone => return,
-            What::MovedTree => self.whole.push(told.path.clone()),
+            What::MovedTree => self.whole.push(place.to_owned()),
             _ => {}
         }
-        self.merged.insert(told.path.clone());
+        self.merged.insert(place.to_owned());
     }
 
     /// Reads what DEST holds by now and writes the manifest.
@@ -56,7 +57,7 @@ impl Manifest {
         let failed = |cause| Error::io("read", destination, cause);
         let unwritten = |cause| Error::io("write", &self.path, cause);
         if self.merged.is_empty() {
-            return self.file.flush().map_err(unwritten);
+            return Ok(());
         }
         let root = Dir::named(destination).map_err(failed)?;
         for top in std::mem::take(&mut self.whole) {

@@ -8,10 +8,9 @@ use std::path::Path;
 use common::{Error, Result};
 use rustix::io::Errno;
 
-use crate::act::same_time;
-use crate::act::{publish, replace};
+use crate::act::{self, publish, replace, same_time};
 use crate::destination::Destination;
-use crate::fs::{Attributes, Caller, Dir, Individual};
+use crate::fs::{Attributes, Caller, Dir};
 use crate::journal::{Placeholder, Record, Whose, Written};
 use crate::plan::as_os;
 use crate::staging::{self, Left};
@@ -22,12 +21,13 @@ use crate::staging::{self, Left};
 pub(crate) fn recover(destination: &Destination, caller: &Caller) -> Result<Vec<Error>> {
     let root = &destination.root;
     let failed = |cause| Error::io("clean up", &destination.path, cause);
-    let found = staging::look(root, destination.attributes.identity, caller).map_err(failed)?;
+    let found = staging::look(root, destination, caller).map_err(failed)?;
     let mut notes: Vec<Error> = found
         .others
         .iter()
         .map(|name| not_ours(destination, Path::new(""), name))
         .collect();
+    let mut kept = Vec::new();
     for left in &found.left {
         let mut settled = HashSet::new();
         for record in Record::that_count(&left.records).iter().rev() {
@@ -50,7 +50,11 @@ pub(crate) fn recover(destination: &Destination, caller: &Caller) -> Result<Vec<
             }
         }
     }
-    remove(destination, &found.left, caller).map_err(failed)?;
+    remove(destination, &found.left, caller, &mut kept).map_err(failed)?;
+    notes.extend(
+        kept.iter()
+            .map(|name| act::kept(destination, as_os(name).as_ref())),
+    );
     Ok(notes)
 }
 
@@ -60,7 +64,14 @@ fn not_ours(destination: &Destination, volume: &Path, name: &CStr) -> Error {
 }
 
 /// Removes stagings from the top of DEST, which is opened for it where its mode keeps us out.
-fn remove(destination: &Destination, left: &[Left], caller: &Caller) -> Result<(), Errno> {
+///
+/// What was aside in them has the names in `kept` now.
+fn remove(
+    destination: &Destination,
+    left: &[Left],
+    caller: &Caller,
+    kept: &mut Vec<CString>,
+) -> Result<(), Errno> {
     if left.is_empty() {
         return Ok(());
     }
@@ -70,7 +81,10 @@ fn remove(destination: &Destination, left: &[Left], caller: &Caller) -> Result<(
     if shut {
         root.set_mode(here.mode | 0o700)?;
     }
-    let removed = left.iter().try_for_each(|left| left.remove(root));
+    let removed: Result<(), Errno> = left.iter().try_for_each(|left| {
+        kept.extend(left.remove(root)?);
+        Ok(())
+    });
     if shut {
         root.set_mode(here.mode)?;
     }
@@ -85,33 +99,36 @@ pub(crate) fn sweep(
 ) -> Result<Vec<Error>> {
     let failed = |cause| Error::io("clean up", destination.at(volume), cause);
     let top = destination.root.beneath(volume).map_err(failed)?;
-    let root = destination.attributes.identity;
-    let found = staging::look(&top, root, caller).map_err(failed)?;
-    for left in &found.left {
-        left.remove(&top).map_err(failed)?;
-    }
+    let found = staging::look(&top, destination, caller).map_err(failed)?;
     let not_ours = |name: &CString| not_ours(destination, volume, name);
-    Ok(found.others.iter().map(not_ours).collect())
+    let mut notes: Vec<Error> = found.others.iter().map(not_ours).collect();
+    for left in &found.left {
+        let kept = left.remove(&top).map_err(failed)?;
+        let kept = kept.iter().map(|name| volume.join(as_os(name)));
+        notes.extend(kept.map(|path| act::kept(destination, &path)));
+    }
+    Ok(notes)
 }
 
 /// Does what one record asks for.
 pub(crate) fn put_right(root: &Dir, record: &Record, written: Written) -> Result<(), Errno> {
     match record {
-        Record::Replaced {
-            place, staged, new, ..
-        } => {
-            let (Some((to, name)), Some((from, kept))) =
-                (split(root, place)?, split(root, staged)?)
-            else {
+        Record::Replaced { place, staged, new } => {
+            let Some((from, kept)) = split(root, staged)? else {
                 return Ok(());
             };
-            let new = written.now(*new, to.stat()?.identity);
+            let new = written.now(*new, from.stat()?.identity);
             match from.stat_name(&kept) {
                 // It was not exchanged, or has been put back.
-                Ok(there) if new.is(&there, &from)? => Ok(()),
-                Ok(_) => replace::put_back((&from, &kept), (&to, &name), new),
-                Err(Errno::NOENT) => Ok(()),
-                Err(cause) => Err(cause),
+                Ok(there) if new.is(&there, &from)? => return Ok(()),
+                Ok(_) => {}
+                Err(Errno::NOENT) => return Ok(()),
+                Err(cause) => return Err(cause),
+            }
+            match split(root, place)? {
+                Some((to, name)) => replace::put_back((&from, &kept), (&to, &name), new),
+                // Its directory has another name by now, or is gone: nobody else has what was there.
+                None => from.rename_over(&kept, &from, &staging::aside()),
             }
         }
         Record::Staging { .. } | Record::Done | Record::Placeholder { .. } => Ok(()),
@@ -144,7 +161,7 @@ fn remove_placeholder(
     };
     let is_it = match is {
         Placeholder::Wanted => publish::holds_a_place(&found, caller),
-        Placeholder::Made(made) => is_still(written, made, &found, &holder)?,
+        Placeholder::Made(made) => written.is_still(made, &found, &holder)?,
         Placeholder::Gone => false,
     };
     if !is_it {
@@ -171,7 +188,7 @@ fn on_directory(
     match dir {
         Ok(dir) => {
             let now = dir.stat()?;
-            if is_still(written, whose.it, &now, &dir)? {
+            if written.is_still(whose.it, &now, &dir)? {
                 return act(&dir, &now);
             }
             Ok(())
@@ -179,16 +196,6 @@ fn on_directory(
         Err(Errno::NOENT | Errno::NOTDIR | Errno::LOOP) => Ok(()),
         Err(cause) => Err(cause),
     }
-}
-
-/// Whether `now`, which is `dir` or a name in it, is what was noted.
-fn is_still(
-    written: Written,
-    noted: Individual,
-    now: &Attributes,
-    dir: &Dir,
-) -> Result<bool, Errno> {
-    Ok(written.is(noted.identity, now.identity) && noted.is_as_old_as(now, dir)?)
 }
 
 fn split(root: &Dir, path: &Path) -> Result<Option<(Dir, CString)>, Errno> {

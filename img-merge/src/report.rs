@@ -1,5 +1,6 @@
 //! What is said: conflicts and errors, the summary, JSON Lines.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use common::cli::Verbosity;
@@ -8,10 +9,11 @@ use common::json::{Lines, Object};
 use common::{Error, Result, exit, show};
 
 use crate::TOOL;
+use crate::destination;
 use crate::failure::Failure;
 use crate::fs::Dir;
 use crate::manifest::Manifest;
-use crate::plan::{Conflict, Counts};
+use crate::plan::{Class, Conflict, Counts, Plan};
 use crate::run::errors_of;
 use crate::settings::{Method, Settings};
 use crate::summary;
@@ -45,6 +47,8 @@ pub(crate) struct Sums {
     pub(crate) counts: Counts,
     pub(crate) conflicts: u64,
     pub(crate) errors: u64,
+    /// Whether a signal ends the run.
+    pub(crate) broken_off: bool,
 }
 
 pub(crate) const METHODS: [Method; 4] = [Method::Link, Method::Reflink, Method::Copy, Method::Move];
@@ -81,9 +85,11 @@ impl<'a> Report<'a> {
             }
         }
         if self.settings.output.wants_paths() {
+            let places = Places::of(&done.plans);
             for told in summary::paths(done) {
-                self.told(&done.images, &told);
-                self.count_inside(&told);
+                let place = places.of_path(&told.path);
+                self.told(&done.images, &told, &place);
+                self.count_inside(&told, &place);
             }
         }
         for error in &done.errors {
@@ -136,19 +142,26 @@ impl<'a> Report<'a> {
         );
     }
 
-    /// A conflict that stands is an error; one that was decided is told with `-v`.
+    /// A conflict that stands is an error; one that was decided is told with `-v`. One of a directory may
+    /// be a whole tree that is not merged, so it is told unless we are to be quiet.
     fn conflict(&mut self, conflict: &Conflict) {
         self.sums.conflicts += 1;
         let stands = conflict.decision.is_none();
-        if stands || self.settings.output.verbosity == Verbosity::Verbose {
+        let is_tree = matches!(conflict.class, Class::Directory | Class::ThroughSymlink);
+        let told = match self.settings.output.verbosity {
+            Verbosity::Quiet => stands,
+            Verbosity::Verbose => true,
+            Verbosity::Normal => stands || is_tree,
+        };
+        if told {
             eprint_line(&format!("{TOOL}: {conflict}{}", summary::decided(conflict)));
         }
         self.json(summary::conflict(conflict));
     }
 
-    fn told(&mut self, images: &[PathBuf], told: &Told) {
+    fn told(&mut self, images: &[PathBuf], told: &Told, place: &Path) {
         if let Some(manifest) = &mut self.manifest {
-            manifest.note(told);
+            manifest.note(told, place);
         }
         if self.settings.output.verbosity == Verbosity::Verbose {
             // The top itself is joined, too.
@@ -165,15 +178,14 @@ impl<'a> Report<'a> {
     }
 
     /// A rename does not look into a directory: who asks for JSON asks for the files in it, too.
-    fn count_inside(&mut self, told: &Told) {
+    ///
+    /// They are merged, whether they can be counted or not.
+    fn count_inside(&mut self, told: &Told, place: &Path) {
         if self.json.is_none() || told.what != What::MovedTree {
             return;
         }
-        let path = self.settings.destination.join(&told.path);
-        match Dir::named(&path).and_then(|dir| files_in(&dir)) {
-            Ok(count) => self.sums.inside += count,
-            Err(cause) => self.say_error(&Error::io("count the files in", path, cause)),
-        }
+        let dir = Dir::named(&self.settings.destination).and_then(|root| root.beneath(place));
+        self.sums.inside += dir.map_or(0, |dir| files_in(&dir));
     }
 
     fn json(&mut self, object: Object) {
@@ -187,20 +199,27 @@ impl<'a> Report<'a> {
         }
     }
 
-    /// Writes what is held back, because a signal is about to end us.
-    pub(crate) fn break_off(&mut self) {
-        if let Some(Err(error)) = self.json.take().map(Lines::finish) {
-            error::report(TOOL, [&error]);
-        }
+    /// Says what was merged, because a signal is about to end us. There is no time for a manifest.
+    pub(crate) fn break_off(&mut self, signal: i32) {
+        self.status = exit::of_signal(signal);
+        self.sums.broken_off = true;
+        self.manifest = None;
+        self.sum_up();
     }
 
     /// Says the summary, and gives the exit status.
     pub(crate) fn finish(mut self) -> u8 {
-        let sums = std::mem::take(&mut self.sums);
         let destination = &self.settings.destination;
         if let Some(Err(error)) = self.manifest.take().map(|m| m.write(destination)) {
             self.say_error(&error);
         }
+        self.sum_up();
+        self.status
+    }
+
+    fn sum_up(&mut self) {
+        let sums = std::mem::take(&mut self.sums);
+        let destination = &self.settings.destination;
         let object = sums.object(destination).with("status", self.status);
         self.json(object);
         if let Some(Err(error)) = self.json.take().map(Lines::finish) {
@@ -213,24 +232,44 @@ impl<'a> Report<'a> {
         if !quiet && done && !self.settings.merge.dry_run {
             eprint_line(&format!("{TOOL}: {}", sums.line(destination)));
         }
-        self.status
     }
 }
 
-fn files_in(dir: &Dir) -> rustix::io::Result<u64> {
-    let mut files = 0;
-    for entry in dir.list()?.iter() {
-        let kind = match entry.kind {
-            Some(kind) => kind,
-            None => dir.kind_of(entry.name)?,
+/// Where the paths of images lie below DEST.
+struct Places<'a>(BTreeMap<&'a Path, &'a Path>);
+
+impl<'a> Places<'a> {
+    fn of(plans: &'a [Plan]) -> Self {
+        let steps = plans.iter().flat_map(|plan| &plan.dirs);
+        // Only behind a symlink that was passed through it is another.
+        let passed = steps.filter(|step| step.path != step.place);
+        Self(passed.map(|s| (&*s.path, &*s.place)).collect())
+    }
+
+    fn of_path(&self, path: &Path) -> PathBuf {
+        let passed = |above: &Path| {
+            let below = path.strip_prefix(above).ok()?;
+            self.0
+                .get(above)
+                .map(|place| destination::below(place, below))
         };
-        files += if kind.is_dir() {
-            files_in(&dir.child(entry.name)?)?
-        } else {
-            1
+        path.ancestors()
+            .find_map(passed)
+            .unwrap_or_else(|| path.to_owned())
+    }
+}
+
+/// The files below `dir`, but for those in directories that we may not read.
+fn files_in(dir: &Dir) -> u64 {
+    let mut files = 0;
+    for entry in dir.list().unwrap_or_default().iter() {
+        let kind = entry.kind.or_else(|| dir.kind_of(entry.name).ok());
+        files += match kind {
+            Some(kind) if kind.is_dir() => dir.child(entry.name).map_or(0, |dir| files_in(&dir)),
+            _ => 1,
         };
     }
-    Ok(files)
+    files
 }
 
 impl Sums {

@@ -76,8 +76,8 @@ fn merge(
         Ok(done) => report.done(done),
         Err(failure) => report.failed(images, failure),
     }
-    if transactions.interrupts.pending().is_some() {
-        report.break_off();
+    if let Some(signal) = transactions.interrupts.pending() {
+        report.break_off(signal);
     }
     // All is said: a signal that came may end us.
     drop(hold);

@@ -60,7 +60,7 @@ pub(crate) fn word(told: &Told) -> &'static str {
         What::JoinedDirectory => "joined",
         What::There => "already there",
         What::Same => "same",
-        What::Kept => "kept DEST's instead of",
+        What::Kept => "kept the other instead of",
         What::Outdone => "outdone",
     }
 }
@@ -146,7 +146,7 @@ impl Sums {
         push(&mut parts, self.replaced, "conflict", "replaced");
         push(&mut parts, self.counts.there, "name", "already there");
         push(&mut parts, self.counts.same, "name", "the same");
-        push(&mut parts, self.counts.kept, "name", "kept as DEST has it");
+        push(&mut parts, self.counts.kept, "name", "kept");
         push(&mut parts, self.splits, "link group", "split");
         for ((method, cause), count) in &self.fallbacks {
             let (done, why) = (method.done(), cause_of(*cause));
@@ -164,7 +164,8 @@ impl Sums {
         let (done, into) = (parts.join(", "), show::path(destination));
         let colon = if done.is_empty() { "" } else { ": " };
         let mut line = format!("merged {images} into {into}{colon}{done}");
-        if self.errors + self.conflicts > 0 && !self.images.is_empty() {
+        let ends_early = self.errors + self.conflicts > 0 || self.broken_off;
+        if ends_early && !self.images.is_empty() {
             let names: Vec<_> = self
                 .images
                 .iter()
@@ -178,6 +179,9 @@ impl Sums {
                 line.push_str("; ");
                 line.push_str(&plural(count, what));
             }
+        }
+        if self.broken_off {
+            line.push_str("; ended by a signal");
         }
         line
     }

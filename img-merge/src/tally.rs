@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::ffi::CString;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -58,6 +58,16 @@ pub(crate) struct Tally {
 
 /// Why how many files were not brought by the asked method, and by which instead.
 pub(crate) type Fallbacks = BTreeMap<(Method, i32), u64>;
+
+/// Takes the counts of `part` from those of `sums`.
+fn subtract<K: Ord>(sums: &mut BTreeMap<K, u64>, part: &BTreeMap<K, u64>) {
+    for (key, count) in part {
+        if let Some(sum) = sums.get_mut(key) {
+            *sum = sum.saturating_sub(*count);
+        }
+    }
+    sums.retain(|_, sum| *sum > 0);
+}
 
 #[derive(Debug, Default)]
 struct Inner {
@@ -117,14 +127,30 @@ impl Tally {
         self.splits.fetch_add(1, Ordering::Relaxed);
     }
 
-    pub(crate) fn lost(&self, lost: Vec<Lost>) {
+    pub(crate) fn lost(&self, lost: &[Lost]) {
         for Lost { name, cause } in lost {
             *self
                 .lock()
                 .lost
-                .entry((name, cause.raw_os_error()))
+                .entry((name.clone(), cause.raw_os_error()))
                 .or_default() += 1;
         }
+    }
+
+    /// Takes back what `built` counted of a subtree, and what was told of it: it did not get its place.
+    pub(crate) fn take_back(&self, built: &Self, image: usize, path: &Path) {
+        let less = |sum: &AtomicU64, part: &AtomicU64| {
+            sum.fetch_sub(part.load(Ordering::Relaxed), Ordering::Relaxed);
+        };
+        for (sum, part) in self.brought.iter().zip(&built.brought) {
+            less(sum, part);
+        }
+        less(&self.directories, &built.directories);
+        let mut inner = self.lock();
+        subtract(&mut inner.fallbacks, &built.lock().fallbacks);
+        subtract(&mut inner.lost, &built.lock().lost);
+        let stays = |told: &Told| told.image != image || !told.path.starts_with(path);
+        inner.paths.retain(stays);
     }
 
     /// The files that were brought and the directories that were made or renamed, so far.
@@ -146,11 +172,9 @@ impl Tally {
         self.lock().lost.clone()
     }
 
-    /// The paths, in declared order and then by path.
+    /// The paths, in no order.
     pub(crate) fn take_paths(&self) -> Vec<Told> {
-        let mut paths = std::mem::take(&mut self.lock().paths);
-        paths.sort_by(|a, b| (a.image, &a.path).cmp(&(b.image, &b.path)));
-        paths
+        std::mem::take(&mut self.lock().paths)
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner> {

@@ -193,7 +193,7 @@ impl Transactions<'_> {
             errors.extend(work.settle_roots(plan));
         }
         if self.merge().method == Method::Move {
-            errors.extend(act::remove_roots(work.images));
+            errors.extend(act::remove_roots(work.images, !errors.is_empty()));
         }
         if sync {
             errors.extend(work.sync(&plans).err());

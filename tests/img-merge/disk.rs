@@ -9,7 +9,7 @@ use test_support::need_command;
 /// A file system that is mounted while this lives.
 #[derive(Debug)]
 pub(crate) struct Disk {
-    _home: tempfile::TempDir,
+    home: tempfile::TempDir,
     mount: PathBuf,
 }
 
@@ -53,7 +53,7 @@ impl Disk {
                     _ => "ramfs",
                 };
                 run(Command::new("mount").args(["-t", kind, "none"]).arg(&mount));
-                return Ok(Self { _home: home, mount });
+                return Ok(Self { home, mount });
             }
         };
         need_command(program, "e2fsprogs xfsprogs btrfs-progs");
@@ -76,7 +76,7 @@ impl Disk {
                 .arg(&file)
                 .arg(&mount),
         )?;
-        Ok(Self { _home: home, mount })
+        Ok(Self { home, mount })
     }
 
     pub(crate) fn path(&self) -> &Path {
@@ -90,6 +90,30 @@ impl Disk {
             .arg("-o")
             .arg(options)
             .arg(&self.mount));
+    }
+
+    /// Mounts it anew, by another loop device: to its files that is another disk.
+    pub(crate) fn mount_with_another_number(&self) {
+        use std::os::unix::fs::MetadataExt;
+        let number = || fs::metadata(&self.mount).expect("the mount").dev();
+        let before = number();
+        run(Command::new("umount").arg(&self.mount));
+        // Takes the number that was given back.
+        let other = self.home.path().join("other");
+        File::create(&other)
+            .and_then(|f| f.set_len(1 << 20))
+            .expect("a file");
+        let taken = Command::new("losetup")
+            .args(["-f", "--show"])
+            .arg(&other)
+            .output();
+        let taken = String::from_utf8(taken.expect("losetup").stdout).expect("a device");
+        run(Command::new("mount")
+            .args(["-o", "loop"])
+            .arg(self.home.path().join("disk"))
+            .arg(&self.mount));
+        run(Command::new("losetup").args(["-d", taken.trim()]));
+        assert_ne!(number(), before, "{taken}");
     }
 
     /// Fills it up but for `left` bytes.

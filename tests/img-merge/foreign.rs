@@ -200,3 +200,30 @@ fn what_came_into_an_image_after_the_plan_is_not_consumed() {
     let dest = listing(&root.path().join("d"));
     assert_eq!(dest, "a 644 \"a\"\nf 644 \"f\"\n");
 }
+
+#[test]
+fn a_subtree_that_another_made_meanwhile_is_counted_and_told_once() {
+    for method in ["link", "copy"] {
+        let root = scratch();
+        lay(
+            root.path(),
+            "i/sub/deep/f 644 \"f\"\ni/sub/g 644 \"g\"\nd/ 755",
+        );
+        let word = format!("--method={method}");
+        let words = [&*word, "-j1", "--json=out", "i", "d"];
+        let paused = pause_at(root.path(), "mkdirat", 1, &words);
+        lay(&root.path().join("d"), "sub/deep/f 644 \"f\"");
+        let (status, said) = paused.resume();
+        assert_eq!(status, Some(0), "{said}");
+        let done = if method == "link" { "linked" } else { "copied" };
+        assert!(
+            said.contains(&format!(": 1 file {done}, 1 name the same\n")),
+            "{said}"
+        );
+        let json = fs::read_to_string(root.path().join("out")).expect("the JSON");
+        for path in ["sub", "sub/deep", "sub/deep/f", "sub/g"] {
+            let told = json.matches(&format!("\"path\":\"{path}\"")).count();
+            assert_eq!(told, 1, "{method}: {path} in {json}");
+        }
+    }
+}

@@ -4,7 +4,7 @@ use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
-use test_support::{Outcome, Tool, lay, scratch};
+use test_support::{Outcome, Tool, lay, listing, need_command, scratch};
 
 fn merge(root: &Path, words: &[&str]) -> Outcome {
     Tool::new(env!("CARGO_BIN_EXE_img-merge"))
@@ -67,4 +67,26 @@ fn a_group_is_joined_to_the_equal_file_of_an_image_before() {
             );
         }
     }
+}
+
+#[test]
+fn a_group_that_cannot_be_linked_is_split_once() {
+    need_command("strace", "strace");
+    let root = scratch();
+    lay(root.path(), "i/a 644 \"a\"\ni/b == i/a\nd/ 755");
+    // The first link is the group's in the staging.
+    let said = Tool::new("strace")
+        .args(["-f", "-qq", "-o", "/dev/null", "--trace=linkat"])
+        .arg("--inject=linkat:error=EMLINK:when=2+")
+        .arg(env!("CARGO_BIN_EXE_img-merge"))
+        .args(["--method=copy", "-j1", "i", "d"])
+        .in_directory(root.path())
+        .run()
+        .expect(0)
+        .stderr;
+    assert!(said.contains("1 link group split"), "{said}");
+    assert_eq!(
+        listing(&root.path().join("d")),
+        "a 644 \"a\"\nb 644 \"a\"\n"
+    );
 }

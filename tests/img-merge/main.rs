@@ -1,14 +1,17 @@
 //! Black-box tests of `img-merge`, each through the program.
 
 mod calls;
+mod consumed;
 mod contract;
 mod disk;
+mod endings;
 mod every_step;
 mod faults;
 mod foreign;
 mod groups;
 mod hostile;
 mod images;
+mod kept;
 mod left_overs;
 mod limits;
 mod many;
@@ -28,4 +31,5 @@ mod reuse;
 mod shut;
 mod snapshot;
 mod stopped;
+mod through_links;
 mod usage;

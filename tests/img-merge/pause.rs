@@ -28,13 +28,24 @@ pub(crate) fn pause_at_with(
     options: &[&str],
     words: &[&str],
 ) -> Paused {
+    pause_by(
+        root,
+        &format!("{call}:signal=STOP:when={nth}"),
+        options,
+        words,
+    )
+}
+
+/// The same, with what is done to the call (and when, and the signal STOP) as strace has it.
+pub(crate) fn pause_by(root: &Path, inject: &str, options: &[&str], words: &[&str]) -> Paused {
+    let call = inject.split(':').next().unwrap_or_default();
     need_command("strace", "strace");
     // The merge itself prints nothing there.
     let mut strace = Command::new("strace")
         .args(["-f", "-o", "/dev/stdout"])
         .arg(format!("--trace={call},getdents64,renameat2"))
         .args(options)
-        .arg(format!("--inject={call}:signal=STOP:when={nth}"))
+        .arg(format!("--inject={inject}"))
         .arg(env!("CARGO_BIN_EXE_img-merge"))
         .args(words)
         .current_dir(root)

@@ -104,3 +104,92 @@ fn what_a_plain_user_may_not_link_is_copied() {
     let again = as_user(&[], &image, &dest).expect(0).stderr;
     assert!(again.contains("nothing changed"), "{again}");
 }
+
+/// A home of the plain user, with `tree` in it, all his but `of_root`.
+fn home(tree: &str, of_root: &[&str]) -> tempfile::TempDir {
+    let home = scratch();
+    lay(home.path(), tree);
+    give_away(home.path());
+    for path in of_root {
+        lchown(home.path().join(path), Some(0), Some(0)).expect("chown: this test runs as root");
+    }
+    home
+}
+
+#[test]
+fn a_directory_that_cannot_be_counted_is_merged_all_the_same() {
+    let home = home("i/new/f 644 \"f\"\ni/new/ 300\nd/x 644 \"x\"", &[]);
+    let (image, dest) = (home.path().join("i"), home.path().join("d"));
+    let json = home.path().join("out");
+    let word = format!("--json={}", json.display());
+    as_user(&["--method=move", &word], &image, &dest).expect(0);
+    assert!(!image.exists() && dest.join("new/f").exists());
+    let json = fs::read_to_string(json).expect("the JSON");
+    assert!(json.contains("\"moved_directories\":1"), "{json}");
+}
+
+#[test]
+fn a_tree_of_another_that_cannot_be_consumed_is_refused_before_anything_is_done() {
+    for (what, held) in [
+        ("brought", "d/x 644 \"x\""),
+        ("dropped", "d/new 644 \"file\""),
+    ] {
+        let home = home(
+            &format!("i/new/f 644 \"f\"\ni/empty/ 755\ni/a 644 \"a\"\n{held}"),
+            &["i/new", "i/empty"],
+        );
+        let (image, dest) = (home.path().join("i"), home.path().join("d"));
+        let before = test_support::listing(home.path());
+        let words = ["--method=move", "-n"];
+        as_user(&words, &image, &dest)
+            .expect(2)
+            .complains("i/new: permission denied");
+        assert_eq!(test_support::listing(home.path()), before, "{what}");
+        // One that is empty goes.
+        fs::remove_dir_all(image.join("new")).expect("a tree");
+        as_user(&words, &image, &dest).expect(0);
+        assert!(!image.exists() && dest.join("empty").exists(), "{what}");
+    }
+}
+
+#[test]
+fn what_is_kept_anyway_need_not_be_readable() {
+    let home = home("i/f 644 \"new\"\nd/f 600 \"old\"", &["d/f"]);
+    let (image, dest) = (home.path().join("i"), home.path().join("d"));
+    as_user(&[], &image, &dest)
+        .expect(2)
+        .complains("f: permission denied");
+    let said = as_user(&["-n"], &image, &dest).expect(0).stderr;
+    assert!(said.contains("1 name kept"), "{said}");
+    assert_eq!(fs::read(dest.join("f")).expect("f"), b"old");
+}
+
+#[test]
+fn an_owner_whom_a_user_namespace_does_not_know_is_no_error() {
+    need_command("unshare", "util-linux");
+    let root = scratch();
+    lay(root.path(), "i/usr/a 4755 \"a\"\ni/usr/ 755\nd/x 644 \"x\"");
+    for path in ["i/usr/a", "i/usr"] {
+        lchown(root.path().join(path), Some(1000), Some(1000)).expect("chown");
+    }
+    let set_id = std::os::unix::fs::PermissionsExt::from_mode(0o4755);
+    fs::set_permissions(root.path().join("i/usr/a"), set_id).expect("a mode");
+    let lost = "1 directory made, owner could not be set on 2 (invalid argument)";
+    for word in [lost, "nothing changed"] {
+        let said = Tool::new("unshare")
+            .args(["--user", "--map-root-user"])
+            .arg(env!("CARGO_BIN_EXE_img-merge"))
+            .args(["--method=copy", "i", "d"])
+            .in_directory(root.path())
+            .run()
+            .expect(0)
+            .stderr;
+        assert!(said.contains(word), "{said}");
+    }
+    let made = fs::metadata(root.path().join("d/usr/a")).expect("it is there");
+    assert_eq!(
+        (made.uid(), made.mode() & 0o7777),
+        (0, 0o755),
+        "no set-id for another"
+    );
+}

@@ -20,7 +20,7 @@ use crate::plan::as_os;
 use crate::pool::Pool;
 use crate::settings::Method;
 use crate::staging::Staging;
-use crate::tally::{Told, What};
+use crate::tally::{Tally, Told, What};
 use std::os::fd::AsFd;
 
 /// A directory of an image and its copy, both open.
@@ -34,6 +34,8 @@ pub(crate) struct Pair {
     pub(crate) volume: Arc<PathBuf>,
     /// Why it is not renamed, under `--method=move`.
     pub(crate) why: Option<Errno>,
+    /// What the whole subtree counts, should it not get its place.
+    tally: Arc<Tally>,
 }
 
 /// A directory that is to be built.
@@ -57,6 +59,8 @@ pub(crate) struct Top {
     pub(crate) volume: Arc<PathBuf>,
     /// Why it is not renamed, under `--method=move`.
     pub(crate) why: Option<Errno>,
+    /// Counts it alone.
+    pub(crate) tally: Arc<Tally>,
 }
 
 impl Task {
@@ -139,9 +143,9 @@ impl Work<'_> {
             Task::Below { around, name } => around.copy.child(name),
         };
         let copy = copy.map_err(at("make", None))?;
-        let (volume, why) = match task {
-            Task::Top(top) => (&top.volume, top.why),
-            Task::Below { around, .. } => (&around.volume, around.why),
+        let (volume, why, tally) = match task {
+            Task::Top(top) => (&top.volume, top.why, &top.tally),
+            Task::Below { around, .. } => (&around.volume, around.why, &around.tally),
         };
         let pair = Arc::new(Pair {
             image: task.image(),
@@ -150,12 +154,14 @@ impl Work<'_> {
             copy,
             volume: volume.clone(),
             why,
+            tally: tally.clone(),
         });
         let directories = self.fill(&pair, &attributes)?;
         self.dress(&pair, &attributes, matches!(task, Task::Top(_)))
             .map_err(at("make", None))?;
-        self.tally
-            .directory(|| pair.told(PathBuf::new(), Kind::Directory, What::MadeDirectory));
+        for tally in self.tallies(&pair) {
+            tally.directory(|| pair.told(PathBuf::new(), Kind::Directory, What::MadeDirectory));
+        }
         let further = |name| Task::Below {
             around: pair.clone(),
             name,
@@ -198,18 +204,28 @@ impl Work<'_> {
             self.told(pair, name, kind, brought, &mut linked);
             Ok::<(), At>(())
         });
-        self.tally.linked(linked);
+        for tally in self.tallies(pair) {
+            tally.linked(linked);
+        }
         filled.map(|()| directories)
+    }
+
+    /// The sums of the transaction, and those of the subtree.
+    fn tallies<'s>(&'s self, pair: &'s Pair) -> [&'s Tally; 2] {
+        [self.tally, &pair.tally]
     }
 
     fn told(&self, pair: &Pair, name: &CStr, kind: Kind, brought: Brought, linked: &mut u64) {
         let Brought { method, why, lost } = brought;
         if method == Method::Link && why.is_none() {
             *linked += 1;
-        } else {
-            self.tally.brought(method, why);
         }
-        self.tally.lost(lost);
+        for tally in self.tallies(pair) {
+            if method != Method::Link || why.is_some() {
+                tally.brought(method, why);
+            }
+            tally.lost(&lost);
+        }
         let what = What::Brought {
             method,
             why,
@@ -225,7 +241,9 @@ impl Work<'_> {
         // The staging inherits nothing, so all that is made in it is as the staging is.
         let made = self.private_owner(&pair.volume)?;
         let lost = metadata::new_directory(self.caller, &pair.copy, &made, source, &xattrs)?;
-        self.tally.lost(lost);
+        for tally in self.tallies(pair) {
+            tally.lost(&lost);
+        }
         if is_top
             && self.caller.is_shut_out_of_own(&Attributes {
                 uid: self.caller.uid,

@@ -17,9 +17,20 @@ use crate::failure::Failure;
 use crate::plan::{DirStep, Plan, Scan, as_os};
 use crate::settings::Method;
 use crate::staging::Staging;
+use crate::tally::Tally;
 
 /// Subtrees that are built and have no place yet, by directory and name in the plan.
-pub(crate) type Built = HashMap<(usize, usize), (Arc<Staging>, CString)>;
+pub(crate) type Built = HashMap<(usize, usize), BuiltTree>;
+
+/// One of them.
+#[derive(Debug)]
+pub(crate) struct BuiltTree {
+    pub(crate) staging: Arc<Staging>,
+    /// Its name there.
+    pub(crate) staged: CString,
+    /// What it counts.
+    pub(crate) tally: Arc<Tally>,
+}
 
 /// A subtree that is to be built, by its directory and name in the plan.
 #[derive(Debug, Clone, Copy)]
@@ -111,7 +122,13 @@ impl Work<'_> {
             let step = &dir.names[tree.name];
             let staging = self.staging_of(dir)?;
             let staged = staging.fresh();
-            built.insert((tree.dir, tree.name), (staging.clone(), staged.clone()));
+            let tally = Arc::new(Tally::new(false));
+            let ready = BuiltTree {
+                staging: staging.clone(),
+                staged: staged.clone(),
+                tally: tally.clone(),
+            };
+            built.insert((tree.dir, tree.name), ready);
             tasks.push(Task::Top(Top {
                 image: step.image,
                 path: dir.path.join(as_os(&step.name)),
@@ -119,6 +136,7 @@ impl Work<'_> {
                 staged,
                 volume: dir.volume.clone(),
                 why: tree.why,
+                tally,
             }));
         }
         tasks.reverse();

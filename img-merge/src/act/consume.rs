@@ -7,17 +7,18 @@
 //! with the one that has the last word, and the same merge over them ends as the whole one would.
 
 use std::collections::HashSet;
+use std::ffi::CStr;
 use std::path::{Path, PathBuf};
 
 use common::Error;
 use rustix::io::Errno;
 
-use super::dirs::split;
+use super::dirs::{same_time, split};
 use super::subtract::{shut_again, subtract};
-use super::work::Work;
+use super::work::{Done, Work, lock};
 use crate::fs::{Attributes, Dir, Handle, remove};
 use crate::image::Image;
-use crate::plan::{Act, DirStep, Plan, Step, Trusted, as_os};
+use crate::plan::{Act, DirStep, Plan, Seen, Step, Trusted, as_os};
 
 /// What is being removed.
 struct Consumption<'a> {
@@ -27,7 +28,21 @@ struct Consumption<'a> {
     steps: Vec<&'a DirStep>,
     /// The directories that were joined name by name, also those that DEST had after all.
     joined: HashSet<&'a PathBuf>,
+    /// What went to DEST with its name: what has that name by now is another's.
+    moved: HashSet<(usize, &'a Path, &'a CStr)>,
+    /// What an error was said of, by its image and path: what holds it cannot be empty.
+    stuck: Vec<(usize, PathBuf)>,
     errors: Vec<Error>,
+}
+
+/// What went to DEST with its name: its image, the directory there and the name.
+fn moved(done: &Done) -> Option<(usize, &Path, &CStr)> {
+    match done {
+        Done::Moved {
+            image, path, name, ..
+        } => Some((*image, path, name)),
+        _ => None,
+    }
 }
 
 /// Removes from the images all names of `plans`, and then the directories below their tops.
@@ -35,11 +50,14 @@ struct Consumption<'a> {
 pub(crate) fn consume(work: &Work<'_>, plans: &[Plan], trusted: &Trusted) -> Vec<Error> {
     let mut steps: Vec<&DirStep> = plans.iter().flat_map(|plan| &plan.dirs).collect();
     steps.sort_by(|a, b| b.path.cmp(&a.path));
+    let log = lock(&work.log);
     let mut consumption = Consumption {
         work,
+        moved: log.iter().filter_map(moved).collect(),
         trusted,
         joined: steps.iter().map(|step| &step.path).collect(),
         steps,
+        stuck: Vec::new(),
         errors: Vec::new(),
     };
     for image in 0..work.images.len() {
@@ -65,7 +83,9 @@ impl<'a> Consumption<'a> {
 
     fn names(&mut self, image: usize, step: &DirStep) {
         let planned = |name: &&Step| {
-            name.image == image && !self.joined.contains(&step.path.join(as_os(&name.name)))
+            name.image == image
+                && !self.moved.contains(&(image, &*step.path, &*name.name))
+                && !self.joined.contains(&step.path.join(as_os(&name.name)))
         };
         let names: Vec<&Step> = step.names.iter().filter(planned).collect();
         if names.is_empty() {
@@ -88,7 +108,7 @@ impl<'a> Consumption<'a> {
         let image = &work.images[image];
         let dir = Handle::beneath(&image.root, &step.path)?;
         let here = dir.stat()?;
-        if here.mount != image.attributes.mount {
+        if !here.is_in_mount_of(&image.attributes) {
             return Err(Errno::BUSY);
         }
         if self.work.caller.is_shut_out_of_own(&here) {
@@ -101,7 +121,9 @@ impl<'a> Consumption<'a> {
     /// Removes one name, if it is still what was planned with.
     fn name(&self, step: &DirStep, dir: &Dir, name: &Step, known: bool) -> Result<(), Errno> {
         let is_planned = |here: &Attributes| {
-            here.kind == name.kind && (!known || here.identity.inode == name.inode)
+            here.kind == name.kind
+                && (!known || here.identity.inode == name.inode)
+                && name.seen.is_none_or(|seen| seen == Seen::of(here))
         };
         let here = match dir.stat_name(&name.name) {
             Ok(here) if is_planned(&here) => here,
@@ -115,15 +137,30 @@ impl<'a> Consumption<'a> {
         } else if name.act == Act::Place {
             self.built_tree(step, dir, name, here.mode)
         } else {
-            remove::tree(dir, &name.name)
+            self.discard(dir, name)
         }
+    }
+
+    /// A subtree that DEST does not get: only as it was planned with.
+    fn discard(&self, dir: &Dir, name: &Step) -> Result<(), Errno> {
+        let root = &self.work.images[name.image].root;
+        for (path, modified) in &name.discards {
+            match root.beneath(path).and_then(|dir| dir.stat()) {
+                Ok(now) if same_time(now.modified, *modified) => {}
+                Ok(_) | Err(Errno::NOENT | Errno::NOTDIR | Errno::LOOP) => {
+                    return Err(Errno::STALE);
+                }
+                Err(cause) => return Err(cause),
+            }
+        }
+        remove::tree(dir, &name.name)
     }
 
     /// A subtree that was copied: only what DEST has too.
     fn built_tree(&self, step: &DirStep, dir: &Dir, name: &Step, mode: u32) -> Result<(), Errno> {
         let place = self.work.destination.root.beneath(&step.place)?;
         let tree = remove::child_for_us(dir, &name.name)?;
-        if tree.stat()?.mount != dir.stat()?.mount {
+        if !tree.stat()?.is_in_mount_of(&dir.stat()?) {
             return Err(Errno::BUSY);
         }
         if subtract(&tree, &place.child(&name.name)?)? {
@@ -135,19 +172,28 @@ impl<'a> Consumption<'a> {
     }
 
     fn note(&mut self, image: usize, path: &Path, removed: Result<(), Errno>) {
-        if let Err(cause) = removed {
-            self.errors
-                .push(failed(&self.work.images[image], path, cause));
+        let Err(cause) = removed else {
+            return;
+        };
+        let is_in_it = |(of, stuck): &(usize, PathBuf)| *of == image && stuck.starts_with(path);
+        if cause == Errno::NOTEMPTY && self.stuck.iter().any(is_in_it) {
+            return;
         }
+        self.stuck.push((image, path.to_owned()));
+        let error = failed(&self.work.images[image], path, cause);
+        self.errors.push(error);
     }
 }
 
 /// Removes the images themselves, empty by now: the very last thing, so that after a kill at any moment
 /// before there is an image to merge again.
-pub(crate) fn remove_roots(images: &[Image]) -> Vec<Error> {
-    let removed = images
-        .iter()
-        .map(|image| remove_root(image).map_err(|c| failed(image, Path::new(""), c)));
+///
+/// After an error that was `said` nobody wonders that one is not empty.
+pub(crate) fn remove_roots(images: &[Image], said: bool) -> Vec<Error> {
+    let removed = images.iter().map(|image| match remove_root(image) {
+        Err(Errno::NOTEMPTY) if said => Ok(()),
+        done => done.map_err(|cause| failed(image, Path::new(""), cause)),
+    });
     removed.filter_map(Result::err).collect()
 }
 

@@ -3,6 +3,7 @@
 use std::ffi::CStr;
 use std::os::fd::AsFd;
 
+use common::Interrupts;
 use rustix::fs::{self as sys, Mode};
 use rustix::io::{Errno, Result};
 
@@ -26,6 +27,7 @@ pub(crate) struct Copied {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Copy<'a> {
     pub(crate) caller: &'a Caller,
+    pub(crate) interrupts: &'a Interrupts,
     pub(crate) from: (&'a Dir, &'a CStr),
     pub(crate) to: (&'a Dir, &'a CStr),
 }
@@ -103,7 +105,8 @@ impl Copy<'_> {
             }
         }
         if used == Method::Copy {
-            contents::copy(&from, &to, source.size)?;
+            let go_on = || self.interrupts.pending().is_none();
+            contents::copy(&from, &to, source.size, &go_on)?;
         }
         let xattrs = Xattrs::read(Bearer::Open(from.as_fd()))?;
         let lost = metadata::file(self.caller, to.as_fd(), &made, &source, &xattrs)?;

@@ -101,7 +101,7 @@ impl Work<'_> {
             step.place.clone()
         })?;
         lock(&self.made).insert(step.place.clone(), it);
-        self.tally.lost(lost);
+        self.tally.lost(&lost);
         self.tally.directory(|| crate::tally::Told {
             path: step.path.clone(),
             image: model,
@@ -197,7 +197,7 @@ impl Work<'_> {
         if (here.uid, here.gid) != (uid, gid) {
             fchown(dir, Some(Uid::from_raw(uid)), Some(Gid::from_raw(gid)))?;
         }
-        self.tally.lost(xattrs.replace(Bearer::Open(dir.as_fd()))?);
+        self.tally.lost(&xattrs.replace(Bearer::Open(dir.as_fd()))?);
         let shut = self
             .caller
             .is_shut_out_of_own(&Attributes { mode, uid, ..here });

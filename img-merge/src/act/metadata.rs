@@ -6,7 +6,7 @@ use std::ffi::CStr;
 use std::os::fd::{AsFd, BorrowedFd};
 
 use rustix::fs::{self as sys, AtFlags, Gid, Mode, Uid};
-use rustix::io::Result;
+use rustix::io::{Errno, Result};
 
 use crate::fs::xattrs::{Bearer, Lost};
 use crate::fs::{Attributes, Caller, Dir, Kind, Xattrs};
@@ -57,13 +57,25 @@ fn owned(
     if (uid, gid) != (fresh.uid, fresh.gid) {
         sys::fchown(fd, Some(Uid::from_raw(uid)), Some(Gid::from_raw(gid)))?;
     }
-    let lost = if xattrs.is_empty() {
+    let mut lost = if xattrs.is_empty() {
         Vec::new()
     } else {
         xattrs.write(Bearer::Open(fd))?
     };
+    lost.extend(lost_owner(caller, source));
     sys::fchmod(fd, Mode::from_raw_mode(mode))?;
     Ok(lost)
+}
+
+/// The owner, where chown(2) would refuse one that our user namespace does not know. What a plain user may
+/// not set is no loss.
+fn lost_owner(caller: &Caller, source: &Attributes) -> Option<Lost> {
+    let (uid, gid, _) = caller.reachable(source);
+    let lost = caller.may_chown && (uid, gid) != (source.uid, source.gid);
+    lost.then(|| Lost {
+        name: c"owner".to_owned(),
+        cause: Errno::INVAL,
+    })
 }
 
 /// Everything of a symlink, fifo, socket or device of ours in a private directory.
@@ -76,7 +88,8 @@ pub(crate) fn named(
     let (uid, gid, mode) = caller.reachable(source);
     let (uid, gid) = (Uid::from_raw(uid), Gid::from_raw(gid));
     sys::chownat(dir, name, Some(uid), Some(gid), AtFlags::SYMLINK_NOFOLLOW)?;
-    let lost = xattrs.write(Bearer::Name(dir, name))?;
+    let mut lost = xattrs.write(Bearer::Name(dir, name))?;
+    lost.extend(lost_owner(caller, source));
     if source.kind != Kind::Symlink {
         sys::chmodat(dir, name, Mode::from_raw_mode(mode), AtFlags::empty())?;
     }

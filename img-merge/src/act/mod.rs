@@ -25,5 +25,5 @@ pub(crate) use carry_out::carry_out;
 pub(crate) use consume::{consume, remove_roots};
 pub(crate) use dirs::same_time;
 pub(crate) use probe::probe;
-pub(crate) use undo::undo;
+pub(crate) use undo::{kept, undo};
 pub(crate) use work::Work;

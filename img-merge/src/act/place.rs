@@ -150,6 +150,7 @@ impl Work<'_> {
         let source = file.dir.stat_name(file.name)?;
         let copy = Copy {
             caller: self.caller,
+            interrupts: self.interrupts,
             from: (file.dir, file.name),
             to: (place.dir, place.name),
         };
@@ -215,7 +216,7 @@ impl Work<'_> {
         match staging.dir.link(name, place.dir, place.name) {
             Ok(()) => Ok(true),
             Err(cause) if cannot_link(cause) => {
-                self.tally.split_group();
+                *group = self.split();
                 Ok(false)
             }
             Err(cause) => Err(cause),

@@ -12,7 +12,7 @@ use rustix::io::Errno;
 use super::dirs::split;
 use crate::fs::{Attributes, Caller, Dir};
 use crate::image::Image;
-use crate::plan::{DirStep, Plan};
+use crate::plan::{Act, DirStep, Plan, Step, as_os};
 
 /// Restricts removal to owners.
 const STICKY: u32 = 0o1000;
@@ -36,6 +36,8 @@ pub(crate) fn probe(images: &[Image], plan: &Plan, caller: &Caller) -> Vec<Error
                 if step.names.iter().any(|name| name.image == at) || plan.dirs.iter().any(holds) {
                     errors.push(Error::io("consume", image.at(&step.path), cause));
                 }
+            } else if !caller.overrides_modes {
+                errors.extend(trees(image, at, step, caller));
             }
         }
     }
@@ -48,7 +50,7 @@ fn root(image: &Image, caller: &Caller) -> Result<(), Errno> {
     let (parent, _) = split(&real)?;
     let parent = Dir::named(parent)?;
     let around = parent.stat()?;
-    if around.mount != image.attributes.mount {
+    if !around.is_in_mount_of(&image.attributes) {
         return Err(Errno::BUSY);
     }
     writable(&parent, Path::new("."))?;
@@ -79,6 +81,34 @@ fn directory(
         keeps(found, &dir.stat_name(&name.name)?, caller)?;
     }
     Ok(())
+}
+
+/// What keeps us from removing the subtrees of the image: those that are discarded, and those that cannot
+/// be renamed for the same reason, and would be copied.
+fn trees(image: &Image, at: usize, step: &DirStep, caller: &Caller) -> Vec<Error> {
+    let goes = |name: &&Step| {
+        name.image == at && name.kind.is_dir() && matches!(name.act, Act::Place | Act::Kept)
+    };
+    let path = |name: &Step| step.path.join(as_os(&name.name));
+    let names = step.names.iter().filter(goes);
+    let errors = names.filter_map(|name| {
+        let path = path(name);
+        let cause = tree(image, &path, caller).err()?;
+        Some(Error::io("consume", image.at(&path), cause))
+    });
+    errors.collect()
+}
+
+fn tree(image: &Image, path: &Path, caller: &Caller) -> Result<(), Errno> {
+    let Err(cause) = writable(&image.root, path) else {
+        return Ok(());
+    };
+    let dir = image.root.beneath(path)?;
+    // One of our own is opened for the time, and one that is empty is removed all the same.
+    if caller.is_shut_out_of_own(&dir.stat()?) || dir.list()?.iter().next().is_none() {
+        return Ok(());
+    }
+    Err(cause)
 }
 
 /// Only what forbids is an answer: a path that is too long for one call is opened by other means.

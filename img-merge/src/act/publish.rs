@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use rustix::fs::Mode;
 use rustix::io::{Errno, Result};
 
+use super::carry_out::BuiltTree;
 use super::visit::{Outcome, Visit};
 use super::work::{Done, Work};
 use crate::fs::{Attributes, Caller, Dir, Individual};
@@ -109,11 +110,11 @@ impl Visit<'_> {
     /// Gives a subtree that was built its name.
     pub(super) fn publish_tree(
         &self,
-        staging: &Dir,
-        staged: &CStr,
+        built: &BuiltTree,
         source: &Dir,
         step: &Step,
     ) -> Result<Outcome> {
+        let (staging, staged) = (&*built.staging.dir, built.staged.as_c_str());
         let top = staging.child(staged)?;
         let it = Individual::of(&top.stat()?);
         let model = source.child(&step.name)?.stat()?;
@@ -138,7 +139,11 @@ impl Visit<'_> {
             .publish_directory((staging, staged), (&self.dir, &step.name), place)
         {
             Ok(()) => {}
-            Err(Errno::EXIST) => return Ok(Outcome::Late),
+            Err(Errno::EXIST) => {
+                let path = self.path.join(as_os(&step.name));
+                self.work.tally.take_back(&built.tally, step.image, &path);
+                return Ok(Outcome::Late);
+            }
             Err(cause) => return Err(cause),
         }
         self.work.done(Done::Tree {

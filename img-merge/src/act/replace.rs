@@ -67,25 +67,28 @@ impl Visit<'_> {
         self.work.note(&[Record::Replaced {
             place: self.place.join(as_os(&step.name)),
             staged: kept,
-            old,
             new,
         }])?;
         exchange(&staging.dir, &staged, &self.dir, &step.name)?;
         let kept = staging.dir.stat_name(&staged);
         let is_old = |kept: &Attributes| old.is(kept, &staging.dir);
         let was_old = kept.as_ref().map_or(Ok(true), is_old);
-        if was_old == Ok(false) {
-            // What came into the staging is a file that was put there this very moment.
-            put_back((&staging.dir, &staged), (&self.dir, &step.name), new)?;
-            return Ok(Outcome::Late);
-        }
-        self.work.done(Done::Replaced {
+        let replaced = || Done::Replaced {
             place: self.place.clone(),
             volume: self.step.volume.clone(),
             name: step.name.clone(),
-            staged,
+            staged: staged.clone(),
             new,
-        });
+        };
+        if was_old == Ok(false) {
+            // What came into the staging is a file that was put there this very moment.
+            put_back((&staging.dir, &staged), (&self.dir, &step.name), new).inspect_err(|_| {
+                staging.hold(&staged);
+                self.work.done(replaced());
+            })?;
+            return Ok(Outcome::Late);
+        }
+        self.work.done(replaced());
         kept.and(was_old)?;
         self.work.tally.replaced();
         self.tell(step, brought, true);

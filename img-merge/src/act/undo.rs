@@ -3,7 +3,8 @@
 //! Only what is ours is taken away: a name that another process changed meanwhile stays as it is, and
 //! what others put into a directory of ours keeps that directory.
 
-use std::path::PathBuf;
+use std::ffi::CStr;
+use std::path::{Path, PathBuf};
 
 use common::Error;
 use rustix::io::Errno;
@@ -12,10 +13,12 @@ use super::publish::Name;
 use super::subtract::{shut_again, subtract};
 use super::work::{Done, Work, lock};
 use super::{dirs, publish, replace};
+use crate::destination::Destination;
 use crate::fs::Dir;
 use crate::journal::Written;
 use crate::plan::as_os;
 use crate::recovery;
+use crate::staging::{Staging, aside};
 
 /// Undoes everything in the log; a DEST that was made stays, empty. What could not be undone comes back.
 pub(crate) fn undo(work: &Work<'_>) -> Vec<Error> {
@@ -64,11 +67,19 @@ impl Work<'_> {
 
     /// Removes what is temporary, the journal last.
     fn clean_up(&self) -> Vec<Error> {
-        let failed = |(volume, cause): (PathBuf, Errno)| {
-            let whole = self.destination.at(&volume);
-            Error::io("remove the temporary directory in", whole, cause)
+        let ends = self.stagings.remove();
+        let failed = |(volume, cause): &(PathBuf, Errno)| {
+            let whole = self.destination.at(volume);
+            Error::io("remove the temporary directory in", whole, *cause)
         };
-        self.stagings.remove().into_iter().map(failed).collect()
+        let held = |path: &PathBuf| {
+            let why = "it is what could not be put back; the next merge does it";
+            Error::refused("remove", self.destination.at(path), why)
+        };
+        let kept = |path: &PathBuf| kept(self.destination, path);
+        let told = ends.held.iter().map(held);
+        let told = told.chain(ends.kept.iter().map(kept));
+        told.chain(ends.failed.iter().map(failed)).collect()
     }
 
     fn undo_one(&self, done: &Done) -> Result<(), Errno> {
@@ -110,11 +121,13 @@ impl Work<'_> {
                     Err(Errno::NOENT) => return Ok(()),
                     Err(cause) => return Err(cause),
                 }
-                if it.is(&staging.dir.stat_name(&aside)?, &staging.dir)? {
-                    staging.dir.unlink(&aside)
-                } else {
-                    publish::file((&staging.dir, &aside), (&dir, name))?;
-                    leave(&dir)
+                let taken = staging.dir.stat_name(&aside);
+                match taken.and_then(|taken| it.is(&taken, &staging.dir)) {
+                    Ok(true) => staging.dir.unlink(&aside),
+                    another => {
+                        give_back((&staging, &aside), (&dir, name))?;
+                        another.and_then(|_| leave(&dir))
+                    }
                 }
             }
             Done::Tree { .. } => self.undo_tree(done),
@@ -144,10 +157,13 @@ impl Work<'_> {
                 new,
             } => {
                 let staging = self.stagings.get(root, volume)?;
+                staging.hold(staged);
                 let dir = root.beneath(place)?;
                 with_room(&dir, || {
                     replace::put_back((&staging.dir, staged), (&dir, name), *new)
-                })
+                })?;
+                staging.release(staged);
+                Ok(())
             }
         }
     }
@@ -191,34 +207,35 @@ impl Work<'_> {
         };
         let root = &self.destination.root;
         let (staging, dir) = (self.stagings.get(root, volume)?, root.beneath(place)?);
-        let mode = match dir.child(name) {
+        let (mode, source) = match dir.child(name) {
             Ok(tree) if it.is(&tree.stat()?, &tree)? => {
+                let source = self.images[*image].root.beneath(path)?.child(name)?;
                 let here = tree.stat()?;
                 if self.caller.is_shut_out_of_own(&here) {
                     tree.set_mode(here.mode | 0o700)?;
                 }
-                here.mode
+                (here.mode, source)
             }
             Ok(_) | Err(Errno::NOENT | Errno::NOTDIR | Errno::LOOP) => return Ok(()),
             Err(cause) => return Err(cause),
         };
-        let aside = staging.fresh();
+        // Others may have put something into it: whatever fails from here on, it is not removed.
+        let aside = aside();
         match publish::directory((&dir, name), (&staging.dir, &aside), publish::unnoted) {
             Ok(()) => {}
             Err(cause) if lacks_room(cause) => return self.undo_tree_in_place(done, &dir, mode),
             Err(cause) => return Err(cause),
         }
-        let tree = staging.dir.child(&aside)?;
-        let source = self.images[*image].root.beneath(path)?.child(name)?;
-        if subtract(&tree, &source)? {
+        let tree = staging.dir.child(&aside);
+        let emptied = tree.and_then(|tree| subtract(&tree, &source));
+        if emptied == Ok(true) {
             return staging.dir.remove_dir(&aside);
         }
-        // Others put something into it.
         self.publish_directory((&staging.dir, &aside), (&dir, name), || {
             place.join(as_os(name))
         })?;
-        shut_again(&tree, mode)?;
-        Err(Errno::NOTEMPTY)
+        shut_again(&dir.child(name)?, mode)?;
+        emptied.and(Err(Errno::NOTEMPTY))
     }
 
     /// The same in the sight of all, where there is no room for a rename.
@@ -273,6 +290,26 @@ fn leave(dir: &Dir) -> Result<(), Errno> {
         return Ok(());
     }
     Err(Errno::STALE)
+}
+
+/// Gives another's file that was taken aside its name again. Where it has none it is kept.
+fn give_back((staging, taken): (&Staging, &CStr), to: Name<'_>) -> Result<(), Errno> {
+    staging.hold(taken);
+    let given = publish::file((&staging.dir, taken), to).or_else(|cause| {
+        staging.dir.rename_over(taken, &staging.dir, &aside())?;
+        staging.release(taken);
+        Err(cause)
+    });
+    if given.is_ok() {
+        staging.release(taken);
+    }
+    given
+}
+
+/// Says where what may be another's is now.
+pub(crate) fn kept(destination: &Destination, path: &Path) -> Error {
+    let why = "it could not go back to its place, so it is kept";
+    Error::refused("remove", destination.at(path), why)
 }
 
 /// What a disk or a quota answers that is used up.

@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex};
 use common::Error;
 use rustix::io::Errno;
 
-use super::carry_out::{Built, Tree};
+use super::carry_out::{Built, BuiltTree, Tree};
 use super::place::{Brought, File, Place, cannot_link};
 use super::publish;
 use super::work::{Done, Work, lock};
@@ -116,11 +116,7 @@ impl<'a> Visit<'a> {
         })
     }
 
-    fn name(
-        &mut self,
-        step: &Step,
-        built: Option<&(Arc<crate::staging::Staging>, std::ffi::CString)>,
-    ) -> Result<Outcome, Error> {
+    fn name(&mut self, step: &Step, built: Option<&BuiltTree>) -> Result<Outcome, Error> {
         if let Entry::Vacant(unopened) = self.sources.entry(step.image) {
             unopened.insert(self.work.open_source(step.image, &self.step.path)?);
         }
@@ -131,7 +127,7 @@ impl<'a> Visit<'a> {
         };
         let outcome = match (step.act, built) {
             (Act::Replace(old), _) => self.replace(source, step, old),
-            (_, Some((staging, staged))) => self.publish_tree(&staging.dir, staged, source, step),
+            (_, Some(built)) => self.publish_tree(built, source, step),
             _ if self.work.merge.method == Method::Move => self.rename(source, step),
             _ => self.file(source, step, None),
         };
@@ -253,7 +249,7 @@ impl<'a> Visit<'a> {
     pub(super) fn tell(&self, step: &Step, brought: Brought, replaced: bool) {
         let Brought { method, why, lost } = brought;
         self.work.tally.brought(method, why);
-        self.work.tally.lost(lost);
+        self.work.tally.lost(&lost);
         self.tell_what(
             step,
             What::Brought {

@@ -104,7 +104,7 @@ impl<'a> Work<'a> {
             caller,
             interrupts,
             tally,
-            stagings: Stagings::of(destination.attributes.identity, caller),
+            stagings: Stagings::of(Individual::of(&destination.attributes), caller),
             groups: Groups::default(),
             journal: OnceLock::new(),
             log: Mutex::default(),

@@ -127,6 +127,13 @@ impl Attributes {
         }
     }
 
+    /// Whether it was reached through the same mount as `around`. Where the kernel does not tell, a
+    /// directory of another file system was not.
+    pub(crate) fn is_in_mount_of(&self, around: &Self) -> bool {
+        let is_known = self.mount != 0 || !self.kind.is_dir();
+        self.mount == around.mount && (is_known || self.identity.device == around.identity.device)
+    }
+
     /// Both times, as they are set on a copy.
     pub(crate) fn times(&self) -> Timestamps {
         Timestamps {
@@ -151,5 +158,26 @@ pub(crate) fn timespec(seconds: i64, nanoseconds: u32) -> Timespec {
     Timespec {
         tv_sec: seconds,
         tv_nsec: nanoseconds.into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Dir;
+
+    #[test]
+    fn where_mounts_are_not_told_a_directory_is_known_by_its_file_system() {
+        let told = |path: &str| {
+            let dir = Dir::named(path.as_ref()).expect("a directory");
+            dir.stat().expect("attributes")
+        };
+        let untold = |path: &str| super::Attributes {
+            mount: 0,
+            ..told(path)
+        };
+        assert!(!told("/proc").is_in_mount_of(&told("/")));
+        assert!(told("/proc/self").is_in_mount_of(&told("/proc")));
+        assert!(!untold("/proc").is_in_mount_of(&untold("/")));
+        assert!(untold("/proc/self").is_in_mount_of(&untold("/proc")));
     }
 }

@@ -1,6 +1,7 @@
 //! Who we are, and what the kernel lets us do because of it.
 
 use std::ffi::CStr;
+use std::sync::OnceLock;
 
 use rustix::process;
 
@@ -22,7 +23,16 @@ pub(crate) struct Caller {
     pub(crate) acts_as_owner: bool,
     /// All effective ones, as bits.
     capabilities: u64,
+    /// Whether the user and the group of that number are known in our user namespace; asked for once,
+    /// where it matters.
+    knows_nobody: [OnceLock<bool>; 2],
 }
+
+/// The number that users and groups show which our user namespace does not know.
+const NOBODY: u32 = 65_534;
+
+/// What the user namespace knows: users, and groups.
+const MAPS: [&str; 2] = ["/proc/self/uid_map", "/proc/self/gid_map"];
 
 const STATUS: &str = "/proc/self/status";
 const CAP_CHOWN: u32 = 0;
@@ -52,6 +62,7 @@ impl Caller {
             overrides_modes: has(CAP_DAC_OVERRIDE),
             acts_as_owner: has(CAP_FOWNER),
             capabilities,
+            knows_nobody: Default::default(),
         })
     }
 
@@ -80,16 +91,42 @@ impl Caller {
 
     /// Owner, group and mode that a copy of `source` gets when we make it.
     pub(crate) fn reachable(&self, source: &Attributes) -> (u32, u32, u32) {
-        if self.may_chown {
-            return (source.uid, source.gid, source.mode);
-        }
-        let group_is_ours = source.gid == self.gid || self.groups.contains(&source.gid);
-        let gid = if group_is_ours { source.gid } else { self.gid };
-        let lost = if source.uid == self.uid { 0 } else { 0o4000 }
-            | if group_is_ours { 0 } else { 0o2000 };
+        let (user_is_settable, group_is_settable) = if self.may_chown {
+            (self.knows(0, source.uid), self.knows(1, source.gid))
+        } else {
+            let group_is_ours = source.gid == self.gid || self.groups.contains(&source.gid);
+            (source.uid == self.uid, group_is_ours)
+        };
+        let uid = if user_is_settable {
+            source.uid
+        } else {
+            self.uid
+        };
+        let gid = if group_is_settable {
+            source.gid
+        } else {
+            self.gid
+        };
+        let lost =
+            if user_is_settable { 0 } else { 0o4000 } | if group_is_settable { 0 } else { 0o2000 };
         // A set-id bit for an owner whom the file does not have would be another right.
-        (self.uid, gid, source.mode & !lost)
+        (uid, gid, source.mode & !lost)
     }
+
+    /// Whether our user namespace knows the user, or group, `id`: chown(2) answers EINVAL for others.
+    fn knows(&self, which: usize, id: u32) -> bool {
+        let ask = || kernel::read_text(MAPS[which]).map_or(true, |map| maps(&map, NOBODY));
+        id != NOBODY || *self.knows_nobody[which].get_or_init(ask)
+    }
+}
+
+/// Whether `id` is in a map of `user_namespaces(7)`: first inside, first outside, how many.
+fn maps(map: &str, id: u32) -> bool {
+    map.lines().any(|line| {
+        let mut numbers = line.split_whitespace().map(str::parse::<u32>);
+        let (first, count) = (numbers.next(), numbers.nth(1));
+        matches!((first, count), (Some(Ok(first)), Some(Ok(count))) if id >= first && id - first < count)
+    })
 }
 
 fn effective(status: &str) -> Option<u64> {
@@ -110,5 +147,13 @@ mod tests {
             Some(0x1ff_ffff_ffff)
         );
         assert_eq!(effective("Name:\tx\n"), None);
+    }
+
+    #[test]
+    fn a_map_tells_who_is_known() {
+        assert!(maps("         0          0 4294967295\n", NOBODY));
+        assert!(!maps("         0       1000          1\n", NOBODY));
+        assert!(maps("0 1000 1\n1 100000 65536\n", NOBODY));
+        assert!(!maps("0 1000 1\n1 100000 65533\n", NOBODY));
     }
 }

@@ -8,8 +8,21 @@ use rustix::io::{self, Errno, Result};
 /// What is read at once, in bytes.
 const CHUNK: usize = 128 * 1024;
 
+/// What is copied at once, in bytes: between two pieces a signal is heeded.
+const PIECE: u64 = 16 << 20;
+
+/// Asked between the pieces of a large file whether to go on; ECANCELED comes of it if not.
+pub(crate) type GoOn<'a> = &'a dyn Fn() -> bool;
+
+fn check(go_on: GoOn<'_>) -> Result<()> {
+    if go_on() {
+        return Ok(());
+    }
+    Err(Errno::CANCELED)
+}
+
 /// Whether two open files of the same size hold the same bytes.
-pub(crate) fn equal(a: impl AsFd, b: impl AsFd) -> Result<bool> {
+pub(crate) fn equal(a: impl AsFd, b: impl AsFd, go_on: GoOn<'_>) -> Result<bool> {
     let mut left = vec![0; CHUNK];
     let mut right = vec![0; CHUNK];
     loop {
@@ -20,6 +33,7 @@ pub(crate) fn equal(a: impl AsFd, b: impl AsFd) -> Result<bool> {
         if read == 0 {
             return Ok(true);
         }
+        check(go_on)?;
     }
 }
 
@@ -29,15 +43,20 @@ pub(crate) fn clone(from: impl AsFd, to: impl AsFd) -> Result<()> {
 }
 
 /// Copies `size` bytes of `from` into the empty file `to`; holes stay holes.
-pub(crate) fn copy(from: impl AsFd, to: impl AsFd, size: u64) -> Result<()> {
+pub(crate) fn copy(from: impl AsFd, to: impl AsFd, size: u64, go_on: GoOn<'_>) -> Result<()> {
     let (from, to) = (from.as_fd(), to.as_fd());
     let mut at = 0;
     while at < size {
         let Some((start, end)) = data_after(from, at, size)? else {
             break;
         };
-        copy_extent(from, to, start, end)?;
-        at = end;
+        at = start;
+        while at < end {
+            let piece = end.min(at.saturating_add(PIECE));
+            copy_extent(from, to, at, piece)?;
+            at = piece;
+            check(go_on)?;
+        }
     }
     sys::ftruncate(to, size)
 }

@@ -25,6 +25,9 @@ const FLAGS: OFlags = OFlags::RDONLY
 /// As much of a path as one call is given; the kernel takes 4096 bytes with the NUL.
 const LONGEST_PATH: usize = 3900;
 
+/// How often a path is opened anew while others rename directories on it.
+const TRIES: usize = 1000;
+
 /// What getdents(2) fills at once: the size that glibc uses.
 pub(crate) const LISTING_BUFFER: usize = 32 * 1024;
 
@@ -52,15 +55,7 @@ impl Dir {
 
     /// Opens a directory beneath this one; no name of `path` may be a link.
     pub(crate) fn beneath(&self, path: &Path) -> Result<Self> {
-        self.resolve(path, ResolveFlags::NO_SYMLINKS)
-    }
-
-    /// Opens a directory beneath this one through links that stay beneath it.
-    pub(crate) fn beneath_through_links(&self, path: &Path) -> Result<Self> {
-        resolve_once(self.as_fd(), path, ResolveFlags::empty())
-    }
-
-    fn resolve(&self, path: &Path, links: ResolveFlags) -> Result<Self> {
+        let links = ResolveFlags::NO_SYMLINKS;
         if path.as_os_str().len() <= LONGEST_PATH {
             return resolve_once(self.as_fd(), path, links);
         }
@@ -74,6 +69,11 @@ impl Dir {
             part.push(name);
         }
         resolve_once(here.as_fd(), &part, links)
+    }
+
+    /// Opens a directory beneath this one through links that stay beneath it.
+    pub(crate) fn beneath_through_links(&self, path: &Path) -> Result<Self> {
+        resolve_once(self.as_fd(), path, ResolveFlags::empty())
     }
 
     /// Its own attributes.
@@ -205,7 +205,16 @@ fn resolve_once(from: BorrowedFd<'_>, path: &Path, links: ResolveFlags) -> Resul
         path
     };
     let how = links | ResolveFlags::BENEATH | ResolveFlags::NO_MAGICLINKS;
-    match sys::openat2(from, path, FLAGS, Mode::empty(), how) {
+    let open = || sys::openat2(from, path, FLAGS, Mode::empty(), how);
+    let mut opened = open();
+    // Something was renamed meanwhile, and the kernel cannot tell whether we stayed beneath.
+    for _ in 0..TRIES {
+        if opened.as_ref().err() != Some(&Errno::AGAIN) {
+            break;
+        }
+        opened = open();
+    }
+    match opened {
         // Kernels before 5.6, and sandboxes that know no openat2: one name at a time instead.
         Err(Errno::NOSYS | Errno::PERM) if !links.is_empty() => name_by_name(from, path),
         opened => opened.map(Dir),

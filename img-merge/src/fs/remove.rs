@@ -10,14 +10,18 @@ use super::{Dir, Identity};
 
 /// Removes `name` and everything below it. What is gone already is no error.
 pub(crate) fn tree(parent: &Dir, name: &CStr) -> Result<()> {
-    match parent.unlink(name) {
+    let refused = match parent.unlink(name) {
         Ok(()) | Err(Errno::NOENT) => return Ok(()),
         // POSIX answers EPERM for a directory, Linux EISDIR.
-        Err(Errno::ISDIR | Errno::PERM) => {}
+        Err(cause @ (Errno::ISDIR | Errno::PERM)) => cause,
         Err(cause) => return Err(cause),
-    }
-    let dir = child_for_us(parent, name)?;
-    if dir.stat()?.mount != parent.stat()?.mount {
+    };
+    let dir = match child_for_us(parent, name) {
+        // An immutable file.
+        Err(Errno::NOTDIR | Errno::LOOP) => return Err(refused),
+        opened => opened?,
+    };
+    if !dir.stat()?.is_in_mount_of(&parent.stat()?) {
         // What is mounted there is not ours.
         return Err(Errno::BUSY);
     }

@@ -14,6 +14,7 @@
 //! | a directory is opened for us (0555), or times change because names do | noted before ([`Record::Mode`], [`Record::Times`]): put back |
 //! | **[`Record::Done`] is noted: the transaction is done** | what was replaced is in the staging still: the next run removes it |
 //! | `move`: the image's equal files and empty directories are removed | they are equal to what DEST has; the same merge again removes the rest. The image's times, which count there, are noted with [`Record::Done`] and put back |
+//! | an undo takes a directory that was brought into the staging, to remove there what is ours | what others wrote into it may be in there: the next run gives it a name beside the staging ([`crate::staging`]) and says so |
 //! | the staging is removed, the journal last | nothing is left to do |
 //! | `move`: the image itself is removed, empty by now | nothing is left to do |
 //!
@@ -29,12 +30,14 @@ mod record;
 
 use std::ffi::CStr;
 use std::os::fd::OwnedFd;
+use std::sync::{Mutex, PoisonError};
 
+use rustix::fs::{SeekFrom, ftruncate, seek};
 use rustix::io::{Errno, Result, retry_on_intr, write};
 
 pub(crate) use record::{Placeholder, Record, Whose};
 
-use crate::fs::{Dir, Identity, Individual};
+use crate::fs::{Attributes, Dir, Identity, Individual};
 
 /// The journal's name in a staging.
 pub(crate) const NAME: &CStr = c"journal";
@@ -43,13 +46,28 @@ pub(crate) const NAME: &CStr = c"journal";
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Written {
     ThisBoot,
-    /// Before the machine was started anew: device numbers have changed since.
+    /// Before the machine was started anew, or the disk was mounted anew: device numbers have changed since.
     Before,
 }
 
 impl Written {
+    /// When the journal was written that begins with `first` and lies in `here`.
+    pub(crate) fn of(first: Option<&Record>, here: Identity) -> Self {
+        match first {
+            Some(Record::Staging {
+                boot: then, own, ..
+            }) if *then == boot() && own.identity.device == here.device => Self::ThisBoot,
+            _ => Self::Before,
+        }
+    }
+
+    /// Whether `now`, which is `dir` or a name in it, is what was noted.
+    pub(crate) fn is_still(self, noted: Individual, now: &Attributes, dir: &Dir) -> Result<bool> {
+        Ok(self.is(noted.identity, now.identity) && noted.is_as_old_as(now, dir)?)
+    }
+
     /// Whether what was noted with the number `noted` has the number `here`.
-    pub(crate) fn is(self, noted: Identity, here: Identity) -> bool {
+    fn is(self, noted: Identity, here: Identity) -> bool {
         noted.inode == here.inode && (self == Self::Before || noted.device == here.device)
     }
 
@@ -69,18 +87,21 @@ impl Written {
 #[derive(Debug)]
 pub(crate) struct Journal {
     file: OwnedFd,
+    /// How many bytes of it are whole records.
+    length: Mutex<u64>,
 }
 
 impl Journal {
     /// Makes the journal of the staging `own`, for a merge into `root`, that begins with `first`.
     pub(crate) fn create(
         staging: &Dir,
-        root: Identity,
-        own: Identity,
+        root: Individual,
+        own: Individual,
         first: &[Record],
     ) -> Result<Self> {
         let file = staging.create_file(NAME)?;
-        let journal = Self { file };
+        let length = Mutex::default();
+        let journal = Self { file, length };
         let boot = boot();
         let proof = Record::Staging { boot, root, own };
         journal.note(&[std::slice::from_ref(&proof), first].concat())?;
@@ -92,13 +113,26 @@ impl Journal {
         rustix::fs::fdatasync(&self.file)
     }
 
-    /// Notes what is about to be done. Records of one call count together.
+    /// Notes what is about to be done. Records of one call count together: what cannot be written whole,
+    /// as on a full disk, is taken back.
     pub(crate) fn note(&self, records: &[Record]) -> Result<()> {
         let mut bytes = Vec::new();
         for record in records {
             record.encode(&mut bytes);
         }
-        let mut rest = bytes.as_slice();
+        let mut length = self.length.lock().unwrap_or_else(PoisonError::into_inner);
+        match self.write(&bytes) {
+            Ok(()) => *length += bytes.len() as u64,
+            Err(cause) => {
+                ftruncate(&self.file, *length)?;
+                seek(&self.file, SeekFrom::Start(*length))?;
+                return Err(cause);
+            }
+        }
+        Ok(())
+    }
+
+    fn write(&self, mut rest: &[u8]) -> Result<()> {
         while !rest.is_empty() {
             match retry_on_intr(|| write(&self.file, rest))? {
                 0 => return Err(Errno::IO),

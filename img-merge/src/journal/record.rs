@@ -17,14 +17,13 @@ pub(crate) enum Record {
     /// (`root`), and since which start of the machine the identities count.
     Staging {
         boot: String,
-        root: Identity,
-        own: Identity,
+        root: Individual,
+        own: Individual,
     },
-    /// `place` gets `new`, and `staged` (below DEST) then holds `old`.
+    /// `place` gets `new`, and `staged` (below DEST) then holds what was there.
     Replaced {
         place: PathBuf,
         staged: PathBuf,
-        old: Individual,
         new: Individual,
     },
     /// An empty directory stands at `place` until the one that is ready takes its place.
@@ -62,22 +61,17 @@ impl Record {
             into.push(0);
         };
         match self {
-            Self::Replaced {
-                place,
-                staged,
-                old,
-                new,
-            } => {
+            Self::Replaced { place, staged, new } => {
                 field(b"replaced");
                 field(place.as_os_str().as_bytes());
                 field(staged.as_os_str().as_bytes());
-                field(format!("{} {}", individual(*old), individual(*new)).as_bytes());
+                field(individual(*new).as_bytes());
             }
             Self::Staging { boot, root, own } => {
                 field(b"staging");
                 field(boot.as_bytes());
-                field(identity(*root).as_bytes());
-                field(identity(*own).as_bytes());
+                field(individual(*root).as_bytes());
+                field(individual(*own).as_bytes());
             }
             Self::Placeholder { place, is } => {
                 field(b"placeholder");
@@ -139,19 +133,15 @@ impl Record {
         match tag {
             b"staging" => Some(Self::Staging {
                 boot: text(a)?.to_owned(),
-                root: parse_identity(b)?,
-                own: parse_identity(c)?,
+                root: parse_individual(b)?,
+                own: parse_individual(c)?,
             }),
             b"done" => Some(Self::Done),
-            b"replaced" => {
-                let (second, _) = text(c)?.match_indices(' ').nth(2)?;
-                Some(Self::Replaced {
-                    place: path(a),
-                    staged: path(b),
-                    old: parse_individual(&c[..second])?,
-                    new: parse_individual(&c[second + 1..])?,
-                })
-            }
+            b"replaced" => Some(Self::Replaced {
+                place: path(a),
+                staged: path(b),
+                new: parse_individual(c)?,
+            }),
             b"placeholder" => Some(Self::Placeholder {
                 place: path(a),
                 is: match b {
@@ -236,7 +226,6 @@ mod tests {
             Record::Replaced {
                 place: "usr/b\nin".into(),
                 staged: ".img-merge-0/3".into(),
-                old: some,
                 new: Individual {
                     identity: Identity {
                         device: 8,

@@ -10,6 +10,7 @@ use std::os::fd::AsFd;
 use rustix::io::Result;
 
 use super::Class;
+use crate::fs::contents::GoOn;
 use crate::fs::xattrs::Bearer;
 use crate::fs::{Attributes, Caller, Dir, Kind, Xattrs, contents};
 
@@ -21,9 +22,10 @@ pub(crate) struct Thing<'a> {
     pub(crate) attributes: &'a Attributes,
 }
 
-/// In what `brought` differs from `held`; nothing if they are identical.
+/// In what `brought` differs from `held`; nothing if they are identical. Large files are compared as long as
+/// `go_on` says so.
 pub(crate) fn difference(
-    caller: &Caller,
+    (caller, go_on): (&Caller, GoOn<'_>),
     brought: Thing<'_>,
     held: Thing<'_>,
 ) -> Result<Option<Class>> {
@@ -32,7 +34,7 @@ pub(crate) fn difference(
         return Ok(Some(other_kind(new.kind, old.kind)));
     }
     let what = match new.kind {
-        Kind::File => return files(caller, brought, held),
+        Kind::File => return files((caller, go_on), brought, held),
         Kind::Symlink => {
             let same = brought.dir.read_link(brought.name)? == held.dir.read_link(held.name)?;
             (!same).then_some(Class::Target)
@@ -60,14 +62,18 @@ fn other_kind(new: Kind, old: Kind) -> Class {
     }
 }
 
-fn files(caller: &Caller, brought: Thing<'_>, held: Thing<'_>) -> Result<Option<Class>> {
+fn files(
+    (caller, go_on): (&Caller, GoOn<'_>),
+    brought: Thing<'_>,
+    held: Thing<'_>,
+) -> Result<Option<Class>> {
     let (new, old) = (brought.attributes, held.attributes);
     if new.size != old.size {
         return Ok(Some(Class::Content));
     }
     let brought = brought.dir.open_file(brought.name)?;
     let held = held.dir.open_file(held.name)?;
-    if new.size > 0 && !contents::equal(&brought, &held)? {
+    if new.size > 0 && !contents::equal(&brought, &held, go_on)? {
         return Ok(Some(Class::Content));
     }
     if let Some(class) = of_metadata(caller, new, old) {

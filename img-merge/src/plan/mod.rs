@@ -7,6 +7,7 @@
 mod compare;
 mod conflict;
 mod dirs;
+mod discards;
 mod merge_names;
 mod print;
 mod resolve;
@@ -96,6 +97,26 @@ pub(crate) struct Step {
     pub(crate) act: Act,
     /// Whether an image before it has the name too, and something else there.
     pub(crate) outdoes: bool,
+    /// As it was when it was compared, where it was: what has changed since is not what was planned with.
+    pub(crate) seen: Option<Seen>,
+    /// The directories of a subtree that is to be discarded, below the image, with the times they had: a
+    /// name that comes late changes that of its directory.
+    pub(crate) discards: Vec<(PathBuf, Timespec)>,
+}
+
+/// What tells that a file was written to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Seen {
+    size: u64,
+    modified: (i64, i64),
+}
+
+impl Seen {
+    pub(crate) fn of(it: &Attributes) -> Self {
+        let modified = (it.modified.tv_sec, it.modified.tv_nsec);
+        let size = it.size;
+        Self { size, modified }
+    }
 }
 
 /// What is to be done for a name of an image.

@@ -13,10 +13,10 @@ use super::compare::{self, Thing};
 use super::conflict::{self, Class, Conflict, Decision};
 use super::merge_names::MergeNames;
 use super::scan::{Scan, Side, Task, as_os};
-use super::{Act, Anchor, Step};
+use super::{Act, Anchor, Seen, Step, discards};
 use crate::fs::listing::Entry;
 use crate::fs::{Attributes, Individual, Kind, Listing};
-use crate::settings::{DirectorySymlinks, OnConflict};
+use crate::settings::{DirectorySymlinks, Method, OnConflict};
 
 /// The names of one directory on their way to steps.
 #[derive(Debug)]
@@ -181,8 +181,12 @@ impl<'a> Name<'a> {
                 self.step(name, *has, Act::There);
                 continue;
             }
-            let Some(class) = self.difference(name, *has, holder)? else {
-                self.step(name, *has, Act::Same);
+            let (class, compared) = self.difference(name, *has, holder)?;
+            let Some(class) = class else {
+                let same = self.step(name, *has, Act::Same);
+                if let Some(it) = &compared {
+                    self.seen(same, it);
+                }
                 continue;
             };
             if self.clash(name, *has, holder, class)? {
@@ -205,18 +209,19 @@ impl<'a> Name<'a> {
         Ok(())
     }
 
+    /// In what they differ, and how the image's was when it was compared.
     fn difference(
         &mut self,
         name: &CStr,
         has: Has<'_>,
         holder: Has<'_>,
-    ) -> Result<Option<Class>, Error> {
+    ) -> Result<(Option<Class>, Option<Attributes>), Error> {
         if has.kind.is_dir() && holder.kind == Kind::Symlink {
-            return Ok(Some(Class::ThroughSymlink));
+            return Ok((Some(Class::ThroughSymlink), None));
         }
         let (new, old) = (self.stat(name, has)?, self.stat(name, holder)?);
         if new.identity == old.identity {
-            return Ok(None);
+            return Ok((None, None));
         }
         let brought = Thing {
             dir: &has.side.dir,
@@ -228,8 +233,14 @@ impl<'a> Name<'a> {
             name,
             attributes: &old,
         };
-        let class = compare::difference(self.scan.caller, brought, held)
-            .map_err(|cause| self.failed(has.side, name, cause))?;
+        let go_on = || self.scan.interrupts.pending().is_none();
+        let class = match compare::difference((self.scan.caller, &go_on), brought, held) {
+            // What is kept anyway need not be readable; what cannot be read counts as different.
+            Err(Errno::ACCESS) if self.scan.merge.on_conflict == OnConflict::Keep => {
+                Some(Class::Content)
+            }
+            done => done.map_err(|cause| self.failed(has.side, name, cause))?,
+        };
         if class.is_none() && new.links > 1 {
             self.anchors.push(Anchor {
                 member: new.identity,
@@ -242,7 +253,7 @@ impl<'a> Name<'a> {
                 held: Individual::of(&old),
             });
         }
-        Ok(class)
+        Ok((class, Some(new)))
     }
 
     /// Notes a conflict and tells whether the image's takes the place.
@@ -255,6 +266,7 @@ impl<'a> Name<'a> {
     ) -> Result<bool, Error> {
         let never_replaced = matches!(class, Class::Directory | Class::ThroughSymlink);
         let decision = match self.scan.merge.on_conflict {
+            OnConflict::Keep if self.may_pass_later(name, holder, class)? => None,
             OnConflict::Keep => Some(Decision::Kept),
             OnConflict::Replace if !never_replaced => Some(Decision::Replaced),
             OnConflict::Error | OnConflict::Replace => None,
@@ -271,8 +283,41 @@ impl<'a> Name<'a> {
         if decision == Some(Decision::Replaced) {
             return Ok(true);
         }
-        self.step(name, has, Act::Kept);
+        let kept = self.step(name, has, Act::Kept);
+        match kept {
+            Some(at) if has.kind.is_dir() && self.scan.merge.method == Method::Move => {
+                let path = self.task.path.join(as_os(name));
+                discards::directories(&has.side.dir, name, path, &mut self.steps[at].discards)
+                    .map_err(|cause| self.failed(has.side, name, cause))?;
+            }
+            _ => self.seen(kept, &new),
+        }
         Ok(false)
+    }
+
+    /// Remembers how the image's was when it was compared.
+    fn seen(&mut self, step: Option<usize>, it: &Attributes) {
+        if let Some(at) = step {
+            self.steps[at].seen = Some(Seen::of(it));
+        }
+    }
+
+    /// Whether a directory at a link would pass through it if the images came one after the other: the
+    /// link, or what it leads to, is brought by one of them. It is not kept out then for good.
+    fn may_pass_later(&self, name: &CStr, holder: Has<'_>, class: Class) -> Result<bool, Error> {
+        let asked = self.scan.merge.directory_symlinks == DirectorySymlinks::Pass;
+        if !asked || class != Class::ThroughSymlink || self.scan.images.len() == 1 {
+            return Ok(false);
+        }
+        if holder.side.image.is_some() {
+            return Ok(true);
+        }
+        let link = self.task.place.join(as_os(name));
+        match self.scan.destination.place_behind(&link) {
+            Err(Errno::NOENT) => Ok(true),
+            Ok(_) | Err(Errno::XDEV | Errno::NOTDIR | Errno::LOOP) => Ok(false),
+            Err(cause) => Err(self.failed(holder.side, name, cause)),
+        }
     }
 
     /// Adds a step, and tells where it stands if it was remembered.
@@ -290,6 +335,8 @@ impl<'a> Name<'a> {
             inode: has.inode,
             act,
             outdoes: false,
+            seen: None,
+            discards: Vec::new(),
         });
         Some(self.steps.len() - 1)
     }

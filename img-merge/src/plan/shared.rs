@@ -16,7 +16,7 @@ use super::conflict::{self, Class, Conflict, Decision};
 use super::scan::{Scan, as_os};
 use super::{Act, DirStep, Plan};
 use crate::fs::{Attributes, Dir};
-use crate::settings::OnConflict;
+use crate::settings::{DirMetadata, OnConflict};
 
 /// A name in the plan: its directory and its number there.
 type At = (usize, usize);
@@ -35,11 +35,26 @@ impl Scan<'_> {
             places.entry(step.place.clone()).or_default().push(at);
         }
         for dirs in places.into_values().filter(|dirs| dirs.len() > 1) {
+            self.settle_times(plan, &dirs);
             for brought in brought(plan, &dirs) {
                 self.settle_name(plan, &brought)?;
             }
         }
         Ok(())
+    }
+
+    /// The place has one time: the latest, as if the one came after the other.
+    fn settle_times(&self, plan: &mut Plan, dirs: &[usize]) {
+        if self.merge.dir_metadata == DirMetadata::Image {
+            return;
+        }
+        let times = dirs.iter().map(|at| plan.dirs[*at].modified);
+        let Some(latest) = times.max_by_key(|time| (time.tv_sec, time.tv_nsec)) else {
+            return;
+        };
+        for at in dirs {
+            plan.dirs[*at].modified = latest;
+        }
     }
 
     fn settle_name(&self, plan: &mut Plan, brought: &[At]) -> Result<(), Error> {
@@ -89,13 +104,18 @@ impl Scan<'_> {
         } else if a.identity == b.identity {
             None
         } else {
+            let go_on = || self.interrupts.pending().is_none();
             let side = |found, attributes| Thing {
                 dir: found,
                 name: &name.name,
                 attributes,
             };
-            compare::difference(self.caller, side(&brought.dir, &a), side(&held.dir, &b))
-                .map_err(|cause| Error::io("compare", self.images[name.image].at(&path), cause))?
+            compare::difference(
+                (self.caller, &go_on),
+                side(&brought.dir, &a),
+                side(&held.dir, &b),
+            )
+            .map_err(|cause| Error::io("compare", self.images[name.image].at(&path), cause))?
         };
         let conflict = |class| Conflict {
             path,

@@ -6,25 +6,39 @@
 //! what the [journal](crate::journal) says; so one that is left by a merge into the
 //! same DEST is removed by the next, after its journal was followed.
 //!
+//! What may be another's is in a staging only under a name of its own ([`aside`]): it gets a place
+//! beside the staging, and is named, before that is removed.
+//!
 //! A name proves nothing: whoever owns DEST may give it to any directory. What is removed has a journal
 //! whose first record names that very directory, which only its owner could write there.
 
-use std::collections::BTreeMap;
+mod left;
+
+use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::{CStr, CString};
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use rustix::fs::{FlockOperation, Gid, Mode, Uid, fchown, flock};
 use rustix::io::{Errno, Result};
 
 use crate::fs::xattrs::forget_inherited_acl;
-use crate::fs::{Attributes, Caller, Dir, Identity, remove};
-use crate::journal::{self, Journal, Record, Written};
+use crate::fs::{Attributes, Caller, Dir, Identity, Individual, remove};
+use crate::journal::{Journal, Record};
+use crate::plan::as_os;
+
+pub(crate) use left::{Left, look, sweep_empty};
 
 const PREFIX: &[u8] = b".img-merge-";
 const DIGITS: usize = 16;
+
+/// In a staging: what is not removed with it.
+const ASIDE: &[u8] = b"aside-";
+
+/// What was aside is called so at the top of its file system, with sixteen digits: nobody sweeps it.
+const KEPT: &str = ".img-merge-kept-";
 
 /// Whether `name` is a temporary name of this program.
 pub(crate) fn is_ours(name: &CStr) -> bool {
@@ -39,9 +53,19 @@ pub(crate) fn is_ours(name: &CStr) -> bool {
 
 /// A temporary name that nobody has.
 pub(crate) fn new_name() -> CString {
-    let random = RandomState::new().build_hasher().finish();
     let mut name = PREFIX.to_vec();
-    name.extend_from_slice(format!("{random:0DIGITS$x}").as_bytes());
+    name.extend_from_slice(random().as_bytes());
+    CString::new(name).unwrap_or_default()
+}
+
+fn random() -> String {
+    let random = RandomState::new().build_hasher().finish();
+    format!("{random:0DIGITS$x}")
+}
+
+/// A name in a staging that is not removed with it: for what may be another's.
+pub(crate) fn aside() -> CString {
+    let name = [ASIDE, random().as_bytes()].concat();
     CString::new(name).unwrap_or_default()
 }
 
@@ -54,12 +78,14 @@ pub(crate) struct Staging {
     pub(crate) attributes: Attributes,
     pub(crate) journal: Journal,
     next: AtomicU64,
+    /// Names in it that DEST had, or that are another's, and that could not be given their place again.
+    held: Mutex<BTreeSet<CString>>,
 }
 
 impl Staging {
     /// Makes one for a merge into `root`, with a journal that begins with `first`. Its lock, which we hold
     /// as long as it lives, tells that it is at work.
-    fn make(holder: Dir, root: Identity, caller: &Caller, first: &[Record]) -> Result<Self> {
+    fn make(holder: Dir, root: Individual, caller: &Caller, first: &[Record]) -> Result<Self> {
         loop {
             let name = new_name();
             holder.make_dir(&name, Mode::RWXU)?;
@@ -71,7 +97,8 @@ impl Staging {
                 if !is_still(&holder, &name, attributes.identity)? {
                     return Ok(None);
                 }
-                let journal = Journal::create(&dir, root, attributes.identity, first)?;
+                let own = Individual::of(&attributes);
+                let journal = Journal::create(&dir, root, own, first)?;
                 Ok(Some((attributes, journal)))
             });
             match made {
@@ -83,6 +110,7 @@ impl Staging {
                         attributes,
                         journal,
                         next: AtomicU64::new(0),
+                        held: Mutex::default(),
                     });
                 }
                 Ok(None) => {}
@@ -129,23 +157,65 @@ impl Staging {
         CString::new(number.to_string()).unwrap_or_default()
     }
 
-    fn remove(&self) -> Result<()> {
-        let it = (&*self.dir, self.attributes.identity);
-        remove::directory(&self.holder, &self.name, it)
+    /// Has it stay because of `name` in it.
+    pub(crate) fn hold(&self, name: &CStr) {
+        lock(&self.held).insert(name.to_owned());
     }
+
+    /// `name` has its place again.
+    pub(crate) fn release(&self, name: &CStr) {
+        lock(&self.held).remove(name);
+    }
+
+    /// The names in `holder` come back that what was aside has now.
+    fn remove(&self) -> Result<Vec<CString>> {
+        let kept = keep_aside(&self.holder, &self.dir)?;
+        let it = (&*self.dir, self.attributes.identity);
+        remove::directory(&self.holder, &self.name, it).map(|()| kept)
+    }
+}
+
+/// Gives what is aside in the staging `dir` a name in `holder`, that of the staging.
+fn keep_aside(holder: &Dir, dir: &Dir) -> Result<Vec<CString>> {
+    let mut kept = Vec::new();
+    dir.rewind()?;
+    for entry in dir.list()?.iter() {
+        // A directory with nothing in it is nobody's.
+        if entry.name.to_bytes().starts_with(ASIDE) && dir.remove_dir(entry.name).is_err() {
+            let name = CString::new([KEPT, &random()].concat()).unwrap_or_default();
+            dir.rename_over(entry.name, holder, &name)?;
+            kept.push(name);
+        }
+    }
+    Ok(kept)
+}
+
+fn lock<T>(of: &Mutex<T>) -> MutexGuard<'_, T> {
+    of.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// What became of the stagings of a transaction at its end.
+#[derive(Debug, Default)]
+pub(crate) struct Ends {
+    /// Below DEST: what was aside.
+    pub(crate) kept: Vec<PathBuf>,
+    /// Below DEST: what could not be put back, in stagings that stay.
+    pub(crate) held: Vec<PathBuf>,
+    /// The volumes whose staging could not be removed.
+    pub(crate) failed: Vec<(PathBuf, Errno)>,
 }
 
 /// The stagings of one transaction, one for each file system in DEST.
 #[derive(Debug)]
 pub(crate) struct Stagings<'a> {
     /// DEST.
-    root: Identity,
+    root: Individual,
     caller: &'a Caller,
     made: Mutex<BTreeMap<PathBuf, Arc<Staging>>>,
 }
 
 impl<'a> Stagings<'a> {
-    pub(crate) fn of(root: Identity, caller: &'a Caller) -> Self {
+    pub(crate) fn of(root: Individual, caller: &'a Caller) -> Self {
         let made = Mutex::default();
         Self { root, caller, made }
     }
@@ -161,7 +231,7 @@ impl<'a> Stagings<'a> {
     }
 
     fn get_or_make(&self, root: &Dir, volume: &Path, first: &[Record]) -> Result<Arc<Staging>> {
-        let mut all = self.made.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut all = lock(&self.made);
         if let Some(staging) = all.get(volume) {
             return Ok(staging.clone());
         }
@@ -173,100 +243,32 @@ impl<'a> Stagings<'a> {
 
     /// Where they are, below DEST.
     pub(crate) fn volumes(&self) -> Vec<PathBuf> {
-        let made = self.made.lock().unwrap_or_else(PoisonError::into_inner);
-        made.keys().cloned().collect()
+        lock(&self.made).keys().cloned().collect()
     }
 
-    /// Removes them all; the volumes whose staging could not be removed come back with the reason.
-    pub(crate) fn remove(&self) -> Vec<(PathBuf, Errno)> {
-        let all = std::mem::take(&mut *self.made.lock().unwrap_or_else(PoisonError::into_inner));
-        let failed = |(volume, staging): (PathBuf, Arc<Staging>)| {
-            staging.remove().err().map(|cause| (volume, cause))
-        };
-        all.into_iter().filter_map(failed).collect()
-    }
-}
-
-/// What lies in a directory under our temporary names.
-#[derive(Debug, Default)]
-pub(crate) struct Found {
-    /// Stagings of merges into the same DEST that were killed.
-    pub(crate) left: Vec<Left>,
-    /// Directories of ours that no merge has made.
-    pub(crate) others: Vec<CString>,
-}
-
-/// A staging whose maker was killed. While this lives nobody else takes it.
-#[derive(Debug)]
-pub(crate) struct Left {
-    name: CString,
-    dir: Dir,
-    identity: Identity,
-    pub(crate) records: Vec<Record>,
-    pub(crate) written: Written,
-}
-
-impl Left {
-    /// Removes it, after its journal was followed: what was proved to be a staging, and not what has its
-    /// name by now.
-    pub(crate) fn remove(&self, volume: &Dir) -> Result<()> {
-        remove::directory(volume, &self.name, (&self.dir, self.identity))
-    }
-}
-
-/// Looks for the stagings in `volume` that merges into `root` have left, and are the caller's to remove.
-///
-/// One of another user is left alone: what its journal says was written by that user. So is one that is
-/// locked, because its maker lives, and one of a merge into another directory, whose journal we may not
-/// have.
-pub(crate) fn look(volume: &Dir, root: Identity, caller: &Caller) -> Result<Found> {
-    let mut found = Found::default();
-    let mut names = Vec::new();
-    volume.for_each::<Errno>(|name, _, _| {
-        if is_ours(name) {
-            names.push(name.to_owned());
+    /// Removes them all, but for those that hold what could not be put back. With any of these the one
+    /// with the journal stays, too, for the next run to put it back.
+    pub(crate) fn remove(&self) -> Ends {
+        let all = std::mem::take(&mut *lock(&self.made));
+        let mut ends = Ends::default();
+        for (volume, staging) in &all {
+            let below = |name: &CString| volume.join(as_os(&staging.name)).join(as_os(name));
+            ends.held.extend(lock(&staging.held).iter().map(below));
         }
-        Ok(())
-    })?;
-    names.sort();
-    for name in names {
-        let dir = match volume.child(&name) {
-            Ok(dir) => dir,
-            Err(Errno::NOTDIR | Errno::LOOP | Errno::NOENT | Errno::ACCESS) => continue,
-            Err(cause) => return Err(cause),
-        };
-        let here = dir.stat()?;
-        let locked = flock(&dir, FlockOperation::NonBlockingLockExclusive);
-        if !is_private(&here, caller) || locked.is_err() {
-            continue;
-        }
-        let records = journal::read(&dir)?;
-        let written = match records.first() {
-            Some(Record::Staging { boot, .. }) if *boot == journal::boot() => Written::ThisBoot,
-            _ => Written::Before,
-        };
-        match records.first() {
-            Some(Record::Staging { root: of, own, .. }) if written.is(*own, here.identity) => {
-                if !written.is(*of, root) {
-                    continue;
-                }
-            }
-            // Its maker was killed before it could write.
-            None if is_blank(&dir)? => {}
-            _ => {
-                found.others.push(name);
+        let has_journal = |volume: &Path| volume.as_os_str().is_empty();
+        for (volume, staging) in all.iter().rev() {
+            if !lock(&staging.held).is_empty() || has_journal(volume) && !ends.held.is_empty() {
                 continue;
             }
+            match staging.remove() {
+                Ok(kept) => ends
+                    .kept
+                    .extend(kept.iter().map(|name| volume.join(as_os(name)))),
+                Err(cause) => ends.failed.push((volume.clone(), cause)),
+            }
         }
-        found.left.push(Left {
-            name,
-            dir,
-            identity: here.identity,
-            records,
-            written,
-        });
+        ends
     }
-    Ok(found)
 }
 
 /// Whether `name` stands for the directory `identity`.
@@ -276,48 +278,6 @@ fn is_still(holder: &Dir, name: &CStr, identity: Identity) -> Result<bool> {
         Err(Errno::NOENT) => Ok(false),
         Err(cause) => Err(cause),
     }
-}
-
-fn is_private(it: &Attributes, caller: &Caller) -> bool {
-    it.uid == caller.uid && it.mode == Mode::RWXU.as_raw_mode()
-}
-
-/// Whether nothing is in it but a journal that is empty.
-fn is_blank(dir: &Dir) -> Result<bool> {
-    let names = dir.list()?;
-    let all_blank = names.iter().all(|entry| {
-        let is_empty = || dir.stat_name(entry.name).is_ok_and(|it| it.size == 0);
-        entry.name == journal::NAME && is_empty()
-    });
-    Ok(all_blank)
-}
-
-/// Removes the empty directories that were to become a DEST when their makers were killed.
-///
-/// A maker that lives holds the lock of its directory.
-pub(crate) fn sweep_empty(parent: &Dir) -> Result<()> {
-    let mut names = Vec::new();
-    parent.for_each::<Errno>(|name, _, _| {
-        if is_ours(name) {
-            names.push(name.to_owned());
-        }
-        Ok(())
-    })?;
-    for name in names {
-        let Ok(dir) = parent.child(&name) else {
-            continue;
-        };
-        if flock(&dir, FlockOperation::NonBlockingLockExclusive).is_ok() {
-            match parent.remove_dir(&name) {
-                Ok(())
-                | Err(
-                    Errno::NOENT | Errno::NOTEMPTY | Errno::EXIST | Errno::PERM | Errno::ACCESS,
-                ) => {}
-                Err(cause) => return Err(cause),
-            }
-        }
-    }
-    Ok(())
 }
 
 #[cfg(test)]
