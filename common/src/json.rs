@@ -79,11 +79,16 @@ impl Lines {
         writeln!(self.out, "{}", object.into_value()).map_err(|c| Error::io("write", &self.path, c))
     }
 
-    /// Writes what is still held back; a disk that is full says so here.
-    pub fn finish(mut self) -> Result<()> {
+    /// Writes what is still held back: what a signal may end us after is to be in the file.
+    pub fn flush(&mut self) -> Result<()> {
         self.out
             .flush()
             .map_err(|cause| Error::io("write", &self.path, cause))
+    }
+
+    /// The same at the end; a disk that is full says so here.
+    pub fn finish(mut self) -> Result<()> {
+        self.flush()
     }
 }
 

@@ -95,6 +95,7 @@ impl<'a> Report<'a> {
         for error in &done.errors {
             self.say_error(error);
         }
+        self.flush();
     }
 
     /// A transaction was given up.
@@ -123,6 +124,7 @@ impl<'a> Report<'a> {
                 .with_path("image", image);
             self.json(object.with("merged", false));
         }
+        self.flush();
     }
 
     /// Something outside of the transactions failed.
@@ -189,10 +191,16 @@ impl<'a> Report<'a> {
     }
 
     fn json(&mut self, object: Object) {
-        let Some(lines) = &mut self.json else {
-            return;
-        };
-        if let Err(error) = lines.write(object) {
+        self.in_json(|lines| lines.write(object));
+    }
+
+    /// Nothing of a transaction that is over is held back: the wait for the next record may end by a signal.
+    fn flush(&mut self) {
+        self.in_json(Lines::flush);
+    }
+
+    fn in_json(&mut self, act: impl FnOnce(&mut Lines) -> Result<()>) {
+        if let Some(Err(error)) = self.json.as_mut().map(act) {
             self.json = None;
             self.status = exit::FAILED;
             error::report(TOOL, [&error]);

@@ -1,9 +1,12 @@
 //! What is said and written when a run ends before its end.
 
 use std::fs;
+use std::io::Write;
 use std::path::Path;
+use std::process::{Command, Stdio};
 
 use serde_json::Value;
+use test_support::patience::{self, until};
 use test_support::{Outcome, Tool, lay, need_command, scratch};
 
 fn merge(root: &Path, words: &[&str]) -> Outcome {
@@ -52,11 +55,7 @@ fn a_signal_in_a_later_record_names_what_was_merged() {
     .expect("the records");
     let outcome = injected(
         root.path(),
-        // The delay gives the signal the time to be noted before the transaction is done.
-        &[
-            "linkat:signal=TERM:when=2",
-            "utimensat:delay_enter=500000:when=2+",
-        ],
+        &["linkat:signal=TERM:when=2"],
         &["-j1", "--json=out", "--images-from=records", "d"],
     );
     assert_eq!(outcome.signal, Some(15), "{}", outcome.stderr);
@@ -80,6 +79,28 @@ fn a_signal_in_a_later_record_names_what_was_merged() {
         test_support::listing(&root.path().join("d")),
         "f 644 \"f\"\n"
     );
+}
+
+#[test]
+fn what_was_merged_is_in_the_json_while_the_next_record_is_waited_for() {
+    let root = scratch();
+    lay(root.path(), "a/f 644 \"f\"");
+    let mut tool = Command::new(env!("CARGO_BIN_EXE_img-merge"))
+        .args(["-q", "--json=out", "--images-from=-", "d"])
+        .current_dir(root.path())
+        .stdin(Stdio::piped())
+        .spawn()
+        .expect("the tool");
+    let mut records = tool.stdin.take().expect("a pipe");
+    writeln!(records, "python3.11\t{}", root.path().join("a").display()).expect("a record");
+    // No end of the stream: what is there is there by itself.
+    until("the JSON has what was merged", || {
+        let text = fs::read_to_string(root.path().join("out")).unwrap_or_default();
+        text.contains(r#""path":"f""#) && text.ends_with('\n')
+    });
+    writeln!(records, "end\t0").expect("the end");
+    drop(records);
+    assert!(patience::end(tool, "the merge").status.success());
 }
 
 #[test]
@@ -131,7 +152,7 @@ fn a_signal_ends_the_copy_of_a_large_file() {
     fs::write(root.path().join("i/large"), vec![7; 64 << 20]).expect("a large file");
     let outcome = Tool::new("strace")
         .args(["-f", "-qq", "-o", "log", "--trace=copy_file_range"])
-        .arg("--inject=copy_file_range:signal=TERM:delay_exit=500000:when=1")
+        .arg("--inject=copy_file_range:signal=TERM:when=1")
         .arg(env!("CARGO_BIN_EXE_img-merge"))
         .args(["-j1", "--method=copy", "i", "d"])
         .in_directory(root.path())
