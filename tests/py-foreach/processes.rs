@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use rustix::process::{Pid, Signal, kill_process};
 use test_support::{Tool, scratch};
 
-use crate::gate::{Gate, fifo, lives, until};
+use crate::gate::{A_WHILE, Gate, fifo, lives, until};
 use crate::running::{Killed, MARK, Running, marked};
 use crate::signals::state;
 use crate::{PROGRAM, on_our_terms, tool};
@@ -217,6 +217,32 @@ fn a_killed_starter_ends_no_job_and_the_next_has_another() {
     assert_eq!(outcome.stdout, "a is fine\nb is fine\nc is fine\n");
     assert_eq!(outcome.stderr, "");
     assert_eq!(marked(dir.path().to_str().unwrap()), []);
+}
+
+#[test]
+fn a_request_that_a_killed_starter_has_not_read_goes_to_the_next() {
+    let dir = scratch();
+    let ready = Gate::new(dir.path(), "ready");
+    let go = Gate::new(dir.path(), "go");
+    let text = r#"echo $PPID > "$GATES/ready"; read x < "$GATES/go""#;
+    let run = tool()
+        .args(["--max-impls=1", "--variants", "a b", "--log-dir"])
+        .arg(dir.path())
+        .env("GATES", dir.path())
+        .args(["sh", "-c", text]);
+    let run = Running::start(run);
+    let starter = parent(ready.line().parse().unwrap());
+    kill_process(Pid::from_raw(starter).unwrap(), Signal::STOP).unwrap();
+    go.open(1);
+    let log = dir.path().join("build-b.log");
+    until("b is about to start", || log.exists());
+    // What is asked of one that is stopped waits. (Half a second later it is let go on, and answers.)
+    std::thread::sleep(A_WHILE);
+    kill(starter);
+    ready.line();
+    go.open(1);
+    let outcome = run.end().expect(0);
+    assert_eq!(outcome.stderr, "");
 }
 
 #[test]

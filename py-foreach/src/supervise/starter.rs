@@ -69,17 +69,16 @@ impl Starter {
     ) -> io::Result<u32> {
         let request = request::encode(grace, launch)?;
         let mut starter = self.lock();
-        match starter.send(&request, [socket, output]) {
+        match starter.ask(&request, [socket, output]) {
             // Whoever was gone before it had all of a request has started nothing by it. One that never
             // answered was not killed: it cannot do its work, nor could another.
             Err(cause) if is_gone(&cause) && starter.has_answered => {
                 starter.replace()?;
-                starter.send(&request, [socket, output])
+                starter.ask(&request, [socket, output])
             }
-            sent => sent,
+            answer => answer,
         }
-        .map_err(|cause| if is_gone(&cause) { gone() } else { cause })?;
-        starter.answer()
+        .map_err(|cause| if is_gone(&cause) { gone() } else { cause })
     }
 
     /// Looks at something while no starter comes or goes: `look` is told its number.
@@ -120,15 +119,20 @@ impl Running {
         Ok(())
     }
 
-    fn send(&self, request: &[u8], descriptors: [BorrowedFd<'_>; DESCRIPTORS]) -> io::Result<()> {
-        send(self.socket()?, request, descriptors)
-    }
-
-    fn answer(&mut self) -> io::Result<u32> {
+    /// Has a request done; gives the supervisor's number.
+    fn ask(
+        &mut self,
+        request: &[u8],
+        descriptors: [BorrowedFd<'_>; DESCRIPTORS],
+    ) -> io::Result<u32> {
         let mut socket = self.socket()?;
+        send(socket, request, descriptors)?;
         self.wake_until_ready(socket)?;
         let mut answer = [0; 4];
-        socket.read_exact(&mut answer).map_err(|_| gone())?;
+        // Who is gone with something unread resets the connection; with nothing, it has an end.
+        socket
+            .read_exact(&mut answer)
+            .map_err(|cause| if is_gone(&cause) { cause } else { gone() })?;
         self.has_answered = true;
         let answer = i32::from_le_bytes(answer);
         u32::try_from(answer).map_err(|_| io::Error::from_raw_os_error(-answer))
