@@ -33,7 +33,8 @@ python_get_sitedir() {
 }
 
 # What every variant reads is written by the one before it; the last one reads it first.  Run one
-# after another this cannot end, so it shows that all run at once.
+# after another this cannot end, so it shows that all run at once.  Takes the word that the pipes were
+# prepared with: each serves one meeting, as whoever opens it again may meet the writer of the last one.
 meet_the_others() {
 	local variants=( "${MULTIBUILD_VARIANTS[@]}" ) i next
 	for i in "${!variants[@]}"; do
@@ -43,16 +44,16 @@ meet_the_others() {
 	# The shells that open the pipes have words of their own.
 	# shellcheck disable=SC2016
 	if [[ ${i} -eq 0 ]]; then
-		timeout 60 sh -c 'echo > "$1"; read -r _ < "$2"' - "${T}/meet-${next}" "${T}/meet-${variants[i]}"
+		timeout 60 sh -c 'echo > "$1"; read -r _ < "$2"' - "${T}/meet${1}-${next}" "${T}/meet${1}-${variants[i]}"
 	else
-		timeout 60 sh -c 'read -r _ < "$2"; echo > "$1"' - "${T}/meet-${next}" "${T}/meet-${variants[i]}"
+		timeout 60 sh -c 'read -r _ < "$2"; echo > "$1"' - "${T}/meet${1}-${next}" "${T}/meet${1}-${variants[i]}"
 	fi || die "the other variants did not come"
 }
 
 prepare_to_meet() {
 	local implementation
 	for implementation in python3_{8..13}; do
-		mkfifo "${T}/meet-${implementation}" || die
+		mkfifo "${T}/meet${1}-${implementation}" || die
 	done
 }
 

@@ -48,19 +48,22 @@ in_a_link() {
 	local flags="-I${S}/below -L${S}" other="${S}-other"
 	local -a places=( "${S}" "${S}/below" )
 	local PATH=${S}/below:${PATH}
-	prepare_to_meet
+	local meeting
+	for meeting in {there,physically}-{before,after}; do
+		prepare_to_meet "-${meeting}"
+	done
 	cd "${S}/below" || die
-	python_foreach_impl alter "${S}/source"
+	python_foreach_impl alter there "${S}/source"
 	cd -P . || die
-	python_foreach_impl alter "${S}/source"
+	python_foreach_impl alter physically "${S}/source"
 	echo "link: $(< "${S}/source") $(cd "${S}" && echo made-by-*)"
 }
 
 alter() {
-	meet_the_others
-	echo "${EPYTHON}" > "${1}" || die
+	meet_the_others "-${1}-before"
+	echo "${EPYTHON}" > "${2}" || die
 	echo "${EPYTHON}" > "../made-by-${EPYTHON}" || die
-	meet_the_others
+	meet_the_others "-${1}-after"
 	echo "own: $(< ../source) $(< "${places[0]}/source")" \
 		"${flags//"${S}"/S} ${other/#"${WORKDIR}"/W} ${places[1]/#"${S}"/S}" \
 		"$([[ :${PATH}: == *:"${S}/below":* ]] && echo path)"
