@@ -21,7 +21,7 @@ fn a_place_where_nothing_can_be_run_is_refused() {
         return cannot_run_here(test, "it makes a mount namespace, which needs root");
     }
     let dir = scratch();
-    let ran = dir.path().join("ran");
+    let trace = dir.path().join("ran");
     let tmp = dir.path().join("tmp");
     fs::create_dir(&tmp).unwrap();
     // What is refused leaves nothing, which only those see who see the mount.
@@ -31,12 +31,12 @@ fn a_place_where_nothing_can_be_run_is_refused() {
     inside.args(["-m", "sh", "-c", script, "sh"]);
     let run = tool()
         .args(["--variants", "a", "touch"])
-        .arg(&ran)
+        .arg(&trace)
         .env("TMPDIR", &tmp);
     let outcome = Running::start_command(run.behind(inside)).end();
     let outcome = outcome.expect(125).complains("it is mounted noexec");
     assert_eq!(outcome.stdout, "");
-    assert!(!ran.exists());
+    assert!(!trace.exists());
 }
 
 #[test]
