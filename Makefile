@@ -46,6 +46,9 @@ check: ## run every test and lint
 	shellcheck $(SCRIPTS)
 	tests/run
 
+size: ## print how much code there is to read, and what is longest
+	@tests/size
+
 prove: ## the long proofs of img-merge: 200 runs at once, 200 kills, 200 random trees
 	./setup check
 	IMG_MERGE_RUNS=200 IMG_MERGE_KILLS=200 IMG_MERGE_CASES=200 tests/run --package img-merge
@@ -92,4 +95,4 @@ clean: ## remove what was built
 	$(CARGO) clean
 	rm -rf bench/work dist
 
-.PHONY: help build programs through-libc demo check prove bench install dist check-packaging clean
+.PHONY: help build programs through-libc demo check size prove bench install dist check-packaging clean

@@ -14,7 +14,7 @@ use signal_hook::flag;
 use signal_hook::iterator::Signals;
 use signal_hook::low_level::emulate_default_handler;
 
-use crate::{Error, Result, exit, kernel};
+use crate::{Error, Result, exit, procfs};
 
 /// The signals that ask a tool to stop.
 const ENDING: [i32; 3] = [SIGINT, SIGTERM, SIGHUP];
@@ -155,7 +155,7 @@ impl SignalSet {
 /// SIGPIPE is always among them, because Rust ignores it at start.
 pub fn ignored_signals() -> Result<SignalSet> {
     const STATUS: &str = "/proc/self/status";
-    let status = kernel::read_text(STATUS).map_err(|c| Error::io("read", STATUS, c))?;
+    let status = procfs::read_text(STATUS).map_err(|c| Error::io("read", STATUS, c))?;
     parse_ignored(&status).ok_or_else(|| Error::refused("read", STATUS, "has no SigIgn line"))
 }
 

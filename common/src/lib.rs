@@ -7,15 +7,18 @@
 pub mod cli;
 pub mod error;
 pub mod exit;
-mod given;
+pub mod fs;
 pub mod implementation;
+mod inherited_fds;
 pub mod interrupt;
 pub mod json;
-pub mod kernel;
+mod lock;
 pub mod outputs;
+pub mod procfs;
 pub mod record;
 pub mod show;
 
 pub use error::{Error, Result};
 pub use implementation::Implementation;
 pub use interrupt::Interrupts;
+pub use lock::lock;

@@ -7,7 +7,7 @@ use std::os::fd::AsFd;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf, absolute};
 
-use crate::{Error, Result, given};
+use crate::{Error, Result, inherited_fds};
 
 /// A file that is written from its beginning on.
 ///
@@ -72,8 +72,8 @@ impl Write for Output {
 /// # Errors
 /// The descriptor is not open, or not for writing.
 pub fn descriptor(path: &Path) -> io::Result<Option<File>> {
-    if let Some(number) = given::number(path) {
-        return given::writable(number).map(Some);
+    if let Some(number) = inherited_fds::number(path) {
+        return inherited_fds::writable(number).map(Some);
     }
     let Some(named) = regular(path) else {
         return Ok(None);
@@ -153,7 +153,7 @@ fn identity(data: &fs::Metadata) -> (u64, u64) {
 
 fn takes_several(path: &Path) -> bool {
     // A descriptor may lead to a regular file.
-    let is_descriptor = given::number(path).is_some() || path.starts_with("/proc");
+    let is_descriptor = inherited_fds::number(path).is_some() || path.starts_with("/proc");
     is_descriptor || fs::metadata(path).is_ok_and(|data| !data.is_file())
 }
 

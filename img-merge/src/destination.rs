@@ -15,12 +15,12 @@ use rustix::fs::{FlockOperation, Mode, flock};
 use rustix::io::Errno;
 
 use crate::act::{metadata, publish};
-use crate::fs::xattrs::{Bearer, forget_inherited_acl};
-use crate::fs::{Attributes, Caller, Dir, Individual, Kind, Xattrs};
 use crate::image::Image;
 use crate::journal::Placeholder;
 use crate::settings::Locking;
 use crate::staging;
+use common::fs::xattrs::{XattrTarget, forget_inherited_acl};
+use common::fs::{Attributes, Caller, Dir, FileId, Kind, Xattrs};
 use std::os::fd::AsFd;
 
 /// DEST, open and locked while this lives.
@@ -171,7 +171,7 @@ impl Destination {
     /// takes it for one that was left has its lock first, and removes it, or waits and finds DEST.
     fn hold_place(
         (parent, name): (&Dir, &CStr),
-        made: Individual,
+        made: FileId,
         locking: Locking,
     ) -> Result<Dir, Errno> {
         let taken = |cause| match cause {
@@ -205,7 +205,7 @@ impl Destination {
     fn dress(parent: &Dir, temporary: &CStr, model: &Image, caller: &Caller) -> Result<Dir, Errno> {
         let root = parent.child(temporary)?;
         forget_inherited_acl(&root)?;
-        let xattrs = Xattrs::read(Bearer::Open(model.root.as_fd()))?;
+        let xattrs = Xattrs::read(XattrTarget::Open(model.root.as_fd()))?;
         metadata::directory(caller, &root, &model.attributes, &xattrs)?;
         // A later run takes these for times that DEST had, should we be killed.
         rustix::fs::futimens(&root, &model.attributes.times())?;

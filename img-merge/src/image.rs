@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use common::{Error, Result};
 
 use crate::destination::below;
-use crate::fs::{Attributes, Dir};
+use common::fs::{Attributes, Dir};
 
 /// One image of a transaction.
 #[derive(Debug)]

@@ -8,7 +8,6 @@ mod act;
 mod cli;
 mod destination;
 mod failure;
-mod fs;
 mod image;
 mod journal;
 mod manifest;

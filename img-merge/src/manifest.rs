@@ -16,9 +16,9 @@ use rustix::fs::{major, minor};
 use rustix::io::Errno;
 use sha2::{Digest, Sha256};
 
-use crate::fs::{Attributes, Dir, Kind, contents};
 use crate::plan::as_os;
 use crate::tally::{Told, What};
+use common::fs::{Attributes, Dir, Kind, contents};
 
 /// A manifest in the making: the file is opened at the start, so that a run which could not write it
 /// changes nothing. What was in it stays until there is another to write.

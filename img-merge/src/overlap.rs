@@ -13,8 +13,8 @@ use rustix::io::Errno;
 
 use crate::destination::{parent_of, path_of};
 use crate::failure::Failure;
-use crate::fs::Dir;
 use crate::image::Image;
+use common::fs::Dir;
 
 /// A directory in its file system.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -54,7 +54,7 @@ struct Tree<'a> {
 /// Refuses `images` and a `destination` of which two overlap.
 pub(crate) fn refuse(images: &[Image], destination: &Path) -> Result<(), Failure> {
     let mounts =
-        common::kernel::read("/proc/self/mountinfo").map_or_else(|_| Vec::new(), |all| parse(&all));
+        common::procfs::read("/proc/self/mountinfo").map_or_else(|_| Vec::new(), |all| parse(&all));
     let failed = |name: &Path, cause| Error::io("resolve", name, cause);
     let mut trees = Vec::new();
     for image in images {

@@ -10,10 +10,10 @@ use rustix::io::Errno;
 
 use crate::act::{self, publish, replace, same_time};
 use crate::destination::Destination;
-use crate::fs::{Attributes, Caller, Dir};
 use crate::journal::{Placeholder, Record, Whose, Written};
 use crate::plan::as_os;
 use crate::staging::{self, Left};
+use common::fs::{Attributes, Caller, Dir};
 
 /// Follows the journals of the stagings at the top of DEST and removes them.
 ///

@@ -11,7 +11,6 @@ use common::{Error, Result, exit, show};
 use crate::TOOL;
 use crate::destination;
 use crate::failure::Failure;
-use crate::fs::Dir;
 use crate::manifest::Manifest;
 use crate::plan::{Class, Conflict, Counts, Plan};
 use crate::run::errors_of;
@@ -19,6 +18,7 @@ use crate::settings::{Method, Settings};
 use crate::summary;
 use crate::tally::{Fallbacks, Tally, Told, What};
 use crate::transaction::Done;
+use common::fs::Dir;
 
 /// Everything that a run has to tell, as it goes.
 #[derive(Debug)]

@@ -9,10 +9,10 @@ use common::{Error, Interrupts, exit};
 
 use crate::TOOL;
 use crate::failure::Failure;
-use crate::fs::Caller;
 use crate::report::Report;
 use crate::settings::{Settings, Source, Transactions as Cut};
 use crate::transaction::Transactions;
+use common::fs::Caller;
 
 /// Runs and reports; the exit status comes back.
 pub(crate) fn run(settings: &Settings) -> u8 {

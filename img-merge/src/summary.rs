@@ -28,7 +28,7 @@ fn unchanged(plan: &Plan, paths: &mut Vec<Told>) {
             paths.push(Told {
                 path: step.path.clone(),
                 image: *image,
-                kind: crate::fs::Kind::Directory,
+                kind: common::fs::Kind::Directory,
                 what: What::JoinedDirectory,
             });
         }

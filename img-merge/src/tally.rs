@@ -8,9 +8,9 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use rustix::io::Errno;
 
-use crate::fs::Kind;
-use crate::fs::xattrs::Lost;
 use crate::settings::Method;
+use common::fs::Kind;
+use common::fs::xattrs::Lost;
 
 /// One path of an image and what became of it.
 #[derive(Debug, Clone)]

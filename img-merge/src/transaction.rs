@@ -10,7 +10,6 @@ use common::{Error, Interrupts};
 use crate::act::{self, Work};
 use crate::destination::{Destination, State};
 use crate::failure::Failure;
-use crate::fs::Caller;
 use crate::image::Image;
 use crate::overlap;
 use crate::plan::{self, Plan, Scan};
@@ -18,6 +17,7 @@ use crate::progress;
 use crate::recovery;
 use crate::settings::{Merge, Method, Rollback, Settings};
 use crate::tally::Tally;
+use common::fs::Caller;
 
 /// What a transaction that was done leaves to tell.
 #[derive(Debug)]

@@ -14,13 +14,13 @@ use rustix::io::Errno;
 use super::metadata;
 use super::place::{Brought, File, Place};
 use super::work::Work;
-use crate::fs::xattrs::Bearer;
-use crate::fs::{Attributes, Dir, Identity, Kind, Xattrs};
 use crate::plan::as_os;
 use crate::pool::Pool;
 use crate::settings::Method;
 use crate::staging::Staging;
 use crate::tally::{Tally, Told, What};
+use common::fs::xattrs::XattrTarget;
+use common::fs::{Attributes, Dir, Identity, Kind, Xattrs};
 use std::os::fd::AsFd;
 
 /// A directory of an image and its copy, both open.
@@ -237,7 +237,7 @@ impl Work<'_> {
 
     /// Gives the directory all that its source has. Nothing more is put into it after this.
     fn dress(&self, pair: &Pair, source: &Attributes, is_top: bool) -> Result<(), Errno> {
-        let xattrs = Xattrs::read(Bearer::Open(pair.source.as_fd()))?;
+        let xattrs = Xattrs::read(XattrTarget::Open(pair.source.as_fd()))?;
         // The staging inherits nothing, so all that is made in it is as the staging is.
         let made = self.private_owner(&pair.volume)?;
         let lost = metadata::new_directory(self.caller, &pair.copy, &made, source, &xattrs)?;

@@ -16,9 +16,9 @@ use rustix::io::Errno;
 use super::dirs::{same_time, split};
 use super::subtract::{shut_again, subtract};
 use super::work::{Done, Work, lock};
-use crate::fs::{Attributes, Dir, Handle, remove};
 use crate::image::Image;
 use crate::plan::{Act, DirStep, Plan, Seen, Step, Trusted, as_os};
+use common::fs::{Attributes, Dir, Handle, remove};
 
 /// What is being removed.
 struct Consumption<'a> {

@@ -8,9 +8,9 @@ use rustix::fs::{self as sys, Mode};
 use rustix::io::{Errno, Result};
 
 use super::metadata;
-use crate::fs::xattrs::{Bearer, Lost};
-use crate::fs::{Attributes, Caller, Dir, Kind, Xattrs, contents};
 use crate::settings::Method;
+use common::fs::xattrs::{Lost, XattrTarget};
+use common::fs::{Attributes, Caller, Dir, Kind, Xattrs, contents};
 
 /// A copy that is complete.
 #[derive(Debug)]
@@ -73,7 +73,7 @@ impl Copy<'_> {
     }
 
     fn dress(&self, source: &Attributes, method: Method) -> Result<Copied> {
-        let xattrs = Xattrs::read(Bearer::Name(self.from.0, self.from.1))?;
+        let xattrs = Xattrs::read(XattrTarget::Name(self.from.0, self.from.1))?;
         let lost = metadata::named(self.caller, self.to, source, &xattrs)?;
         Ok(Copied {
             method,
@@ -108,7 +108,7 @@ impl Copy<'_> {
             let go_on = || self.interrupts.pending().is_none();
             contents::copy(&from, &to, source.size, &go_on)?;
         }
-        let xattrs = Xattrs::read(Bearer::Open(from.as_fd()))?;
+        let xattrs = Xattrs::read(XattrTarget::Open(from.as_fd()))?;
         let lost = metadata::file(self.caller, to.as_fd(), &made, &source, &xattrs)?;
         Ok(Copied {
             method: used,
@@ -120,7 +120,7 @@ impl Copy<'_> {
 }
 
 fn stat(file: impl AsFd) -> Result<Attributes> {
-    use crate::fs::attributes::WANTED;
+    use common::fs::attributes::WANTED;
     let stat = sys::statx(file, c"", sys::AtFlags::EMPTY_PATH, WANTED)?;
     Ok(Attributes::of(&stat))
 }

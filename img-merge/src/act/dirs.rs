@@ -14,10 +14,10 @@ use super::metadata;
 use super::opened::Opened;
 use super::work::{Done, Work, lock};
 use crate::failure::Failure;
-use crate::fs::xattrs::Bearer;
-use crate::fs::{Attributes, Dir, Individual, Xattrs};
 use crate::journal::{Record, Whose};
 use crate::plan::{DirStep, Names, Plan};
+use common::fs::xattrs::XattrTarget;
+use common::fs::{Attributes, Dir, FileId, Xattrs};
 
 impl Work<'_> {
     /// Makes the directories that several images have and DEST has not.
@@ -72,10 +72,10 @@ impl Work<'_> {
         staging.dir.make_dir(&temporary, Mode::RWXU)?;
         let made = staging.dir.child(&temporary)?;
         let attributes = source.stat()?;
-        let xattrs = Xattrs::read(Bearer::Open(source.as_fd()))?;
+        let xattrs = Xattrs::read(XattrTarget::Open(source.as_fd()))?;
         let lost = metadata::directory(self.caller, &made, &attributes, &xattrs)?;
         let fresh = made.stat()?;
-        let it = Individual::of(&fresh);
+        let it = FileId::of(&fresh);
         let (parent, name) = split(&step.place)?;
         let parent = root.beneath(parent)?;
         let mine = Attributes {
@@ -105,7 +105,7 @@ impl Work<'_> {
         self.tally.directory(|| crate::tally::Told {
             path: step.path.clone(),
             image: model,
-            kind: crate::fs::Kind::Directory,
+            kind: common::fs::Kind::Directory,
             what: crate::tally::What::MadeDirectory,
         });
         self.done(Done::Made {
@@ -164,9 +164,9 @@ impl Work<'_> {
         let Some((_, attributes)) = planned else {
             return Ok(());
         };
-        let old = Xattrs::read(Bearer::Open(dir.as_fd()))?;
+        let old = Xattrs::read(XattrTarget::Open(dir.as_fd()))?;
         lock(&self.dressed).push((step.place.clone(), *found, old));
-        let xattrs = Xattrs::read(Bearer::Open(source.as_fd()))?;
+        let xattrs = Xattrs::read(XattrTarget::Open(source.as_fd()))?;
         self.redress(dir, &step.place, attributes, &xattrs)?;
         self.tally.dressed();
         Ok(())
@@ -197,7 +197,8 @@ impl Work<'_> {
         if (here.uid, here.gid) != (uid, gid) {
             fchown(dir, Some(Uid::from_raw(uid)), Some(Gid::from_raw(gid)))?;
         }
-        self.tally.lost(&xattrs.replace(Bearer::Open(dir.as_fd()))?);
+        self.tally
+            .lost(&xattrs.replace(XattrTarget::Open(dir.as_fd()))?);
         let shut = self
             .caller
             .is_shut_out_of_own(&Attributes { mode, uid, ..here });
@@ -205,7 +206,7 @@ impl Work<'_> {
         opened.retain(|opened| opened.whose.it.identity != here.identity);
         if shut {
             let path = place.to_owned();
-            let it = Individual::of(&here);
+            let it = FileId::of(&here);
             opened.push(Opened {
                 whose: Whose { path, it },
                 mode,

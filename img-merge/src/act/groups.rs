@@ -11,8 +11,8 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use crate::fs::{Identity, Individual};
 use crate::plan::Anchor;
+use common::fs::{FileId, Identity};
 
 /// The groups of one transaction, by their inode in the image.
 #[derive(Debug, Default)]
@@ -43,7 +43,7 @@ pub(crate) struct Held {
     pub(crate) place: PathBuf,
     pub(crate) name: CString,
     pub(crate) volume: Arc<PathBuf>,
-    pub(crate) it: Individual,
+    pub(crate) it: FileId,
 }
 
 impl Groups {

@@ -8,8 +8,8 @@ use std::os::fd::{AsFd, BorrowedFd};
 use rustix::fs::{self as sys, AtFlags, Gid, Mode, Uid};
 use rustix::io::{Errno, Result};
 
-use crate::fs::xattrs::{Bearer, Lost};
-use crate::fs::{Attributes, Caller, Dir, Kind, Xattrs};
+use common::fs::xattrs::{Lost, XattrTarget};
+use common::fs::{Attributes, Caller, Dir, Kind, Xattrs};
 
 /// Owner, mode and attributes of a directory of ours, but not its times: its names are still to come.
 pub(crate) fn directory(
@@ -60,7 +60,7 @@ fn owned(
     let mut lost = if xattrs.is_empty() {
         Vec::new()
     } else {
-        xattrs.write(Bearer::Open(fd))?
+        xattrs.write(XattrTarget::Open(fd))?
     };
     lost.extend(lost_owner(caller, source));
     sys::fchmod(fd, Mode::from_raw_mode(mode))?;
@@ -88,7 +88,7 @@ pub(crate) fn named(
     let (uid, gid, mode) = caller.reachable(source);
     let (uid, gid) = (Uid::from_raw(uid), Gid::from_raw(gid));
     sys::chownat(dir, name, Some(uid), Some(gid), AtFlags::SYMLINK_NOFOLLOW)?;
-    let mut lost = xattrs.write(Bearer::Name(dir, name))?;
+    let mut lost = xattrs.write(XattrTarget::Name(dir, name))?;
     lost.extend(lost_owner(caller, source));
     if source.kind != Kind::Symlink {
         sys::chmodat(dir, name, Mode::from_raw_mode(mode), AtFlags::empty())?;

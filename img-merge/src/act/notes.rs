@@ -9,10 +9,10 @@ use super::dirs::{is_top, touches};
 use super::opened::Opened;
 use super::work::{Work, lock};
 use crate::failure::Failure;
-use crate::fs::Individual;
 use crate::journal::{Record, Whose};
 use crate::plan::{DirStep, Plan};
 use crate::settings::Method;
+use common::fs::FileId;
 
 impl Work<'_> {
     /// Notes in the journal what the next run would have to put right, and opens what is shut.
@@ -74,7 +74,7 @@ impl Work<'_> {
             records.push(Record::Times {
                 of: Whose {
                     path: step.place.clone(),
-                    it: Individual::of(&found),
+                    it: FileId::of(&found),
                 },
                 modified: found.modified,
             });
@@ -84,7 +84,7 @@ impl Work<'_> {
                 records.push(Record::Times {
                     of: Whose {
                         path: self.images[*image].below(&step.path),
-                        it: Individual::of(source),
+                        it: FileId::of(source),
                     },
                     modified: source.modified,
                 });
@@ -109,7 +109,7 @@ impl Work<'_> {
             records.extend(step.found.map(|found| Record::Times {
                 of: Whose {
                     path: step.place.clone(),
-                    it: Individual::of(&found),
+                    it: FileId::of(&found),
                 },
                 modified: step.modified,
             }));

@@ -6,11 +6,11 @@ use common::Error;
 use rustix::io::Errno;
 
 use super::work::{Work, lock};
-use crate::fs::{Attributes, Dir, Individual};
 use crate::journal::{Record, Whose, Written};
 use crate::plan::DirStep;
 use crate::recovery;
 use crate::settings::Method;
+use common::fs::{Attributes, Dir, FileId};
 
 /// A directory that was opened for us, and the mode that it is to have again.
 #[derive(Debug)]
@@ -71,7 +71,7 @@ impl Work<'_> {
         };
         let whose = Whose {
             path,
-            it: Individual::of(&found),
+            it: FileId::of(&found),
         };
         if lock(&self.opened)
             .iter()

@@ -13,9 +13,9 @@ use rustix::io::{Errno, Result};
 use super::copy::Copy;
 use super::groups::{Group, Held};
 use super::work::Work;
-use crate::fs::xattrs::Lost;
-use crate::fs::{Dir, Identity, Individual};
 use crate::settings::{Fallback, Method};
+use common::fs::xattrs::Lost;
+use common::fs::{Dir, FileId, Identity};
 
 /// A file on its way.
 #[derive(Debug, Clone, Copy)]
@@ -109,9 +109,9 @@ impl Work<'_> {
     /// A link has the inode of what it was made from. That one is looked at after the link: overlayfs may
     /// give it another number when it is linked. What cannot be looked at is taken for what was planned,
     /// so an undo leaves it rather than another's.
-    pub(crate) fn individual_linked(&self, file: File<'_>, place: Place<'_>) -> Individual {
+    pub(crate) fn file_id_linked(&self, file: File<'_>, place: Place<'_>) -> FileId {
         let placed = place.dir.stat_name(place.name);
-        let placed = placed.map(|it| Individual::of(&it));
+        let placed = placed.map(|it| FileId::of(&it));
         let staged = match placed {
             Ok(placed) if placed.identity == file.inode => return placed,
             _ => self.staged_of_group(file),
@@ -119,14 +119,14 @@ impl Work<'_> {
         match staged {
             Some(staged) if placed == Ok(staged) => staged,
             _ => match file.dir.stat_name(file.name) {
-                Ok(source) => Individual::of(&source),
-                Err(_) => Individual::of_unknown_birth(file.inode),
+                Ok(source) => FileId::of(&source),
+                Err(_) => FileId::of_unknown_birth(file.inode),
             },
         }
     }
 
     /// What the names of the group that `file` belongs to are linked from.
-    fn staged_of_group(&self, file: File<'_>) -> Option<Individual> {
+    fn staged_of_group(&self, file: File<'_>) -> Option<FileId> {
         let group = self.groups.known(file.inode)?;
         let group = group.lock().unwrap_or_else(PoisonError::into_inner);
         let Group::Staged { volume, name } = &*group else {
@@ -134,7 +134,7 @@ impl Work<'_> {
         };
         let staging = self.stagings.get(&self.destination.root, volume).ok()?;
         let staged = staging.dir.stat_name(name).ok()?;
-        Some(Individual::of(&staged))
+        Some(FileId::of(&staged))
     }
 
     fn linked(&self, file: File<'_>) -> Brought {

@@ -10,9 +10,9 @@ use rustix::fs::{Access, AtFlags, accessat};
 use rustix::io::Errno;
 
 use super::dirs::split;
-use crate::fs::{Attributes, Caller, Dir};
 use crate::image::Image;
 use crate::plan::{Act, DirStep, Plan, Step, as_os};
+use common::fs::{Attributes, Caller, Dir};
 
 /// Restricts removal to owners.
 const STICKY: u32 = 0o1000;

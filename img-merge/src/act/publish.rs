@@ -9,9 +9,9 @@ use rustix::io::{Errno, Result};
 use super::carry_out::BuiltTree;
 use super::visit::{Outcome, Visit};
 use super::work::{Done, Work};
-use crate::fs::{Attributes, Caller, Dir, Individual};
 use crate::journal::{Placeholder, Record, Whose};
 use crate::plan::{Step, as_os};
+use common::fs::{Attributes, Caller, Dir, FileId};
 
 /// The mode of an empty directory that holds a place for a moment: nobody may write to it, and yet it is
 /// sticky. No other directory has it, so that after a kill it is known for what it is.
@@ -62,7 +62,7 @@ pub(crate) fn directory(
         note(Placeholder::Gone)?;
         return Err(cause);
     }
-    let made = to.stat_name(new).map(|it| Individual::of(&it));
+    let made = to.stat_name(new).map(|it| FileId::of(&it));
     let noted = made.and_then(|made| note(Placeholder::Made(made)));
     let Err(cause) = noted.and_then(|()| from.rename_over(name, to, new)) else {
         return Ok(());
@@ -116,7 +116,7 @@ impl Visit<'_> {
     ) -> Result<Outcome> {
         let (staging, staged) = (&*built.staging.dir, built.staged.as_c_str());
         let top = staging.child(staged)?;
-        let it = Individual::of(&top.stat()?);
+        let it = FileId::of(&top.stat()?);
         let model = source.child(&step.name)?.stat()?;
         let mine = Attributes {
             uid: self.work.caller.uid,

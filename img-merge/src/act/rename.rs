@@ -9,11 +9,11 @@ use super::place::{Brought, cannot_link};
 use super::publish;
 use super::visit::{Outcome, Visit};
 use super::work::Done;
-use crate::fs::{Dir, Individual};
 use crate::journal::{Record, Whose};
 use crate::plan::{Step, as_os};
 use crate::settings::Method;
 use crate::tally::What;
+use common::fs::{Dir, FileId};
 
 impl Visit<'_> {
     /// Renames out of the image; a name that is renamed takes all that is below it along.
@@ -54,7 +54,7 @@ impl Visit<'_> {
     }
 
     /// Renames, and tells which inode it was.
-    fn rename_known(&self, source: &Dir, name: &CStr) -> Result<Individual, Errno> {
+    fn rename_known(&self, source: &Dir, name: &CStr) -> Result<FileId, Errno> {
         let it = source.stat_name(name)?;
         let (from, to) = ((source, name), (&*self.dir, name));
         if it.kind.is_dir() {
@@ -63,7 +63,7 @@ impl Visit<'_> {
         } else {
             publish::file(from, to)?;
         }
-        Ok(Individual::of(&it))
+        Ok(FileId::of(&it))
     }
 
     fn moved(&self, step: &Step) {
@@ -81,7 +81,7 @@ impl Visit<'_> {
     }
 
     /// A directory of ours that is not writable: its `..` changes with it, so it is opened meanwhile.
-    fn rename_shut(&self, source: &Dir, step: &Step) -> Result<Individual, Errno> {
+    fn rename_shut(&self, source: &Dir, step: &Step) -> Result<FileId, Errno> {
         let name = step.name.as_c_str();
         let dir = source.child(name)?;
         let found = dir.stat()?;
@@ -91,7 +91,7 @@ impl Visit<'_> {
         let record = |path: PathBuf| Record::Mode {
             of: Whose {
                 path,
-                it: Individual::of(&found),
+                it: FileId::of(&found),
             },
             mode: found.mode,
         };

@@ -7,9 +7,9 @@ use rustix::io::{Errno, Result};
 use super::publish;
 use super::visit::{Outcome, Visit};
 use super::work::Done;
-use crate::fs::{Attributes, Dir, Individual};
 use crate::journal::Record;
 use crate::plan::{Step, as_os};
+use common::fs::{Attributes, Dir, FileId};
 
 /// Exchanges the staged thing with `name`: the staging then holds what was there.
 ///
@@ -33,7 +33,7 @@ pub(crate) fn exchange(staging: &Dir, staged: &CStr, to: &Dir, name: &CStr) -> R
 pub(crate) fn put_back(
     (staging, kept): (&Dir, &CStr),
     (to, name): (&Dir, &CStr),
-    new: Individual,
+    new: FileId,
 ) -> Result<()> {
     match to.stat_name(name) {
         Ok(there) if new.is(&there, to)? => {}
@@ -50,7 +50,7 @@ pub(crate) fn put_back(
 
 impl Visit<'_> {
     /// Brings a file in the place of `old`, which the staging keeps.
-    pub(super) fn replace(&self, source: &Dir, step: &Step, old: Individual) -> Result<Outcome> {
+    pub(super) fn replace(&self, source: &Dir, step: &Step, old: FileId) -> Result<Outcome> {
         let (staging, staged, brought) = self.stage(self.of_image(source, step, None))?;
         match self.dir.stat_name(&step.name) {
             Ok(there) if old.is(&there, &self.dir)? => {}
@@ -58,7 +58,7 @@ impl Visit<'_> {
             Ok(_) | Err(Errno::NOENT) => return Ok(Outcome::Late),
             Err(cause) => return Err(cause),
         }
-        let new = Individual::of(&staging.dir.stat_name(&staged)?);
+        let new = FileId::of(&staging.dir.stat_name(&staged)?);
         let kept = self
             .step
             .volume

@@ -11,8 +11,8 @@ use rustix::io::Errno;
 
 use super::carry_out::Tree;
 use super::work::Work;
-use crate::fs::{Dir, Identity};
 use crate::plan::{DirStep, Plan, Step, as_os};
+use common::fs::{Dir, Identity};
 
 impl Work<'_> {
     /// Counts the groups of `plan` that were split by renames of all its subtrees but `not_moved`.

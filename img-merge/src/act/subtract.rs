@@ -9,7 +9,7 @@ use std::os::fd::AsFd;
 use rustix::io::{Errno, Result};
 
 use super::dirs::same_time;
-use crate::fs::{Attributes, Dir, Kind, contents, remove};
+use common::fs::{Attributes, Dir, Kind, contents, remove};
 
 /// Removes from `tree` what `other` has too; tells whether nothing is left.
 ///

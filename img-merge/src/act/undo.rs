@@ -14,11 +14,11 @@ use super::subtract::{shut_again, subtract};
 use super::work::{Done, Work, lock};
 use super::{dirs, publish, replace};
 use crate::destination::Destination;
-use crate::fs::Dir;
 use crate::journal::Written;
 use crate::plan::as_os;
 use crate::recovery;
 use crate::staging::{Staging, aside};
+use common::fs::Dir;
 
 /// Undoes everything in the log; a DEST that was made stays, empty. What could not be undone comes back.
 pub(crate) fn undo(work: &Work<'_>) -> Vec<Error> {

@@ -16,11 +16,11 @@ use super::place::{Brought, File, Place, cannot_link};
 use super::publish;
 use super::work::{Done, Work, lock};
 use crate::failure::Failure;
-use crate::fs::{Attributes, Dir, Handle, Identity, Individual};
 use crate::plan::{Act, DirStep, Names, Plan, Step, as_os};
 use crate::pool::Pool;
 use crate::settings::{Fallback, Method};
 use crate::tally::{Told, What};
+use common::fs::{Attributes, Dir, FileId, Handle, Identity};
 
 /// A directory of DEST that is being given names.
 pub(super) struct Visit<'a> {
@@ -174,7 +174,7 @@ impl<'a> Visit<'a> {
             };
             match self.work.bring_by_link(file, place) {
                 Ok(brought) => {
-                    let it = self.work.individual_linked(file, place);
+                    let it = self.work.file_id_linked(file, place);
                     return Ok(self.placed(step, brought, it));
                 }
                 Err(Errno::EXIST) => return Ok(Outcome::Late),
@@ -195,7 +195,7 @@ impl<'a> Visit<'a> {
     fn staged_file(&self, file: File<'_>, step: &Step) -> Result<Outcome, Errno> {
         let (staging, staged, brought) = self.stage(file)?;
         // Once it has its place, another may be there in its stead.
-        let it = Individual::of(&staging.dir.stat_name(&staged)?);
+        let it = FileId::of(&staging.dir.stat_name(&staged)?);
         match publish::file((&staging.dir, &staged), (&self.dir, &step.name)) {
             Ok(()) => Ok(self.placed(step, brought, it)),
             Err(Errno::EXIST) => Ok(Outcome::Late),
@@ -235,7 +235,7 @@ impl<'a> Visit<'a> {
         }
     }
 
-    fn placed(&self, step: &Step, brought: Brought, it: Individual) -> Outcome {
+    fn placed(&self, step: &Step, brought: Brought, it: FileId) -> Outcome {
         self.work.done(Done::Placed {
             place: self.place.clone(),
             volume: self.step.volume.clone(),

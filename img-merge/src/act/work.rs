@@ -13,13 +13,13 @@ use super::groups::Groups;
 use super::opened::Opened;
 use crate::destination::Destination;
 use crate::failure::Failure;
-use crate::fs::{Attributes, Caller, Handle, Individual, Xattrs};
 use crate::image::Image;
 use crate::journal::Record;
 use crate::plan::{DirStep, Names};
 use crate::settings::Merge;
 use crate::staging::{Staging, Stagings};
 use crate::tally::Tally;
+use common::fs::{Attributes, Caller, FileId, Handle, Xattrs};
 
 /// One transaction at work.
 #[derive(Debug)]
@@ -43,7 +43,7 @@ pub(crate) struct Work<'a> {
     /// Directories of DEST that got an image's metadata, with what they had.
     pub(crate) dressed: Mutex<Vec<(PathBuf, Attributes, Xattrs)>>,
     /// Directories of DEST that this transaction made, by their place.
-    pub(crate) made: Mutex<HashMap<PathBuf, Individual>>,
+    pub(crate) made: Mutex<HashMap<PathBuf, FileId>>,
     /// Names that DEST had after all, by their directories' paths and places.
     late: Mutex<BTreeMap<(PathBuf, PathBuf), Names>>,
     pub(crate) errors: Mutex<Vec<(PathBuf, Error)>>,
@@ -53,13 +53,13 @@ pub(crate) struct Work<'a> {
 #[derive(Debug)]
 pub(crate) enum Done {
     /// A directory of several images was made.
-    Made { place: PathBuf, it: Individual },
+    Made { place: PathBuf, it: FileId },
     /// A file got its name.
     Placed {
         place: Arc<PathBuf>,
         volume: Arc<PathBuf>,
         name: CString,
-        it: Individual,
+        it: FileId,
     },
     /// A subtree that was built got its name.
     Tree {
@@ -69,7 +69,7 @@ pub(crate) enum Done {
         image: usize,
         /// The directory in the image that holds it.
         path: Arc<PathBuf>,
-        it: Individual,
+        it: FileId,
     },
     /// Something was renamed out of an image.
     Moved {
@@ -77,7 +77,7 @@ pub(crate) enum Done {
         name: CString,
         image: usize,
         path: Arc<PathBuf>,
-        it: Individual,
+        it: FileId,
     },
     /// A file took the place of another, which the staging keeps.
     Replaced {
@@ -85,7 +85,7 @@ pub(crate) enum Done {
         volume: Arc<PathBuf>,
         name: CString,
         staged: CString,
-        new: Individual,
+        new: FileId,
     },
 }
 
@@ -104,7 +104,7 @@ impl<'a> Work<'a> {
             caller,
             interrupts,
             tally,
-            stagings: Stagings::of(Individual::of(&destination.attributes), caller),
+            stagings: Stagings::of(FileId::of(&destination.attributes), caller),
             groups: Groups::default(),
             journal: OnceLock::new(),
             log: Mutex::default(),
@@ -190,7 +190,7 @@ impl<'a> Work<'a> {
             .stat()
             .map_err(|cause| Error::io("open", whole(), cause))?;
         let planned = match step.found {
-            Some(found) => Some(Individual::of(&found)),
+            Some(found) => Some(FileId::of(&found)),
             None => lock(&self.made).get(&step.place).copied(),
         };
         let is_it = planned.map_or(Ok(false), |planned| planned.is(&here, &dir));

@@ -37,7 +37,7 @@ use rustix::io::{Errno, Result, retry_on_intr, write};
 
 pub(crate) use record::{Placeholder, Record, Whose};
 
-use crate::fs::{Attributes, Dir, Identity, Individual};
+use common::fs::{Attributes, Dir, FileId, Identity};
 
 /// The journal's name in a staging.
 pub(crate) const NAME: &CStr = c"journal";
@@ -62,7 +62,7 @@ impl Written {
     }
 
     /// Whether `now`, which is `dir` or a name in it, is what was noted.
-    pub(crate) fn is_still(self, noted: Individual, now: &Attributes, dir: &Dir) -> Result<bool> {
+    pub(crate) fn is_still(self, noted: FileId, now: &Attributes, dir: &Dir) -> Result<bool> {
         Ok(self.is(noted.identity, now.identity) && noted.is_as_old_as(now, dir)?)
     }
 
@@ -72,14 +72,14 @@ impl Written {
     }
 
     /// `noted` as it is called now, in the file system of `holder`.
-    pub(crate) fn now(self, noted: Individual, holder: Identity) -> Individual {
+    pub(crate) fn now(self, noted: FileId, holder: Identity) -> FileId {
         let device = match self {
             Self::ThisBoot => noted.identity.device,
             Self::Before => holder.device,
         };
         let inode = noted.identity.inode;
         let identity = Identity { device, inode };
-        Individual { identity, ..noted }
+        FileId { identity, ..noted }
     }
 }
 
@@ -95,8 +95,8 @@ impl Journal {
     /// Makes the journal of the staging `own`, for a merge into `root`, that begins with `first`.
     pub(crate) fn create(
         staging: &Dir,
-        root: Individual,
-        own: Individual,
+        root: FileId,
+        own: FileId,
         first: &[Record],
     ) -> Result<Self> {
         let file = staging.create_file(NAME)?;
@@ -148,7 +148,7 @@ impl Journal {
 /// Device numbers are given anew at each start: identities that were noted before count by their
 /// inode alone.
 pub(crate) fn boot() -> String {
-    let id = common::kernel::read_text("/proc/sys/kernel/random/boot_id");
+    let id = common::procfs::read_text("/proc/sys/kernel/random/boot_id");
     id.map_or_else(|_| String::new(), |id| id.trim().to_owned())
 }
 

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::Timespec;
 
-use crate::fs::{Birth, Identity, Individual};
+use common::fs::{Birth, FileId, Identity};
 
 /// The tag of a record and what follows it.
 const FIELDS: usize = 4;
@@ -17,14 +17,14 @@ pub(crate) enum Record {
     /// (`root`), and since which start of the machine the identities count.
     Staging {
         boot: String,
-        root: Individual,
-        own: Individual,
+        root: FileId,
+        own: FileId,
     },
     /// `place` gets `new`, and `staged` (below DEST) then holds what was there.
     Replaced {
         place: PathBuf,
         staged: PathBuf,
-        new: Individual,
+        new: FileId,
     },
     /// An empty directory stands at `place` until the one that is ready takes its place.
     Placeholder { place: PathBuf, is: Placeholder },
@@ -41,7 +41,7 @@ pub(crate) enum Record {
 pub(crate) enum Placeholder {
     /// About to be made: there was nothing at its place, or making it will say so.
     Wanted,
-    Made(Individual),
+    Made(FileId),
     /// Not made, or removed again.
     Gone,
 }
@@ -51,7 +51,7 @@ pub(crate) enum Placeholder {
 pub(crate) struct Whose {
     /// Below DEST, or absolute for one of an image.
     pub(crate) path: PathBuf,
-    pub(crate) it: Individual,
+    pub(crate) it: FileId,
 }
 
 impl Record {
@@ -182,13 +182,13 @@ fn parse_identity(bytes: &[u8]) -> Option<Identity> {
     })
 }
 
-fn individual(of: Individual) -> String {
+fn individual(of: FileId) -> String {
     format!("{} {}", identity(of.identity), of.born.number())
 }
 
-fn parse_individual(bytes: &[u8]) -> Option<Individual> {
+fn parse_individual(bytes: &[u8]) -> Option<FileId> {
     let (number, born) = text(bytes)?.rsplit_once(' ')?;
-    Some(Individual {
+    Some(FileId {
         identity: parse_identity(number.as_bytes())?,
         born: Birth::of_number(born.parse().ok()?),
     })
@@ -215,7 +215,7 @@ mod tests {
 
     #[test]
     fn records_come_back_and_a_torn_one_does_not() {
-        let some = Individual {
+        let some = FileId {
             identity: Identity {
                 device: 7,
                 inode: 12345,
@@ -226,7 +226,7 @@ mod tests {
             Record::Replaced {
                 place: "usr/b\nin".into(),
                 staged: ".img-merge-0/3".into(),
-                new: Individual {
+                new: FileId {
                     identity: Identity {
                         device: 8,
                         inode: 9,
@@ -274,7 +274,7 @@ mod tests {
         let time = |name: &str| Record::Times {
             of: Whose {
                 path: name.into(),
-                it: Individual {
+                it: FileId {
                     identity: Identity {
                         device: 1,
                         inode: 2,

@@ -10,9 +10,9 @@ use std::os::fd::AsFd;
 use rustix::io::Result;
 
 use super::Class;
-use crate::fs::contents::GoOn;
-use crate::fs::xattrs::Bearer;
-use crate::fs::{Attributes, Caller, Dir, Kind, Xattrs, contents};
+use common::fs::contents::GoOn;
+use common::fs::xattrs::XattrTarget;
+use common::fs::{Attributes, Caller, Dir, Kind, Xattrs, contents};
 
 /// One side of a comparison.
 #[derive(Debug, Clone, Copy)]
@@ -49,8 +49,8 @@ pub(crate) fn difference(
     }
     of_xattrs(
         caller,
-        Bearer::Name(brought.dir, brought.name),
-        Bearer::Name(held.dir, held.name),
+        XattrTarget::Name(brought.dir, brought.name),
+        XattrTarget::Name(held.dir, held.name),
     )
 }
 
@@ -80,10 +80,14 @@ fn files(
         return Ok(Some(class));
     }
     let (brought, held) = (brought.as_fd(), held.as_fd());
-    of_xattrs(caller, Bearer::Open(brought), Bearer::Open(held))
+    of_xattrs(caller, XattrTarget::Open(brought), XattrTarget::Open(held))
 }
 
-fn of_xattrs(caller: &Caller, brought: Bearer<'_>, held: Bearer<'_>) -> Result<Option<Class>> {
+fn of_xattrs(
+    caller: &Caller,
+    brought: XattrTarget<'_>,
+    held: XattrTarget<'_>,
+) -> Result<Option<Class>> {
     let (new, old) = (Xattrs::read(brought)?, Xattrs::read(held)?);
     let differs = new.differs_from(&old, held, caller)?;
     Ok(differs.then_some(Class::Xattr))
@@ -110,5 +114,5 @@ pub(crate) fn directories(
         return Ok(Some(class));
     }
     let (brought, held) = (brought.as_fd(), held.as_fd());
-    of_xattrs(caller, Bearer::Open(brought), Bearer::Open(held))
+    of_xattrs(caller, XattrTarget::Open(brought), XattrTarget::Open(held))
 }

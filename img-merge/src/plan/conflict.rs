@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use common::show;
 
-use crate::fs::{Attributes, Kind};
+use common::fs::{Attributes, Kind};
 
 /// In what two things of the same path differ; where in several, the first of these.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

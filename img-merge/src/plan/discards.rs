@@ -7,7 +7,7 @@ use rustix::fs::Timespec;
 use rustix::io::{Errno, Result};
 
 use super::as_os;
-use crate::fs::Dir;
+use common::fs::Dir;
 
 /// All directories of the subtree `name`, which is `path` of the image, with their times. What may not be
 /// read is left out.

@@ -2,8 +2,8 @@
 
 use std::ffi::CStr;
 
-use crate::fs::Listing;
-use crate::fs::listing::Entry;
+use common::fs::Listing;
+use common::fs::listing::Entry;
 
 /// One name with the sides that have it.
 pub(crate) type Joined<'a> = (&'a CStr, Vec<(usize, Entry<'a>)>);

@@ -24,7 +24,7 @@ pub(crate) use conflict::{Class, Conflict, Decision, Side};
 pub(crate) use print::print;
 pub(crate) use scan::{Names, Scan, Trusted, as_os};
 
-use crate::fs::{Attributes, Identity, Individual, Kind};
+use common::fs::{Attributes, FileId, Identity, Kind};
 
 /// What a transaction is to do.
 #[derive(Debug, Default)]
@@ -125,7 +125,7 @@ pub(crate) enum Act {
     /// Bring it; DEST has no such name. A directory is brought with all that is in it.
     Place,
     /// Bring it in the place of DEST's.
-    Replace(Individual),
+    Replace(FileId),
     /// Nothing: DEST has the same inode.
     There,
     /// Nothing: DEST, or an image before, has its equal.
@@ -153,7 +153,7 @@ pub(crate) struct Anchor {
     /// The file system of DEST that it is on.
     pub(crate) volume: Arc<PathBuf>,
     /// What DEST holds there: the name may stand for another by the time it is linked.
-    pub(crate) held: Individual,
+    pub(crate) held: FileId,
 }
 
 impl Plan {

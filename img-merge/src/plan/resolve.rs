@@ -14,9 +14,9 @@ use super::conflict::{self, Class, Conflict, Decision};
 use super::merge_names::MergeNames;
 use super::scan::{Scan, Side, Task, as_os};
 use super::{Act, Anchor, Seen, Step, discards};
-use crate::fs::listing::Entry;
-use crate::fs::{Attributes, Individual, Kind, Listing};
 use crate::settings::{DirectorySymlinks, Method, OnConflict};
+use common::fs::listing::Entry;
+use common::fs::{Attributes, FileId, Kind, Listing};
 
 /// The names of one directory on their way to steps.
 #[derive(Debug)]
@@ -194,7 +194,7 @@ impl<'a> Name<'a> {
                     self.steps[at].act = Act::Outdone;
                 }
                 let act = match held {
-                    Some(held) => Act::Replace(Individual::of(&self.stat(name, held)?)),
+                    Some(held) => Act::Replace(FileId::of(&self.stat(name, held)?)),
                     None => Act::Place,
                 };
                 // What gives way is nothing to link from.
@@ -250,7 +250,7 @@ impl<'a> Name<'a> {
                 place: self.task.place.clone(),
                 name: name.to_owned(),
                 volume: self.task.volume.clone(),
-                held: Individual::of(&old),
+                held: FileId::of(&old),
             });
         }
         Ok((class, Some(new)))

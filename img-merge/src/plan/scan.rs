@@ -16,11 +16,11 @@ use super::resolve::Name;
 use super::{Conflict, DirStep, Plan};
 use crate::destination::{Destination, State, below};
 use crate::failure::Failure;
-use crate::fs::{Attributes, Caller, Dir, Listing};
 use crate::image::Image;
 use crate::pool::Pool;
 use crate::settings::{DirectorySymlinks, Merge};
 use crate::staging;
+use common::fs::{Attributes, Caller, Dir, Listing};
 
 /// What a plan is made from.
 #[derive(Debug)]

@@ -15,8 +15,8 @@ use super::compare::{self, Thing};
 use super::conflict::{self, Class, Conflict, Decision};
 use super::scan::{Scan, as_os};
 use super::{Act, DirStep, Plan};
-use crate::fs::{Attributes, Dir};
 use crate::settings::{DirMetadata, OnConflict};
+use common::fs::{Attributes, Dir};
 
 /// A name in the plan: its directory and its number there.
 type At = (usize, usize);

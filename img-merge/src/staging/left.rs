@@ -7,8 +7,8 @@ use rustix::io::{Errno, Result};
 
 use super::{is_ours, keep_aside};
 use crate::destination::Destination;
-use crate::fs::{Attributes, Caller, Dir, Identity, remove};
 use crate::journal::{self, Record, Written};
+use common::fs::{Attributes, Caller, Dir, Identity, remove};
 
 /// What lies in a directory under our temporary names.
 #[derive(Debug, Default)]

@@ -24,10 +24,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use rustix::fs::{FlockOperation, Gid, Mode, Uid, fchown, flock};
 use rustix::io::{Errno, Result};
 
-use crate::fs::xattrs::forget_inherited_acl;
-use crate::fs::{Attributes, Caller, Dir, Identity, Individual, remove};
 use crate::journal::{Journal, Record};
 use crate::plan::as_os;
+use common::fs::xattrs::forget_inherited_acl;
+use common::fs::{Attributes, Caller, Dir, FileId, Identity, remove};
 
 pub(crate) use left::{Left, look, sweep_empty};
 
@@ -85,7 +85,7 @@ pub(crate) struct Staging {
 impl Staging {
     /// Makes one for a merge into `root`, with a journal that begins with `first`. Its lock, which we hold
     /// as long as it lives, tells that it is at work.
-    fn make(holder: Dir, root: Individual, caller: &Caller, first: &[Record]) -> Result<Self> {
+    fn make(holder: Dir, root: FileId, caller: &Caller, first: &[Record]) -> Result<Self> {
         loop {
             let name = new_name();
             holder.make_dir(&name, Mode::RWXU)?;
@@ -97,7 +97,7 @@ impl Staging {
                 if !is_still(&holder, &name, attributes.identity)? {
                     return Ok(None);
                 }
-                let own = Individual::of(&attributes);
+                let own = FileId::of(&attributes);
                 let journal = Journal::create(&dir, root, own, first)?;
                 Ok(Some((attributes, journal)))
             });
@@ -209,13 +209,13 @@ pub(crate) struct Ends {
 #[derive(Debug)]
 pub(crate) struct Stagings<'a> {
     /// DEST.
-    root: Individual,
+    root: FileId,
     caller: &'a Caller,
     made: Mutex<BTreeMap<PathBuf, Arc<Staging>>>,
 }
 
 impl<'a> Stagings<'a> {
-    pub(crate) fn of(root: Individual, caller: &'a Caller) -> Self {
+    pub(crate) fn of(root: FileId, caller: &'a Caller) -> Self {
         let made = Mutex::default();
         Self { root, caller, made }
     }

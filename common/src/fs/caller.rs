@@ -6,21 +6,23 @@ use std::sync::OnceLock;
 use rustix::process;
 
 use super::Attributes;
-use common::{Error, Result, kernel};
+use crate::{Error, Result, procfs};
 
 /// The rights of this process that change what a merge can do.
 #[derive(Debug, Clone)]
-pub(crate) struct Caller {
-    pub(crate) uid: u32,
-    pub(crate) gid: u32,
+pub struct Caller {
+    /// The effective user.
+    pub uid: u32,
+    /// The effective group.
+    pub gid: u32,
     /// Those beside `gid` that we may give files to; not asked for where we may give them to all.
     groups: Vec<u32>,
     /// `CAP_CHOWN`: may give files away.
-    pub(crate) may_chown: bool,
+    pub may_chown: bool,
     /// `CAP_DAC_OVERRIDE`: modes do not stop us.
-    pub(crate) overrides_modes: bool,
+    pub overrides_modes: bool,
     /// `CAP_FOWNER`: may set modes and times of what others own.
-    pub(crate) acts_as_owner: bool,
+    pub acts_as_owner: bool,
     /// All effective ones, as bits.
     capabilities: u64,
     /// Whether the user and the group of that number are known in our user namespace; asked for once,
@@ -42,8 +44,9 @@ const CAP_SYS_ADMIN: u32 = 21;
 const CAP_SETFCAP: u32 = 31;
 
 impl Caller {
-    pub(crate) fn ask() -> Result<Self> {
-        let status = kernel::read_text(STATUS).map_err(|cause| Error::io("read", STATUS, cause))?;
+    /// Reads them from the kernel.
+    pub fn ask() -> Result<Self> {
+        let status = procfs::read_text(STATUS).map_err(|cause| Error::io("read", STATUS, cause))?;
         let capabilities = effective(&status)
             .ok_or_else(|| Error::refused("read", STATUS, "has no CapEff line"))?;
         let has = |capability: u32| capabilities & (1 << capability) != 0;
@@ -67,12 +70,12 @@ impl Caller {
     }
 
     /// Whether mode and times of `it` are ours to set.
-    pub(crate) fn owns(&self, it: &Attributes) -> bool {
+    pub fn owns(&self, it: &Attributes) -> bool {
         self.acts_as_owner || it.uid == self.uid
     }
 
     /// Whether we may set an extended attribute of that name on what is ours.
-    pub(crate) fn may_set(&self, name: &CStr) -> bool {
+    pub fn may_set(&self, name: &CStr) -> bool {
         let name = name.to_bytes();
         let needed = if name == b"security.capability" {
             CAP_SETFCAP
@@ -85,12 +88,12 @@ impl Caller {
     }
 
     /// Whether the mode keeps us from adding and removing names, though we own the directory.
-    pub(crate) fn is_shut_out_of_own(&self, directory: &Attributes) -> bool {
+    pub fn is_shut_out_of_own(&self, directory: &Attributes) -> bool {
         !self.overrides_modes && directory.uid == self.uid && directory.mode & 0o300 != 0o300
     }
 
     /// Owner, group and mode that a copy of `source` gets when we make it.
-    pub(crate) fn reachable(&self, source: &Attributes) -> (u32, u32, u32) {
+    pub fn reachable(&self, source: &Attributes) -> (u32, u32, u32) {
         let (user_is_settable, group_is_settable) = if self.may_chown {
             (self.knows(0, source.uid), self.knows(1, source.gid))
         } else {
@@ -115,7 +118,7 @@ impl Caller {
 
     /// Whether our user namespace knows the user, or group, `id`: chown(2) answers EINVAL for others.
     fn knows(&self, which: usize, id: u32) -> bool {
-        let ask = || kernel::read_text(MAPS[which]).map_or(true, |map| maps(&map, NOBODY));
+        let ask = || procfs::read_text(MAPS[which]).map_or(true, |map| maps(&map, NOBODY));
         id != NOBODY || *self.knows_nobody[which].get_or_init(ask)
     }
 }

@@ -12,7 +12,7 @@ const CHUNK: usize = 128 * 1024;
 const PIECE: u64 = 16 << 20;
 
 /// Asked between the pieces of a large file whether to go on; ECANCELED comes of it if not.
-pub(crate) type GoOn<'a> = &'a dyn Fn() -> bool;
+pub type GoOn<'a> = &'a dyn Fn() -> bool;
 
 fn check(go_on: GoOn<'_>) -> Result<()> {
     if go_on() {
@@ -22,7 +22,7 @@ fn check(go_on: GoOn<'_>) -> Result<()> {
 }
 
 /// Whether two open files of the same size hold the same bytes.
-pub(crate) fn equal(a: impl AsFd, b: impl AsFd, go_on: GoOn<'_>) -> Result<bool> {
+pub fn equal(a: impl AsFd, b: impl AsFd, go_on: GoOn<'_>) -> Result<bool> {
     let mut left = vec![0; CHUNK];
     let mut right = vec![0; CHUNK];
     loop {
@@ -38,12 +38,12 @@ pub(crate) fn equal(a: impl AsFd, b: impl AsFd, go_on: GoOn<'_>) -> Result<bool>
 }
 
 /// Makes `to` share the blocks of `from`.
-pub(crate) fn clone(from: impl AsFd, to: impl AsFd) -> Result<()> {
+pub fn clone(from: impl AsFd, to: impl AsFd) -> Result<()> {
     sys::ioctl_ficlone(to, from)
 }
 
 /// Copies `size` bytes of `from` into the empty file `to`; holes stay holes.
-pub(crate) fn copy(from: impl AsFd, to: impl AsFd, size: u64, go_on: GoOn<'_>) -> Result<()> {
+pub fn copy(from: impl AsFd, to: impl AsFd, size: u64, go_on: GoOn<'_>) -> Result<()> {
     let (from, to) = (from.as_fd(), to.as_fd());
     let mut at = 0;
     while at < size {
@@ -110,7 +110,7 @@ fn pump(from: BorrowedFd<'_>, to: BorrowedFd<'_>, start: u64, end: u64) -> Resul
 }
 
 /// Reads until the buffer is full or the file ends.
-pub(crate) fn fill(file: BorrowedFd<'_>, buffer: &mut [u8]) -> Result<usize> {
+pub fn fill(file: BorrowedFd<'_>, buffer: &mut [u8]) -> Result<usize> {
     let mut filled = 0;
     while filled < buffer.len() {
         match io::retry_on_intr(|| io::read(file, &mut buffer[filled..]))? {

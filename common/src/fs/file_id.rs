@@ -13,20 +13,22 @@ use super::{Attributes, Dir, Identity};
 /// When an inode was made, in nanoseconds since 1970 (`stx_btime` of statx(2)); nothing where the file
 /// system does not keep it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Birth(Option<NonZeroI64>);
+pub struct Birth(Option<NonZeroI64>);
 
 impl Birth {
-    pub(crate) fn at(seconds: i64, nanoseconds: u32) -> Self {
+    /// From seconds and nanoseconds since 1970.
+    pub fn at(seconds: i64, nanoseconds: u32) -> Self {
         let whole = seconds.saturating_mul(1_000_000_000);
         Self::of_number(whole.saturating_add(nanoseconds.into()))
     }
 
     /// As the journal has it: 0 where it is not known.
-    pub(crate) fn of_number(number: i64) -> Self {
+    pub fn of_number(number: i64) -> Self {
         Self(NonZeroI64::new(number))
     }
 
-    pub(crate) fn number(self) -> i64 {
+    /// The inverse of [`Birth::of_number`].
+    pub fn number(self) -> i64 {
         self.0.map_or(0, NonZeroI64::get)
     }
 
@@ -37,34 +39,38 @@ impl Birth {
 
 /// One inode of all that have or had its number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Individual {
-    pub(crate) identity: Identity,
-    pub(crate) born: Birth,
+pub struct FileId {
+    /// The inode.
+    pub identity: Identity,
+    /// When that inode was made.
+    pub born: Birth,
 }
 
-impl Individual {
-    pub(crate) fn of(it: &Attributes) -> Self {
+impl FileId {
+    /// The file that `it` was read from.
+    pub fn of(it: &Attributes) -> Self {
         Self {
             identity: it.identity,
             born: it.born,
         }
     }
 
-    pub(crate) fn of_unknown_birth(identity: Identity) -> Self {
+    /// A file of which only the inode is known.
+    pub fn of_unknown_birth(identity: Identity) -> Self {
         let born = Birth(None);
         Self { identity, born }
     }
 
     /// Whether it is `there`, which is `dir` or a name in it.
-    pub(crate) fn is(self, there: &Attributes, dir: &Dir) -> Result<bool> {
+    pub fn is(self, there: &Attributes, dir: &Dir) -> Result<bool> {
         Ok(self.identity == there.identity && self.is_as_old_as(there, dir)?)
     }
 
-    /// The half of [`Individual::is`] that its number does not tell.
+    /// The half of [`FileId::is`] that its number does not tell.
     ///
     /// An overlay copies a file up when it is renamed or linked, and the copy is a new birth: what is not
     /// a file system of its own proves nothing by it.
-    pub(crate) fn is_as_old_as(self, there: &Attributes, dir: &Dir) -> Result<bool> {
+    pub fn is_as_old_as(self, there: &Attributes, dir: &Dir) -> Result<bool> {
         Ok(self.born.may_be(there.born) || !dir.has_true_inodes()?)
     }
 }

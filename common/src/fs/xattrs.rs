@@ -12,11 +12,11 @@ use super::{Caller, Dir};
 
 /// The attributes of one thing, sorted by name.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(crate) struct Xattrs(Vec<(CString, Vec<u8>)>);
+pub struct Xattrs(Vec<(CString, Vec<u8>)>);
 
 /// A thing that has attributes.
 #[derive(Debug, Clone, Copy)]
-pub(crate) enum Bearer<'a> {
+pub enum XattrTarget<'a> {
     /// A file or directory that is open.
     Open(BorrowedFd<'a>),
     /// Any other kind, by its name.
@@ -25,9 +25,11 @@ pub(crate) enum Bearer<'a> {
 
 /// An attribute that the file system or our rights did not let us set.
 #[derive(Debug)]
-pub(crate) struct Lost {
-    pub(crate) name: CString,
-    pub(crate) cause: Errno,
+pub struct Lost {
+    /// The name of the attribute.
+    pub name: CString,
+    /// Why it could not be set.
+    pub cause: Errno,
 }
 
 /// No attribute list and no value is longer (xattr(7)).
@@ -39,7 +41,7 @@ const USUAL: usize = 512;
 const DEFAULT_ACL: &CStr = c"system.posix_acl_default";
 const ACCESS_ACL: &CStr = c"system.posix_acl_access";
 
-impl Bearer<'_> {
+impl XattrTarget<'_> {
     /// The kernel has no xattr call that takes a name in a directory: /proc leads to the handle, and
     /// the last name of the path is not followed.
     fn path(&self) -> Option<PathBuf> {
@@ -85,7 +87,7 @@ impl Bearer<'_> {
 
 impl Xattrs {
     /// Reads what `of` bears, as far as we may see it and as far as it is the thing's own.
-    pub(crate) fn read(of: Bearer<'_>) -> Result<Self> {
+    pub fn read(of: XattrTarget<'_>) -> Result<Self> {
         let mut found = Vec::new();
         for name in names(of)? {
             if let Some(value) = value(of, &name)? {
@@ -96,19 +98,15 @@ impl Xattrs {
         Ok(Self(found))
     }
 
-    pub(crate) fn is_empty(&self) -> bool {
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
     /// Whether what bears `held` differs from what a copy of the bearer of these would have there.
     ///
     /// What `caller` may not set, or the file system of `on` does not take, no copy would have.
-    pub(crate) fn differs_from(
-        &self,
-        held: &Self,
-        on: Bearer<'_>,
-        caller: &Caller,
-    ) -> Result<bool> {
+    pub fn differs_from(&self, held: &Self, on: XattrTarget<'_>, caller: &Caller) -> Result<bool> {
         if held.0.iter().any(|pair| !self.0.contains(pair)) {
             return Ok(true);
         }
@@ -121,7 +119,7 @@ impl Xattrs {
     }
 
     /// Sets them on `on`, and gives back those that cannot be had there.
-    pub(crate) fn write(&self, on: Bearer<'_>) -> Result<Vec<Lost>> {
+    pub fn write(&self, on: XattrTarget<'_>) -> Result<Vec<Lost>> {
         let mut lost = Vec::new();
         for (name, value) in &self.0 {
             match on.set(name, value) {
@@ -137,7 +135,7 @@ impl Xattrs {
     }
 
     /// Makes `on` bear these and no others that a merge knows of.
-    pub(crate) fn replace(&self, on: Bearer<'_>) -> Result<Vec<Lost>> {
+    pub fn replace(&self, on: XattrTarget<'_>) -> Result<Vec<Lost>> {
         for name in names(on)? {
             if !self.0.iter().any(|(kept, _)| *kept == name) {
                 match on.remove(&name) {
@@ -151,7 +149,7 @@ impl Xattrs {
 }
 
 /// Whether an attribute of that name could be there.
-fn takes(on: Bearer<'_>, name: &CStr) -> Result<bool> {
+fn takes(on: XattrTarget<'_>, name: &CStr) -> Result<bool> {
     match on.get(name, &mut []) {
         Ok(_) | Err(Errno::NODATA | Errno::RANGE) => Ok(true),
         Err(Errno::OPNOTSUPP) => Ok(false),
@@ -160,7 +158,7 @@ fn takes(on: Bearer<'_>, name: &CStr) -> Result<bool> {
 }
 
 /// Takes away the ACLs that a new directory inherited from the one it was made in.
-pub(crate) fn forget_inherited_acl(directory: &Dir) -> Result<()> {
+pub fn forget_inherited_acl(directory: &Dir) -> Result<()> {
     for name in [DEFAULT_ACL, ACCESS_ACL] {
         match sys::fremovexattr(directory, name) {
             Ok(()) | Err(Errno::NODATA | Errno::OPNOTSUPP) => {}
@@ -187,7 +185,7 @@ fn is_its_own(name: &CStr) -> bool {
         || name == ACCESS_ACL.to_bytes()
 }
 
-fn names(of: Bearer<'_>) -> Result<Vec<CString>> {
+fn names(of: XattrTarget<'_>) -> Result<Vec<CString>> {
     let mut usual = [0; USUAL];
     let mut large = Vec::new();
     let list = match of.list(&mut usual) {
@@ -209,7 +207,7 @@ fn names(of: Bearer<'_>) -> Result<Vec<CString>> {
 }
 
 /// Nothing where it went away meanwhile, or where its value is not ours to see.
-fn value(of: Bearer<'_>, name: &CStr) -> Result<Option<Vec<u8>>> {
+fn value(of: XattrTarget<'_>, name: &CStr) -> Result<Option<Vec<u8>>> {
     let mut value = vec![0; USUAL];
     let length = match of.get(name, &mut value) {
         Err(Errno::RANGE) => {

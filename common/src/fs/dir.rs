@@ -16,7 +16,7 @@ use super::{Attributes, Kind, Listing};
 
 /// An open directory. Names given to it are single names, never paths.
 #[derive(Debug)]
-pub(crate) struct Dir(OwnedFd);
+pub struct Dir(OwnedFd);
 
 const FLAGS: OFlags = OFlags::RDONLY
     .union(OFlags::DIRECTORY)
@@ -29,7 +29,7 @@ const LONGEST_PATH: usize = 3900;
 const TRIES: usize = 1000;
 
 /// What getdents(2) fills at once: the size that glibc uses.
-pub(crate) const LISTING_BUFFER: usize = 32 * 1024;
+pub const LISTING_BUFFER: usize = 32 * 1024;
 
 impl AsFd for Dir {
     fn as_fd(&self) -> BorrowedFd<'_> {
@@ -39,22 +39,22 @@ impl AsFd for Dir {
 
 impl Dir {
     /// Opens the directory that a person named, through links if the person named some.
-    pub(crate) fn named(path: &Path) -> Result<Self> {
+    pub fn named(path: &Path) -> Result<Self> {
         sys::open(path, FLAGS, Mode::empty()).map(Self)
     }
 
     /// Opens the directory `name`, which may not be a link.
-    pub(crate) fn child(&self, name: &CStr) -> Result<Self> {
+    pub fn child(&self, name: &CStr) -> Result<Self> {
         sys::openat(self, name, FLAGS | OFlags::NOFOLLOW, Mode::empty()).map(Self)
     }
 
     /// Opens the directory that a handle of any kind stands for.
-    pub(crate) fn of_handle(handle: BorrowedFd<'_>) -> Result<Self> {
+    pub fn of_handle(handle: BorrowedFd<'_>) -> Result<Self> {
         sys::openat(handle, c".", FLAGS, Mode::empty()).map(Self)
     }
 
     /// Opens a directory beneath this one; no name of `path` may be a link.
-    pub(crate) fn beneath(&self, path: &Path) -> Result<Self> {
+    pub fn beneath(&self, path: &Path) -> Result<Self> {
         let links = ResolveFlags::NO_SYMLINKS;
         if path.as_os_str().len() <= LONGEST_PATH {
             return resolve_once(self.as_fd(), path, links);
@@ -72,22 +72,22 @@ impl Dir {
     }
 
     /// Opens a directory beneath this one through links that stay beneath it.
-    pub(crate) fn beneath_through_links(&self, path: &Path) -> Result<Self> {
+    pub fn beneath_through_links(&self, path: &Path) -> Result<Self> {
         resolve_once(self.as_fd(), path, ResolveFlags::empty())
     }
 
     /// Its own attributes.
-    pub(crate) fn stat(&self) -> Result<Attributes> {
+    pub fn stat(&self) -> Result<Attributes> {
         sys::statx(self, c"", AtFlags::EMPTY_PATH, WANTED).map(|stat| Attributes::of(&stat))
     }
 
     /// The attributes of `name` itself, a link included.
-    pub(crate) fn stat_name(&self, name: &CStr) -> Result<Attributes> {
+    pub fn stat_name(&self, name: &CStr) -> Result<Attributes> {
         sys::statx(self, name, AtFlags::SYMLINK_NOFOLLOW, WANTED).map(|stat| Attributes::of(&stat))
     }
 
     /// The kind of `name`, for file systems whose readdir does not tell.
-    pub(crate) fn kind_of(&self, name: &CStr) -> Result<Kind> {
+    pub fn kind_of(&self, name: &CStr) -> Result<Kind> {
         let stat = sys::statx(self, name, AtFlags::SYMLINK_NOFOLLOW, StatxFlags::TYPE)?;
         Ok(Attributes::of(&stat).kind)
     }
@@ -97,7 +97,7 @@ impl Dir {
     ///
     /// Where it does, two names of one inode are known without a call for each. An overlay is not among
     /// them: its numbers come from several file systems.
-    pub(crate) fn has_true_inodes(&self) -> Result<bool> {
+    pub fn has_true_inodes(&self) -> Result<bool> {
         const EXT: i64 = 0xEF53;
         const TMPFS: i64 = 0x0102_1994;
         const XFS: i64 = 0x5846_5342;
@@ -106,7 +106,7 @@ impl Dir {
     }
 
     /// Gives each name but `.` and `..` to `each`, as the kernel lists them, and stops when it says so.
-    pub(crate) fn for_each<E: From<Errno>>(
+    pub fn for_each<E: From<Errno>>(
         &self,
         mut each: impl FnMut(&CStr, u64, Option<Kind>) -> std::result::Result<(), E>,
     ) -> std::result::Result<(), E> {
@@ -124,7 +124,7 @@ impl Dir {
     }
 
     /// All names but `.` and `..`, sorted.
-    pub(crate) fn list(&self) -> Result<Listing> {
+    pub fn list(&self) -> Result<Listing> {
         let mut listing = Listing::default();
         self.for_each::<Errno>(|name, inode, kind| {
             listing.push(name, inode, kind);
@@ -136,64 +136,69 @@ impl Dir {
 
     /// Has the next listing begin anew: also where a file system shows only the names that were there when
     /// the directory was opened.
-    pub(crate) fn rewind(&self) -> Result<()> {
+    pub fn rewind(&self) -> Result<()> {
         sys::seek(self, sys::SeekFrom::Start(0)).map(drop)
     }
 
-    pub(crate) fn make_dir(&self, name: &CStr, mode: Mode) -> Result<()> {
+    /// Makes the directory `name` with `mode` less the umask; EEXIST if there is anything.
+    pub fn make_dir(&self, name: &CStr, mode: Mode) -> Result<()> {
         sys::mkdirat(self, name, mode)
     }
 
     /// Gives the inode behind `name` (a link itself, not its target) one more name in `to`.
-    pub(crate) fn link(&self, name: &CStr, to: &Dir, new: &CStr) -> Result<()> {
+    pub fn link(&self, name: &CStr, to: &Dir, new: &CStr) -> Result<()> {
         sys::linkat(self, name, to, new, AtFlags::empty())
     }
 
     /// Renames and never replaces; EINVAL where the file system does not know the flag.
-    pub(crate) fn rename(&self, name: &CStr, to: &Dir, new: &CStr) -> Result<()> {
+    pub fn rename(&self, name: &CStr, to: &Dir, new: &CStr) -> Result<()> {
         sys::renameat_with(self, name, to, new, RenameFlags::NOREPLACE)
     }
 
     /// Exchanges two names at once; EINVAL where the file system does not know the flag.
-    pub(crate) fn exchange(&self, name: &CStr, to: &Dir, other: &CStr) -> Result<()> {
+    pub fn exchange(&self, name: &CStr, to: &Dir, other: &CStr) -> Result<()> {
         sys::renameat_with(self, name, to, other, RenameFlags::EXCHANGE)
     }
 
     /// rename(2) as it always was: it replaces a file, or a directory that is empty.
-    pub(crate) fn rename_over(&self, name: &CStr, to: &Dir, new: &CStr) -> Result<()> {
+    pub fn rename_over(&self, name: &CStr, to: &Dir, new: &CStr) -> Result<()> {
         sys::renameat(self, name, to, new)
     }
 
-    pub(crate) fn unlink(&self, name: &CStr) -> Result<()> {
+    /// Removes a name that is not a directory.
+    pub fn unlink(&self, name: &CStr) -> Result<()> {
         sys::unlinkat(self, name, AtFlags::empty())
     }
 
-    pub(crate) fn remove_dir(&self, name: &CStr) -> Result<()> {
+    /// Removes an empty directory.
+    pub fn remove_dir(&self, name: &CStr) -> Result<()> {
         sys::unlinkat(self, name, AtFlags::REMOVEDIR)
     }
 
-    pub(crate) fn set_mode(&self, mode: u32) -> Result<()> {
+    /// Sets the permission bits, set-id and sticky among them.
+    pub fn set_mode(&self, mode: u32) -> Result<()> {
         sys::fchmod(self, Mode::from_raw_mode(mode))
     }
 
     /// Sets the modification time and leaves the access time alone.
-    pub(crate) fn set_modified(&self, modified: rustix::fs::Timespec) -> Result<()> {
+    pub fn set_modified(&self, modified: rustix::fs::Timespec) -> Result<()> {
         sys::futimens(self, &only_modified(modified))
     }
 
     /// Opens the file `name` for reading; never a link, and a fifo does not make us wait.
-    pub(crate) fn open_file(&self, name: &CStr) -> Result<OwnedFd> {
+    pub fn open_file(&self, name: &CStr) -> Result<OwnedFd> {
         let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
         sys::openat(self, name, flags | OFlags::NOCTTY, Mode::empty())
     }
 
     /// Makes the file `name` for its owner alone, to be filled.
-    pub(crate) fn create_file(&self, name: &CStr) -> Result<OwnedFd> {
+    pub fn create_file(&self, name: &CStr) -> Result<OwnedFd> {
         let flags = OFlags::RDWR | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW;
         sys::openat(self, name, flags | OFlags::CLOEXEC, Mode::RUSR | Mode::WUSR)
     }
 
-    pub(crate) fn read_link(&self, name: &CStr) -> Result<std::ffi::CString> {
+    /// The target of the symlink `name`.
+    pub fn read_link(&self, name: &CStr) -> Result<std::ffi::CString> {
         sys::readlinkat(self, name, Vec::new())
     }
 }

@@ -10,7 +10,7 @@ use super::Dir;
 /// A directory to act in. Names in it are not listed by such a handle: that of a root has one place in its
 /// listing for all.
 #[derive(Debug)]
-pub(crate) enum Handle<'a> {
+pub enum Handle<'a> {
     /// The root, which is held open as long as the transaction lasts.
     Held(&'a Dir),
     /// One below it, opened for us.
@@ -19,7 +19,7 @@ pub(crate) enum Handle<'a> {
 
 impl<'a> Handle<'a> {
     /// `path` beneath `root`, no name of which may be a link.
-    pub(crate) fn beneath(root: &'a Dir, path: &Path) -> Result<Self> {
+    pub fn beneath(root: &'a Dir, path: &Path) -> Result<Self> {
         if path.as_os_str().is_empty() {
             return Ok(Self::Held(root));
         }

@@ -9,7 +9,7 @@ use rustix::io::{Errno, Result};
 use super::{Dir, Identity};
 
 /// Removes `name` and everything below it. What is gone already is no error.
-pub(crate) fn tree(parent: &Dir, name: &CStr) -> Result<()> {
+pub fn tree(parent: &Dir, name: &CStr) -> Result<()> {
     let refused = match parent.unlink(name) {
         Ok(()) | Err(Errno::NOENT) => return Ok(()),
         // POSIX answers EPERM for a directory, Linux EISDIR.
@@ -30,7 +30,7 @@ pub(crate) fn tree(parent: &Dir, name: &CStr) -> Result<()> {
 }
 
 /// Removes everything in `dir`.
-pub(crate) fn contents(dir: &Dir) -> Result<()> {
+pub fn contents(dir: &Dir) -> Result<()> {
     let listing = dir.list()?;
     let mut shut = true;
     for entry in listing.iter() {
@@ -49,11 +49,7 @@ pub(crate) fn contents(dir: &Dir) -> Result<()> {
 
 /// Empties `dir` by its handle, and removes `name` from `parent` if it still stands for `identity`, which
 /// is that directory.
-pub(crate) fn directory(
-    parent: &Dir,
-    name: &CStr,
-    (dir, identity): (&Dir, Identity),
-) -> Result<()> {
+pub fn directory(parent: &Dir, name: &CStr, (dir, identity): (&Dir, Identity)) -> Result<()> {
     dir.rewind()?;
     contents(dir)?;
     match parent.stat_name(name) {
@@ -65,7 +61,7 @@ pub(crate) fn directory(
 }
 
 /// Opens a directory on its way out, also where its mode keeps us, who own it, out.
-pub(crate) fn child_for_us(parent: &Dir, name: &CStr) -> Result<Dir> {
+pub fn child_for_us(parent: &Dir, name: &CStr) -> Result<Dir> {
     match parent.child(name) {
         Err(Errno::ACCESS) => {}
         opened => return opened,

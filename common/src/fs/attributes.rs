@@ -7,19 +7,26 @@ use super::Birth;
 
 /// The kinds of things that a name can stand for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Kind {
+pub enum Kind {
+    /// A regular file.
     File,
+    /// A directory.
     Directory,
+    /// A symbolic link.
     Symlink,
+    /// A named pipe.
     Fifo,
+    /// A Unix socket.
     Socket,
+    /// A character device.
     CharacterDevice,
+    /// A block device.
     BlockDevice,
 }
 
 impl Kind {
     /// From the type in a directory entry or a mode; nothing where the file system does not tell.
-    pub(crate) fn of(kind: FileType) -> Option<Self> {
+    pub fn of(kind: FileType) -> Option<Self> {
         match kind {
             FileType::RegularFile => Some(Self::File),
             FileType::Directory => Some(Self::Directory),
@@ -33,7 +40,7 @@ impl Kind {
     }
 
     /// As mknod(2) wants it.
-    pub(crate) fn file_type(self) -> FileType {
+    pub fn file_type(self) -> FileType {
         match self {
             Self::File => FileType::RegularFile,
             Self::Directory => FileType::Directory,
@@ -46,7 +53,7 @@ impl Kind {
     }
 
     /// In messages.
-    pub(crate) fn word(self) -> &'static str {
+    pub fn word(self) -> &'static str {
         match self {
             Self::File => "file",
             Self::Directory => "directory",
@@ -58,46 +65,60 @@ impl Kind {
         }
     }
 
-    pub(crate) fn is_dir(self) -> bool {
+    /// Whether it is [`Kind::Directory`].
+    pub fn is_dir(self) -> bool {
         self == Self::Directory
     }
 }
 
 /// Which inode it is, on this machine while it is up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub(crate) struct Identity {
-    pub(crate) device: Dev,
-    pub(crate) inode: u64,
+pub struct Identity {
+    /// `st_dev`.
+    pub device: Dev,
+    /// `st_ino`.
+    pub inode: u64,
 }
 
 /// What stat tells.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Attributes {
-    pub(crate) kind: Kind,
+pub struct Attributes {
+    /// What kind of thing it is.
+    pub kind: Kind,
     /// The permission bits with set-id and sticky.
-    pub(crate) mode: RawMode,
-    pub(crate) uid: u32,
-    pub(crate) gid: u32,
-    pub(crate) size: u64,
-    pub(crate) links: u32,
-    pub(crate) device_number: Dev,
-    pub(crate) identity: Identity,
-    pub(crate) born: Birth,
+    pub mode: RawMode,
+    /// The owner (`st_uid`).
+    pub uid: u32,
+    /// The group (`st_gid`).
+    pub gid: u32,
+    /// In bytes (`st_size`).
+    pub size: u64,
+    /// How many names it has (`st_nlink`).
+    pub links: u32,
+    /// Of a device node (`st_rdev`).
+    pub device_number: Dev,
+    /// Its inode.
+    pub identity: Identity,
+    /// When the inode was made.
+    pub born: Birth,
     /// Which mount it was reached through; 0 where the kernel does not tell.
-    pub(crate) mount: u64,
-    pub(crate) accessed: Timespec,
-    pub(crate) modified: Timespec,
+    pub mount: u64,
+    /// The access time.
+    pub accessed: Timespec,
+    /// The modification time.
+    pub modified: Timespec,
 }
 
 /// What is asked of statx(2).
-pub(crate) const WANTED: StatxFlags = StatxFlags::BASIC_STATS
+pub const WANTED: StatxFlags = StatxFlags::BASIC_STATS
     .union(StatxFlags::MNT_ID)
     .union(StatxFlags::BTIME);
 
 const PERMISSIONS: RawMode = 0o7777;
 
 impl Attributes {
-    pub(crate) fn of(stat: &Statx) -> Self {
+    /// What statx(2) answered, asked for [`WANTED`].
+    pub fn of(stat: &Statx) -> Self {
         let raw = RawMode::from(stat.stx_mode);
         Self {
             // Linux knows no other kinds; a future one is compared and moved as a file would be.
@@ -129,13 +150,13 @@ impl Attributes {
 
     /// Whether it was reached through the same mount as `around`. Where the kernel does not tell, a
     /// directory of another file system was not.
-    pub(crate) fn is_in_mount_of(&self, around: &Self) -> bool {
+    pub fn is_in_mount_of(&self, around: &Self) -> bool {
         let is_known = self.mount != 0 || !self.kind.is_dir();
         self.mount == around.mount && (is_known || self.identity.device == around.identity.device)
     }
 
     /// Both times, as they are set on a copy.
-    pub(crate) fn times(&self) -> Timestamps {
+    pub fn times(&self) -> Timestamps {
         Timestamps {
             last_access: self.accessed,
             last_modification: self.modified,
@@ -144,7 +165,7 @@ impl Attributes {
 }
 
 /// The times that set `modified` and leave the access time alone.
-pub(crate) fn only_modified(modified: Timespec) -> Timestamps {
+pub fn only_modified(modified: Timespec) -> Timestamps {
     Timestamps {
         last_access: Timespec {
             tv_sec: 0,
@@ -154,7 +175,8 @@ pub(crate) fn only_modified(modified: Timespec) -> Timestamps {
     }
 }
 
-pub(crate) fn timespec(seconds: i64, nanoseconds: u32) -> Timespec {
+/// A time as the calls take it.
+pub fn timespec(seconds: i64, nanoseconds: u32) -> Timespec {
     Timespec {
         tv_sec: seconds,
         tv_nsec: nanoseconds.into(),

@@ -8,7 +8,7 @@ use super::Kind;
 ///
 /// One allocation holds all names: a directory of many thousand costs little more than its bytes.
 #[derive(Debug, Default)]
-pub(crate) struct Listing {
+pub struct Listing {
     names: Vec<u8>,
     entries: Vec<Slot>,
 }
@@ -23,16 +23,18 @@ struct Slot {
 
 /// One name of a listing.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Entry<'a> {
-    pub(crate) name: &'a CStr,
+pub struct Entry<'a> {
+    /// The name itself.
+    pub name: &'a CStr,
     /// `d_ino`, which is not `st_ino` at a mount point and on some file systems.
-    pub(crate) inode: u64,
+    pub inode: u64,
     /// Nothing where the file system does not tell.
-    pub(crate) kind: Option<Kind>,
+    pub kind: Option<Kind>,
 }
 
 impl Listing {
-    pub(crate) fn push(&mut self, name: &CStr, inode: u64, kind: Option<Kind>) {
+    /// Adds a name.
+    pub fn push(&mut self, name: &CStr, inode: u64, kind: Option<Kind>) {
         let start = self.names.len();
         self.names.extend_from_slice(name.to_bytes_with_nul());
         let end = self.names.len();
@@ -45,17 +47,19 @@ impl Listing {
     }
 
     /// Sorts by the bytes of the names.
-    pub(crate) fn sort(&mut self) {
+    pub fn sort(&mut self) {
         let names = &self.names;
         self.entries
             .sort_unstable_by(|a, b| names[a.start..a.end].cmp(&names[b.start..b.end]));
     }
 
-    pub(crate) fn get(&self, at: usize) -> Option<Entry<'_>> {
+    /// The name at a position.
+    pub fn get(&self, at: usize) -> Option<Entry<'_>> {
         self.entries.get(at).map(|slot| self.entry(*slot))
     }
 
-    pub(crate) fn iter(&self) -> impl DoubleEndedIterator<Item = Entry<'_>> {
+    /// All names, in their order.
+    pub fn iter(&self) -> impl DoubleEndedIterator<Item = Entry<'_>> {
         self.entries.iter().map(|slot| self.entry(*slot))
     }
 
