@@ -57,27 +57,6 @@ fn a_file_that_was_written_to_after_the_plan_stays() {
 }
 
 #[test]
-fn a_subtree_that_is_discarded_stays_with_what_came_late() {
-    let root = scratch();
-    lay(
-        root.path(),
-        "i/a 644 \"a\"\ni/new/deep/f 644 \"f\"\ni/new/x/g 644 \"g\"\nd/a 644 \"a\"\nd/new 644 \"file\"",
-    );
-    let paused = pause_at(root.path(), "unlinkat", 1, &[MOVE, "-n", "-j1", "i", "d"]);
-    fs::write(root.path().join("i/new/deep/late"), "late").expect("a file");
-    let (status, said) = paused.resume();
-    assert_eq!(status, Some(2), "{said}");
-    assert_eq!(
-        test_support::listing(&root.path().join("i")),
-        "new/ 755\nnew/deep/ 755\nnew/deep/f 644 \"f\"\nnew/deep/late 644 \"late\"\nnew/x/ 755\nnew/x/g 644 \"g\"\n"
-    );
-    assert_eq!(
-        removals(&said),
-        ["img-merge: remove i/new: it was changed after the merge was planned"]
-    );
-}
-
-#[test]
 fn what_has_the_name_of_something_moved_by_now_stays() {
     // Here a number proves nothing.
     let disk = Disk::new(Format::Ramfs);

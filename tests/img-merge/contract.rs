@@ -55,7 +55,7 @@ fn a_dry_run_for_a_missing_destination_does_not_look_at_its_parent() {
 }
 
 #[test]
-fn a_dry_run_of_a_stream_knows_the_records_before() {
+fn a_dry_run_of_a_stream_plans_all_records_at_once() {
     let root = scratch();
     for (image, text) in [
         ("a", "usr/lib/f 644 \"one\"\nusr/lib/s 644 \"s\""),
@@ -87,21 +87,16 @@ fn a_dry_run_of_a_stream_knows_the_records_before() {
             outcome.stderr,
         )
     };
-    let first =
-        "make\tdest\nbring\tusr/\ta\nbring\topt/\tb\nbring\tusr/lib/g\tb\nsame\tusr/lib/s\tb\n";
     let (status, plan, said) = stream(&["--dry-run"]);
-    assert_eq!((status, &*plan), (Some(1), first), "{said}");
+    assert_eq!((status, &*plan), (Some(1), ""), "{said}");
     assert!(
         said.contains("merge usr/lib/f: conflict (content)"),
         "{said}"
     );
     let (status, plan, said) = stream(&["--dry-run", "--on-conflict=replace", "--json=out"]);
-    let rest = "replace\tusr/lib/f\tc\nbring\tusr/lib/h\td\n";
-    assert_eq!(
-        (status, plan),
-        (Some(0), format!("{first}{rest}")),
-        "{said}"
-    );
+    let planned = "make\tdest\nbring\topt/\tb\nmake\tusr\nmake\tusr/lib\nsuperseded\tusr/lib/f\ta\n\
+        bring\tusr/lib/f\tc\nbring\tusr/lib/g\tb\nbring\tusr/lib/h\td\nbring\tusr/lib/s\ta\nsame\tusr/lib/s\tb\n";
+    assert_eq!((status, &*plan), (Some(0), planned), "{said}");
     let json = fs::read_to_string(root.path().join("out")).unwrap();
     let summary: serde_json::Value = serde_json::from_str(json.lines().last().unwrap()).unwrap();
     assert_eq!(
@@ -138,11 +133,6 @@ fn an_image_that_cannot_be_consumed_is_refused_before_anything_is_done() {
             "one of root's",
             [ours, ours, (0, 0o755), ours],
             Some("p/i/usr: permission denied"),
-        ),
-        (
-            "a sticky one",
-            [ours, ours, (0, 0o1777), (0, 0o644)],
-            Some("p/i/usr: operation not permitted"),
         ),
         (
             "a sticky one with ours",
@@ -228,7 +218,7 @@ fn the_roots_have_a_name_in_messages() {
 }
 
 #[test]
-fn two_directories_of_an_image_that_lead_to_one_place_are_joined_in_the_plan() {
+fn two_directories_of_an_image_that_lead_to_one_place_are_joined() {
     let lay_scene = |image: &str| {
         let root = scratch();
         lay(root.path(), image);
@@ -241,11 +231,9 @@ fn two_directories_of_an_image_that_lead_to_one_place_are_joined_in_the_plan() {
          i/lib/new/a 644 \"a\"\ni/lib64/new/b 644 \"b\"",
     );
     let before = listing(root.path());
-    for words in [&["--dry-run", pass, "i", "d"][..], &[pass, "i", "d"]] {
-        let said = merge(root.path(), words).expect(1).stderr;
-        assert!(said.contains("merge lib64/f: conflict (content)"), "{said}");
-        assert_eq!(listing(root.path()), before);
-    }
+    let said = merge(root.path(), &[pass, "i", "d"]).expect(1).stderr;
+    assert!(said.contains("merge lib64/f: conflict (content)"), "{said}");
+    assert_eq!(listing(root.path()), before);
     for (policy, won) in [("keep", "one"), ("replace", "two")] {
         for method in ["link", "copy", "move"] {
             let root = lay_scene(

@@ -18,34 +18,6 @@ fn inode(root: &Path, path: &str) -> u64 {
 }
 
 #[test]
-fn a_group_that_a_rename_splits_is_said() {
-    let root = scratch();
-    lay(
-        root.path(),
-        "i/a 644 \"x\"\ni/pkg/deep/b == i/a\ni/pkg/c == i/a\nd/a 644 \"x\"",
-    );
-    let said = merge(root.path(), &["--method=move", "i", "d"])
-        .expect(0)
-        .stderr;
-    assert!(said.contains("1 link group split"), "{said}");
-    assert_eq!(
-        inode(root.path(), "d/pkg/c"),
-        inode(root.path(), "d/pkg/deep/b")
-    );
-    // All names are seen: joined.
-    let root = scratch();
-    lay(
-        root.path(),
-        "i/a 644 \"x\"\ni/pkg/b == i/a\ni/other/c 644 \"c\"\nd/a 644 \"x\"\nd/pkg/ 755",
-    );
-    let said = merge(root.path(), &["--method=move", "i", "d"])
-        .expect(0)
-        .stderr;
-    assert!(!said.contains("split"), "{said}");
-    assert_eq!(inode(root.path(), "d/a"), inode(root.path(), "d/pkg/b"));
-}
-
-#[test]
 fn a_group_is_joined_to_the_equal_file_of_an_image_before() {
     for (method, joined) in [("link", true), ("move", true), ("copy", false)] {
         for jobs in ["-j1", "-j4"] {

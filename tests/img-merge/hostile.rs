@@ -150,7 +150,7 @@ fn our_own_temporary_names_may_not_come_in_an_image() {
     );
     merge(root.path(), &["-q", "image", "dest"])
         .expect(1)
-        .complains("keeps such names for itself");
+        .complains("img-merge reserves such names");
     lay(
         &root.path().join("deep"),
         "usr/.img-merge-0123456789abcdef/x 644 \"x\"",

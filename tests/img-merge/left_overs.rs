@@ -92,7 +92,7 @@ fn what_an_inner_merge_left_waits_for_the_next_into_the_same_directory() {
 }
 
 #[test]
-fn a_private_directory_under_our_name_is_left_alone_and_said() {
+fn a_private_directory_under_our_name_is_left_alone() {
     let root = scratch();
     let name = "d/.img-merge-00000000000000aa";
     lay(
@@ -103,8 +103,6 @@ fn a_private_directory_under_our_name_is_left_alone_and_said() {
     fs::rename(root.path().join("d/private"), root.path().join(name)).expect("a rename");
     let said = merge(root.path(), &["i", "d"]).expect(0).stderr;
     assert!(root.path().join(name).join("x").exists(), "{said}");
-    assert!(said.contains("no merge has made it"), "{said}");
-    assert!(said.contains(".img-merge-00000000000000aa"), "{said}");
 }
 
 #[test]
@@ -136,40 +134,6 @@ fn staging_in(dest: &Path) -> std::path::PathBuf {
     let mut paths = names.map(|entry| entry.expect("an entry").path());
     let is_ours = |path: &std::path::PathBuf| path.to_string_lossy().contains("/.img-merge-");
     paths.find(is_ours).expect("a staging")
-}
-
-#[test]
-fn after_a_new_start_of_the_machine_a_journal_counts_by_inodes() {
-    let root = scratch();
-    lay(root.path(), "d/f 644 \"old\"\ni/f 644 \"new\"");
-    killed_after_exchange(
-        root.path(),
-        &["--on-conflict=replace", "i", "d"],
-        Path::new("d/f"),
-    );
-    // As if it were of another boot, when the disk had another number.
-    let journal = staging_in(&root.path().join("d")).join("journal");
-    let text = fs::read(&journal).expect("the journal");
-    let device = std::os::unix::fs::MetadataExt::dev(&fs::metadata(&journal).expect("metadata"));
-    let text = String::from_utf8(text).expect("text");
-    let mut fields: Vec<String> = text.split('\0').map(str::to_owned).collect();
-    fields[1] = "another".to_owned();
-    let number = device.to_string();
-    for field in &mut fields {
-        let words: Vec<&str> = field.split(' ').collect();
-        let other = words
-            .iter()
-            .map(|word| if *word == number { "4242" } else { word });
-        *field = other.collect::<Vec<_>>().join(" ");
-    }
-    let other = fields.join("\0");
-    assert_ne!(other, text);
-    fs::write(&journal, other).expect("the journal");
-    merge(root.path(), &["-n", "i", "d"]).expect(0);
-    assert_eq!(
-        test_support::listing(&root.path().join("d")),
-        "f 644 \"old\"\n"
-    );
 }
 
 #[test]

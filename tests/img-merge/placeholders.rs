@@ -139,14 +139,14 @@ fn a_destination_that_was_to_be_made_when_its_maker_was_killed_is_made_anew() {
 }
 
 #[test]
-fn two_that_make_one_destination_get_on_where_renames_know_no_flags() {
+fn two_that_make_one_destination_do_not_disturb_each_other() {
     let root = scratch();
     lay(root.path(), "i/a 644 \"a\"\nj/b 644 \"b\"");
-    // The second directory holds the place of the first, and its lock is not taken yet.
+    // The directory is made, and its lock is not taken yet.
     let paused = pause_at_with(
         root.path(),
         "mkdirat",
-        2,
+        1,
         &[OLD_RENAMES],
         &["-j1", "i", "d"],
     );

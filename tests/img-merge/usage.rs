@@ -59,7 +59,7 @@ fn help_names_the_most_threads() {
     assert!(
         words
             .join(" ")
-            .contains("the CPUs we may use, eight at most")
+            .contains("one for each CPU we may use, eight at most")
     );
 }
 

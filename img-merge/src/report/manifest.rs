@@ -1,24 +1,24 @@
-//! `--manifest`: what was merged, in the format of mtree(5).
+//! `--manifest`: the merged paths in the format of mtree(5).
 //!
 //! One line for each path, sorted, with the whole path, type, owner, mode, size, time, and for files the
 //! sha256 of what DEST holds. `mtree -p DEST -f FILE` of NetBSD and bsdtar read it.
 
 use std::collections::BTreeSet;
 use std::ffi::CString;
-use std::fs::File;
-use std::io::{self, BufWriter, Write};
+use std::io::{self, Write};
+use std::os::fd::AsFd;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
+use common::fs::{At, Dir, Kind, as_os, contents, split};
 use common::outputs::Output;
-use common::{Error, Result};
+use common::{Error, Result, show};
+use rayon::prelude::*;
 use rustix::fs::{major, minor};
 use rustix::io::Errno;
 use sha2::{Digest, Sha256};
 
-use crate::plan::as_os;
-use crate::tally::{Told, What};
-use common::fs::{Attributes, Dir, Kind, contents};
+use crate::stats::{PathEvent, What};
 
 /// A manifest in the making: the file is opened at the start, so that a run which could not write it
 /// changes nothing. What was in it stays until there is another to write.
@@ -41,11 +41,10 @@ impl Manifest {
         })
     }
 
-    /// Notes a path that was merged, and that lies at `place` below DEST. What DEST kept instead of an
-    /// image's is not of this merge.
-    pub(crate) fn note(&mut self, told: &Told, place: &Path) {
-        match told.what {
-            What::Kept | What::Outdone => return,
+    /// Adds a path that was merged to `place` below DEST. What DEST kept instead is not part of the merge.
+    pub(crate) fn add(&mut self, event: &PathEvent, place: &Path) {
+        match event.what {
+            What::Kept | What::Superseded => return,
             What::MovedTree => self.whole.push(place.to_owned()),
             _ => {}
         }
@@ -64,15 +63,13 @@ impl Manifest {
             let failed = |cause| Error::io("read", destination.join(&top), cause);
             below(&root, &top, &mut self.merged).map_err(failed)?;
         }
-        let mut out = BufWriter::new(&mut self.file);
-        let mut lines = || -> io::Result<()> {
-            writeln!(out, "#mtree")?;
-            for path in &self.merged {
-                line(&mut out, &root, path)?;
-            }
-            out.flush()
-        };
-        lines().map_err(unwritten)
+        let paths: Vec<&PathBuf> = self.merged.iter().collect();
+        let lines = paths.par_iter().map(|path| line(&root, path));
+        let lines: io::Result<Vec<Vec<u8>>> = lines.collect();
+        let lines = lines.map_err(unwritten)?;
+        let text = [b"#mtree\n".to_vec(), lines.concat()].concat();
+        let written = self.file.write_all(&text).and_then(|()| self.file.flush());
+        written.map_err(unwritten)
     }
 }
 
@@ -92,63 +89,57 @@ fn below(root: &Dir, top: &Path, merged: &mut BTreeSet<PathBuf>) -> rustix::io::
     Ok(())
 }
 
-fn line(out: &mut impl Write, root: &Dir, path: &Path) -> io::Result<()> {
-    let at = |cause: Errno| io::Error::other(format!("{}: {cause}", common::show::path(path)));
-    let (dir, name) = holder(root, path).map_err(at)?;
-    let it = match dir.stat_name(&name) {
-        // Gone by now: another writer's doing, and no path of this merge any more.
-        Err(Errno::NOENT) => return Ok(()),
-        it => it.map_err(at)?,
+/// The line of one path; nothing if another process has removed it.
+fn line(root: &Dir, path: &Path) -> io::Result<Vec<u8>> {
+    let failed = |cause: Errno| io::Error::other(format!("{}: {cause}", show::path(path)));
+    let (dir, name) = holder(root, path).map_err(failed)?;
+    let at = At::new(&dir, &name);
+    let it = match at.stat() {
+        Err(Errno::NOENT) => return Ok(Vec::new()),
+        it => it.map_err(failed)?,
     };
-    out.write_all(b".")?;
+    let mut line = b".".to_vec();
     if !path.as_os_str().is_empty() {
-        out.write_all(b"/")?;
-        out.write_all(&encoded(path.as_os_str().as_bytes()))?;
-    }
-    write!(out, " type={} uid={} gid={}", word(it.kind), it.uid, it.gid)?;
-    if it.kind != Kind::Symlink {
-        write!(out, " mode=0{:o}", it.mode)?;
+        line.push(b'/');
+        line.extend(encoded(path.as_os_str().as_bytes()));
     }
     write!(
-        out,
-        " time={}.{:09}",
-        it.modified.tv_sec, it.modified.tv_nsec
+        line,
+        " type={} uid={} gid={}",
+        word(it.kind),
+        it.uid,
+        it.gid
     )?;
-    more(out, &dir, &name, &it, at)?;
-    out.write_all(b"\n")
-}
-
-fn more(
-    out: &mut impl Write,
-    dir: &Dir,
-    name: &CString,
-    it: &Attributes,
-    at: impl Fn(Errno) -> io::Error,
-) -> io::Result<()> {
+    if it.kind != Kind::Symlink {
+        write!(line, " mode=0{:o}", it.mode)?;
+    }
+    let time = it.modified;
+    write!(line, " time={}.{:09}", time.tv_sec, time.tv_nsec)?;
     match it.kind {
         Kind::File => {
-            let sum = sha256(&dir.open_file(name).map_err(&at)?).map_err(&at)?;
-            write!(out, " size={} sha256={sum}", it.size)
+            let sum = sha256(at).map_err(failed)?;
+            write!(line, " size={} sha256={sum}", it.size)?;
         }
         Kind::Symlink => {
-            let target = dir.read_link(name).map_err(&at)?;
-            out.write_all(b" link=")?;
-            out.write_all(&encoded(target.as_bytes()))
+            let target = dir.read_link(&*name).map_err(failed)?;
+            line.extend_from_slice(b" link=");
+            line.extend(encoded(target.as_bytes()));
         }
         Kind::CharacterDevice | Kind::BlockDevice => {
             let number = it.device_number;
-            write!(out, " device=linux,{},{}", major(number), minor(number))
+            write!(line, " device=linux,{},{}", major(number), minor(number))?;
         }
-        _ => Ok(()),
+        Kind::Directory | Kind::Fifo | Kind::Socket => {}
     }
+    line.push(b'\n');
+    Ok(line)
 }
 
 fn holder(root: &Dir, path: &Path) -> rustix::io::Result<(Dir, CString)> {
-    let Some(name) = path.file_name() else {
+    if path.as_os_str().is_empty() {
         return Ok((root.child(c".")?, c".".to_owned()));
-    };
-    let parent = path.parent().unwrap_or(Path::new(""));
-    let name = CString::new(name.as_bytes()).map_err(|_| Errno::INVAL)?;
+    }
+    let (parent, name) = split(path)?;
     Ok((root.beneath(parent)?, name))
 }
 
@@ -164,7 +155,7 @@ fn word(kind: Kind) -> &'static str {
     }
 }
 
-/// A name as mtree(5) reads it: whatever is not plain is a backslash and three octal digits.
+/// A name as mtree(5) reads it: a byte that is not plain is a backslash and three octal digits.
 fn encoded(name: &[u8]) -> Vec<u8> {
     let mut shown = Vec::with_capacity(name.len());
     for &byte in name {
@@ -181,24 +172,20 @@ fn octal(byte: u8, shown: &mut Vec<u8>) {
     shown.extend_from_slice(format!("\\{byte:03o}").as_bytes());
 }
 
-fn sha256(file: &File) -> rustix::io::Result<String> {
-    use std::fmt::Write as _;
-    use std::os::fd::AsFd;
+fn sha256(at: At<'_>) -> rustix::io::Result<String> {
+    let file = at.dir.open_file(at.name)?;
     let mut hash = Sha256::new();
     let mut buffer = vec![0; 128 * 1024];
     loop {
-        let read = contents::fill(file.as_fd(), &mut buffer)?;
-        if read == 0 {
-            break;
+        match contents::fill(file.as_fd(), &mut buffer)? {
+            0 => break,
+            read => hash.update(&buffer[..read]),
         }
-        hash.update(&buffer[..read]);
     }
-    let mut shown = String::with_capacity(64);
-    for byte in hash.finalize() {
-        // A string takes whatever is written to it.
-        let _always = write!(shown, "{byte:02x}");
-    }
-    Ok(shown)
+    let hash = hash.finalize();
+    let digits = hash.iter().flat_map(|byte| [byte >> 4, byte & 0xf]);
+    let digits = digits.filter_map(|digit| char::from_digit(digit.into(), 16));
+    Ok(digits.collect())
 }
 
 #[cfg(test)]
