@@ -6,12 +6,7 @@ use std::path::Path;
 
 use test_support::{Outcome, Tool, lay, listing, scratch};
 
-fn merge(root: &Path, words: &[&str]) -> Outcome {
-    Tool::new(env!("CARGO_BIN_EXE_img-merge"))
-        .args(words)
-        .in_directory(root)
-        .run()
-}
+use crate::merge;
 
 /// As `merge`, but for a program that may never end.
 fn merge_in_time(root: &Path, words: &[&str]) -> Outcome {
@@ -36,7 +31,7 @@ fn a_destination_that_is_a_dangling_link_is_refused() {
 }
 
 #[test]
-fn a_dry_run_for_a_missing_destination_does_not_look_at_its_parent() {
+fn a_dry_run_for_a_missing_destination_ignores_its_parent() {
     let root = scratch();
     lay(
         root.path(),
@@ -124,7 +119,7 @@ fn give(path: &Path, user: u32, mode: u32) {
 }
 
 #[test]
-fn an_image_that_cannot_be_consumed_is_refused_before_anything_is_done() {
+fn an_image_that_we_may_not_remove_is_refused_first() {
     // Of the image's parent, the image, its directory and the file in it: owner and mode.
     let ours = (1000, 0o755);
     for (what, [parent, image, dir, file], refused) in [
@@ -187,7 +182,7 @@ fn an_image_that_cannot_be_consumed_is_refused_before_anything_is_done() {
 }
 
 #[test]
-fn metadata_that_was_taken_is_said() {
+fn the_summary_counts_directories_with_new_metadata() {
     let root = scratch();
     lay(
         root.path(),
@@ -204,7 +199,7 @@ fn metadata_that_was_taken_is_said() {
 }
 
 #[test]
-fn the_roots_have_a_name_in_messages() {
+fn messages_name_the_roots() {
     let root = scratch();
     lay(root.path(), "i/f 644 \"f\"\ni/ 750\nd/ 755");
     merge(root.path(), &["-q", "--dir-metadata=strict", "i", "d"])

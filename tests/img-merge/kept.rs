@@ -3,21 +3,15 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use test_support::{Outcome, Tool, lay, listing, need_command, scratch};
+use test_support::{Tool, lay, listing, need_command, scratch};
 
 use crate::disk::{Disk, Format};
 use crate::left_overs::killed_after_exchange;
+use crate::merge;
 use crate::pause::{pause_at_with, pause_by};
 
 /// The second link fails, and the merge stands still before it undoes the first.
 const FAILS: &str = "linkat:error=EIO:signal=STOP:when=2";
-
-fn merge(root: &Path, words: &[&str]) -> Outcome {
-    Tool::new(env!("CARGO_BIN_EXE_img-merge"))
-        .args(words)
-        .in_directory(root)
-        .run()
-}
 
 /// The names of ours in `dest`.
 fn temporary(dest: &Path) -> Vec<PathBuf> {
@@ -42,7 +36,7 @@ fn kept(dest: &Path, said: &str) -> PathBuf {
 }
 
 #[test]
-fn what_an_undo_cannot_put_back_stays_and_the_next_run_does_it() {
+fn the_next_run_puts_back_what_an_undo_could_not() {
     need_command("strace", "strace");
     let root = scratch();
     let old = "a 644 \"old a\"\nb 644 \"old b\"\n";
@@ -114,7 +108,7 @@ fn a_tree_whose_image_is_gone_stays() {
 }
 
 #[test]
-fn a_file_that_came_between_is_kept_where_it_cannot_be_put_back() {
+fn a_file_that_came_between_is_kept_until_it_can_be_put_back() {
     // Once by the merge itself and not by its undo, and never.
     for (when, status) in [("2", 2), ("2+", 2)] {
         let root = scratch();
@@ -137,7 +131,7 @@ fn a_file_that_came_between_is_kept_where_it_cannot_be_put_back() {
 }
 
 #[test]
-fn what_was_replaced_in_a_directory_that_has_another_name_by_now_is_kept() {
+fn a_replaced_file_is_kept_if_its_directory_was_renamed() {
     let root = scratch();
     lay(root.path(), "d/sub/f 644 \"old\"\ni/sub/f 644 \"new\"");
     let dest = root.path().join("d");
@@ -153,7 +147,7 @@ fn what_was_replaced_in_a_directory_that_has_another_name_by_now_is_kept() {
 
 /// The file that `limit` bytes are too few for is the journal.
 #[test]
-fn a_transaction_that_could_not_note_that_it_is_done_is_not() {
+fn a_transaction_without_its_last_record_is_not_done() {
     need_command("prlimit", "util-linux");
     need_command("strace", "strace");
     let mut hits = 0;
@@ -195,7 +189,7 @@ fn a_transaction_that_could_not_note_that_it_is_done_is_not() {
 }
 
 #[test]
-fn a_journal_counts_after_the_disk_was_mounted_anew() {
+fn a_journal_counts_after_the_disk_was_mounted_again() {
     let disk = Disk::new(Format::Ext4);
     let root = scratch();
     let dest = disk.path().join("d").display().to_string();
@@ -209,7 +203,7 @@ fn a_journal_counts_after_the_disk_was_mounted_anew() {
 }
 
 #[test]
-fn an_empty_staging_in_a_set_gid_directory_goes() {
+fn an_empty_staging_in_a_set_gid_directory_is_removed() {
     let root = scratch();
     // As a kill leaves it before its maker has set its mode.
     lay(

@@ -4,17 +4,11 @@ use std::fs;
 use std::os::unix::fs::{PermissionsExt, chown};
 use std::path::Path;
 
-use test_support::{Outcome, Tool, lay, scratch};
+use test_support::{Tool, lay, scratch};
 
 use crate::disk::{Disk, Format};
+use crate::merge;
 use crate::moment::while_held;
-
-fn merge(root: &Path, words: &[&str]) -> Outcome {
-    Tool::new(env!("CARGO_BIN_EXE_img-merge"))
-        .args(words)
-        .in_directory(root)
-        .run()
-}
 
 /// Runs it until `file` is replaced, where it is killed: at the first time that is set of a directory.
 pub(crate) fn killed_after_exchange(root: &Path, words: &[&str], file: &Path) {
@@ -63,7 +57,7 @@ fn a_merge_into_an_outer_directory_leaves_the_staging_of_an_inner_one_alone() {
 }
 
 #[test]
-fn what_an_inner_merge_left_waits_for_the_next_into_the_same_directory() {
+fn a_left_staging_waits_for_a_merge_into_the_same_directory() {
     for order in ["inner", "outer"] {
         let root = scratch();
         let disk = Disk::new(Format::Tmpfs);
@@ -106,7 +100,7 @@ fn a_private_directory_under_our_name_is_left_alone() {
 }
 
 #[test]
-fn a_staging_with_the_name_of_another_is_left_alone() {
+fn a_directory_with_a_copied_journal_is_left_alone() {
     // The journal of a true staging, in a directory that it was not written for.
     let root = scratch();
     lay(root.path(), "d/f 644 \"old\"\ni/f 644 \"new\"\nsafe/ 700");
@@ -137,7 +131,7 @@ fn staging_in(dest: &Path) -> std::path::PathBuf {
 }
 
 #[test]
-fn what_cannot_be_put_back_is_named_and_kept() {
+fn a_file_that_cannot_be_put_back_is_named_and_kept() {
     let root = scratch();
     lay(root.path(), "d/sub/f 644 \"old\"\ni/sub/f 644 \"new\"");
     killed_after_exchange(
@@ -154,7 +148,7 @@ fn what_cannot_be_put_back_is_named_and_kept() {
     };
     if !chattr("+i") {
         test_support::cannot_run_here(
-            "what_cannot_be_put_back_is_named_and_kept",
+            "a_file_that_cannot_be_put_back_is_named_and_kept",
             "the file system knows no immutable directories",
         );
         return;
@@ -171,7 +165,7 @@ fn what_cannot_be_put_back_is_named_and_kept() {
 }
 
 #[test]
-fn an_empty_staging_goes() {
+fn an_empty_staging_is_removed() {
     let root = scratch();
     lay(
         root.path(),
@@ -218,7 +212,7 @@ fn the_journal_of_another_user_is_not_followed() {
 }
 
 #[test]
-fn what_another_put_in_the_place_of_a_replacement_stays() {
+fn a_file_that_replaced_a_replacement_stays() {
     let root = scratch();
     lay(
         root.path(),
@@ -235,7 +229,7 @@ fn what_another_put_in_the_place_of_a_replacement_stays() {
 }
 
 #[test]
-fn a_directory_that_another_put_there_keeps_its_times() {
+fn another_directory_keeps_its_times_in_a_recovery() {
     let root = scratch();
     lay(
         root.path(),
@@ -261,7 +255,7 @@ fn a_directory_that_another_put_there_keeps_its_times() {
 }
 
 #[test]
-fn a_replacement_that_was_done_before_the_kill_is_not_put_back() {
+fn a_replacement_of_a_done_transaction_is_not_put_back() {
     let root = scratch();
     lay(
         root.path(),
@@ -285,7 +279,7 @@ fn a_replacement_that_was_done_before_the_kill_is_not_put_back() {
 }
 
 #[test]
-fn what_was_not_exchanged_before_the_kill_gets_no_place_after_it() {
+fn a_file_that_was_not_exchanged_gets_no_place_in_a_recovery() {
     let root = scratch();
     lay(
         root.path(),

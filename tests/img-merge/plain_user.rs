@@ -30,7 +30,7 @@ pub(crate) fn give_away(path: &Path) {
 }
 
 #[test]
-fn a_plain_user_merges_shut_directories_of_his_own() {
+fn a_plain_user_merges_read_only_directories_of_his_own() {
     for method in ["link", "copy", "move"] {
         let root = scratch();
         give_away(root.path());
@@ -74,7 +74,7 @@ fn a_plain_user_merges_shut_directories_of_his_own() {
 }
 
 #[test]
-fn what_a_plain_user_may_not_link_is_copied() {
+fn a_file_that_a_plain_user_may_not_link_is_copied() {
     let limit = fs::read_to_string("/proc/sys/fs/protected_hardlinks").expect("a sysctl");
     assert_eq!(
         limit.trim(),
@@ -129,7 +129,7 @@ fn a_directory_that_we_may_not_read_is_moved() {
 }
 
 #[test]
-fn what_is_kept_anyway_need_not_be_readable() {
+fn a_file_that_is_kept_need_not_be_readable() {
     let home = home("i/f 644 \"new\"\nd/f 600 \"old\"", &["d/f"]);
     let (image, dest) = (home.path().join("i"), home.path().join("d"));
     as_user(&[], &image, &dest)
@@ -141,7 +141,7 @@ fn what_is_kept_anyway_need_not_be_readable() {
 }
 
 #[test]
-fn an_owner_whom_a_user_namespace_does_not_know_is_no_error() {
+fn an_owner_unknown_to_the_user_namespace_is_no_error() {
     need_command("unshare", "util-linux");
     let root = scratch();
     lay(root.path(), "i/usr/a 4755 \"a\"\ni/usr/ 755\nd/x 644 \"x\"");

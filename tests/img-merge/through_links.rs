@@ -1,23 +1,17 @@
 //! `--keep-directory-symlink`: directories of images that pass through a symlink.
 
 use std::fs::File;
-use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, SystemTime};
 
-use test_support::{Outcome, Tool, lay, listing, need_command, scratch};
+use test_support::{lay, listing, need_command, scratch};
+
+use crate::merge;
 
 const PASS: &str = "--keep-directory-symlink";
 
-fn merge(root: &Path, words: &[&str]) -> Outcome {
-    Tool::new(env!("CARGO_BIN_EXE_img-merge"))
-        .args(words)
-        .in_directory(root)
-        .run()
-}
-
 #[test]
-fn a_directory_that_would_pass_after_an_image_before_it_is_not_dropped() {
+fn a_directory_that_would_pass_after_an_earlier_image_is_a_conflict() {
     // The link, or what it leads to, comes with the first image.
     for (first, held) in [
         ("i1/lib64 -> lib\ni1/lib/a 644 \"a\"", "d/ 755"),
@@ -107,7 +101,7 @@ fn a_manifest_names_the_places_behind_a_symlink() {
 }
 
 #[test]
-fn a_whole_directory_that_is_not_merged_is_said() {
+fn a_directory_that_is_not_merged_is_reported() {
     let root = scratch();
     lay(
         root.path(),
