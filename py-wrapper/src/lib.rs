@@ -1,7 +1,7 @@
 //! `py-wrapper`, the library behind the program.
 //!
-//! The way of a run: `main → run → cli → values → effects`. For each image: [`image`] reads what is
-//! there, [`plan`] decides in pure code, [`apply`] does it or [`report`] prints it.
+//! The way of a run: `main → run → cli → values → effects`. For each image: `image` reads what is
+//! there, `plan` decides in pure code, `apply` does it or `report` prints it.
 
 mod across;
 mod apply;
