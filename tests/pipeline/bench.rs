@@ -1,6 +1,5 @@
 //! The workbench of these tests: where the programs are, and a pipe on it.
 
-use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -16,7 +15,7 @@ pub(crate) struct Bench {
 pub(crate) fn programs() -> PathBuf {
     let foreach = env!("CARGO_BIN_EXE_py-foreach");
     for name in ["img-merge", "py-wrapper", "py-exec"] {
-        let _found: OsString = sibling(foreach, name);
+        sibling(foreach, name);
     }
     Path::new(foreach).parent().expect("a directory").to_owned()
 }

@@ -4,8 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use test_support::tool::sibling;
-use test_support::{Outcome, Tool, need_command, pythons, scratch};
+use test_support::{Outcome, Tool, need_command, pythons, scratch, sibling};
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_py-foreach");
 const CALLED_FROM_HERE: [&str; 6] = [
@@ -34,8 +33,8 @@ impl Rig {
     pub(crate) fn with_settings(prefix: &str, settings: &[(&str, &str)]) -> Option<Self> {
         let pythons = pythons()?;
         need_command("flock", "util-linux");
-        for tool in ["img-merge", "py-wrapper"] {
-            let _built = sibling(PROGRAM, tool);
+        for tool in ["img-merge", "py-wrapper", "py-exec"] {
+            sibling(PROGRAM, tool);
         }
         let prefix = Path::new(env!("CARGO_TARGET_TMPDIR"))
             .join("portage")

@@ -6,12 +6,14 @@ pub mod manual;
 mod meanwhile;
 pub mod patience;
 pub mod pythons;
+mod siblings;
 pub mod tool;
 pub mod tree;
 pub mod usage;
 
 pub use meanwhile::meanwhile;
-pub use tool::{Outcome, Tool, sibling};
+pub use siblings::sibling;
+pub use tool::{Outcome, Tool};
 pub use tree::{lay, listing};
 
 use std::path::Path;

@@ -1,9 +1,9 @@
 //! Runs one of the tools and looks at what it said.
 
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsStr;
 use std::io::Write;
 use std::os::unix::process::ExitStatusExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Stdio};
 
 use crate::patience;
@@ -164,19 +164,4 @@ impl Outcome {
         );
         self
     }
-}
-
-/// Another tool of the workspace, which lies beside `program`.
-///
-/// # Panics
-/// When it has not been built.
-#[must_use]
-pub fn sibling(program: &str, name: &str) -> OsString {
-    let path: PathBuf = Path::new(program).with_file_name(name);
-    assert!(
-        path.is_file(),
-        "{} is not built: run cargo test --workspace, or cargo build --workspace first",
-        path.display()
-    );
-    path.into()
 }
