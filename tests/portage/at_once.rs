@@ -119,7 +119,7 @@ fn variables_come_back_as_if_one_had_run_after_another() {
         outcome.stdout
     );
     let notice = format!(
-        "QA Notice: variables were changed that neither another variant nor a later phase sees:\n \
+        "QA Notice: variants changed these variables, and the changes are lost:\n \
          *   FORGOTTEN (by {})\n",
         variants.join(" ")
     );

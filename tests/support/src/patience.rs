@@ -135,10 +135,19 @@ fn done_within<T: Send + 'static>(
 /// # Panics
 /// When it is not so in [`STATE`].
 #[track_caller]
-pub fn until(what: &str, mut done: impl FnMut() -> bool) {
+pub fn until(what: &str, done: impl FnMut() -> bool) {
+    until_within(what, STATE, done);
+}
+
+/// Waits until `done`, which `what` names in the panic.
+///
+/// # Panics
+/// When it is not so in `patience`.
+#[track_caller]
+pub fn until_within(what: &str, patience: Duration, mut done: impl FnMut() -> bool) {
     let begun = Instant::now();
     while !done() {
-        assert!(begun.elapsed() < STATE, "waited in vain: {what}");
+        assert!(begun.elapsed() < patience, "waited in vain: {what}");
         thread::sleep(Duration::from_millis(2));
     }
 }

@@ -1,0 +1,22 @@
+//! The first lines of a file may hold any bytes. A script that gets another interpreter names that one.
+
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+use py_wrapper::shebang::parse;
+
+const INTERPRETERS: [&[u8]; 2] = [b"/usr/bin/python3.12", b"/opt/a b/python3"];
+
+fuzz_target!(|file: &[u8]| {
+    let Ok(shebang) = parse(file) else {
+        return;
+    };
+    assert!(shebang.length <= file.len());
+    for interpreter in INTERPRETERS {
+        if let Some(lines) = shebang.naming(interpreter) {
+            let again = parse(&lines).expect("lines that we write can be read");
+            assert_eq!(again.interpreter, interpreter);
+            assert_eq!(again.naming(interpreter), Some(lines));
+        }
+    }
+});
