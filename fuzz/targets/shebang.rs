@@ -16,7 +16,9 @@ fuzz_target!(|file: &[u8]| {
         if let Some(lines) = shebang.naming(interpreter) {
             let again = parse(&lines).expect("lines that we write can be read");
             assert_eq!(again.interpreter, interpreter);
-            assert_eq!(again.naming(interpreter), Some(lines));
+            let twice = again.naming(interpreter).expect("they can be written again");
+            // The last newline of the installers' text may come and go.
+            assert_eq!(twice.trim_ascii_end(), lines.trim_ascii_end());
         }
     }
 });
