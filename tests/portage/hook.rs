@@ -81,7 +81,7 @@ fn is_not_used(rig: &Rig, why: &str) {
 }
 
 #[test]
-fn off_is_off() {
+fn off_switches_it_off() {
     let Some(rig) = Rig::new() else {
         return;
     };
@@ -154,7 +154,7 @@ fn other_eclasses_are_left_alone() {
 }
 
 #[test]
-fn phases_and_functions_can_be_kept_in_order() {
+fn phases_and_functions_can_run_in_order() {
     for word in ["compile", "distutils-r1_python_compile"] {
         let Some(rig) = Rig::new() else {
             return;
