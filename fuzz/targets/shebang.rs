@@ -15,6 +15,10 @@ fuzz_target!(|file: &[u8]| {
     for interpreter in INTERPRETERS {
         if let Some(lines) = shebang.naming(interpreter) {
             let again = parse(&lines).expect("lines that we write can be read");
+            // The installers' text runs env itself if there are assignments. It is not read again as env's.
+            if again.name() == b"env" {
+                continue;
+            }
             assert_eq!(again.interpreter, interpreter);
             let twice = again.naming(interpreter).expect("they can be written again");
             // The last newline of the installers' text may come and go.
