@@ -56,7 +56,7 @@ pub const TOOL: &str = "py-foreach";
 pub fn run(words: impl IntoIterator<Item = OsString>) -> u8 {
     let mut words = words.into_iter().peekable();
     if words.peek().is_some_and(|word| word == supervise::ARGV0) {
-        return supervise::starter::run(words.skip(1));
+        return supervise::supervisor::run(words.skip(1));
     }
     let program = words.next();
     if words.next_if(|word| word == clients::WORD).is_some() {

@@ -1,6 +1,5 @@
 //! `--report`: the run as one JSON object.
 
-use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::time::UNIX_EPOCH;
 
@@ -56,7 +55,7 @@ fn one(job: &Job, finished: Option<&Finished>, share: usize) -> Value {
     let daemons: Vec<Value> = finished
         .daemons
         .iter()
-        .map(|d| json!({"pid": d.pid, "name": String::from_utf8_lossy(d.name.as_bytes())}))
+        .map(|d| json!({"pid": d.pid, "name": d.name}))
         .collect();
     let errors: Vec<String> = finished.errors.iter().map(ToString::to_string).collect();
     object

@@ -9,14 +9,15 @@ use std::time::Duration;
 
 use common::record::Writer;
 use common::{Error, Result};
-use signal_hook::consts::{SIGCONT, SIGINT, SIGTERM, SIGTSTP};
+use rustix::process::Signal;
+use signal_hook::consts::{SIGINT, SIGKILL};
 
 use super::finished::Finished;
+use super::job_runner::JobRunner;
 use super::load;
-use super::one::{self, Context};
 use super::schedule::Schedule;
 use crate::cli::Halt;
-use crate::job::{Ending, Job, PoolView};
+use crate::job::{Ending, Job};
 use crate::memory::Memory;
 use crate::output::{Over, Sink};
 use crate::pool::{Need, Pool};
@@ -46,12 +47,10 @@ pub(crate) enum Event {
 /// Decides what happens next, with everything that it decides about.
 pub(super) struct Engine<'scope, 'env> {
     pub(super) scope: &'scope Scope<'scope, 'env>,
-    /// What the jobs are told of the pool.
-    pub(super) view: &'env PoolView,
     pub(super) jobs: &'env [Job],
     pub(super) logs: &'env [PathBuf],
     pub(super) limits: &'env Limits,
-    pub(super) context: &'env Context<'env>,
+    pub(super) runner: &'env JobRunner<'env>,
     pub(super) schedule: Schedule,
     pub(super) pool: Pool,
     pub(super) tell: Sender<Event>,
@@ -118,9 +117,9 @@ impl Engine<'_, '_> {
             self.start(job);
         }
         for job in self.schedule.never() {
-            self.context.feeds.over(job, Over::Bad);
+            self.runner.progress.over(job, Over::Bad);
         }
-        if self.context.live.is_pressed() {
+        if self.runner.live.is_pressed() {
             need = Need::Brake;
         }
         let tend = self.pool.tend(need)?;
@@ -138,7 +137,7 @@ impl Engine<'_, '_> {
                 return Ok(Some(LOAD_AGAIN));
             }
         }
-        let live = self.context.live;
+        let live = self.runner.live;
         let Some(memory) = &mut self.memory else {
             return Ok(None);
         };
@@ -148,32 +147,28 @@ impl Engine<'_, '_> {
 
     fn start(&mut self, index: usize) {
         self.schedule.started();
-        self.context.live.begin(index);
-        let view = self.view;
-        let (job, log) = (&self.jobs[index], self.logs[index].clone());
-        let (context, tell) = (self.context, self.tell.clone());
-        let course = move || {
+        self.runner.live.begin(index);
+        let (job, log) = (&self.jobs[index], &self.logs[index]);
+        let (runner, tell) = (self.runner, self.tell.clone());
+        let run_job = move || {
             // A fault of ours in one job is that job's, and must not keep all others waiting.
-            let run = || one::run(index, job, log.clone(), view, context);
+            let run = || runner.run(index, job, log);
             let finished = catch_unwind(AssertUnwindSafe(run)).unwrap_or_else(|_| {
-                context.live.over(index);
-                Finished::broken(
-                    log.clone(),
-                    Error::said("run", "a fault of py-foreach itself"),
-                )
+                runner.live.over(index);
+                Finished::broken(log, Error::said("run", "a fault of py-foreach itself"))
             });
             let good = finished.is_success();
-            context
-                .feeds
+            runner
+                .progress
                 .over(index, if good { Over::Good } else { Over::Bad });
             drop(tell.send(Event::Finished(index, Box::new(finished))));
         };
-        if let Err(cause) = thread::Builder::new().spawn_scoped(self.scope, course) {
+        if let Err(cause) = thread::Builder::new().spawn_scoped(self.scope, run_job) {
             // The process limit has been reached: it is this job that cannot be run.
-            self.context.live.over(index);
-            self.context.feeds.over(index, Over::Bad);
+            self.runner.live.over(index);
+            self.runner.progress.over(index, Over::Bad);
             let error = Error::io("start", "thread", cause);
-            let finished = Finished::broken(self.logs[index].clone(), error);
+            let finished = Finished::broken(log, error);
             drop(self.tell.send(Event::Finished(index, Box::new(finished))));
         }
     }
@@ -213,7 +208,7 @@ impl Engine<'_, '_> {
     }
 
     fn heed(&mut self, ask: Ask) {
-        let live = self.context.live;
+        let live = self.runner.live;
         match ask {
             Ask::End(signal) => {
                 self.signal.get_or_insert(signal);
@@ -221,22 +216,18 @@ impl Engine<'_, '_> {
                 // Only a person at a keyboard says it twice to say more. A terminal that closes sends HUP along
                 // with its shell, timeout(1) sends TERM to us and to our group.
                 let again = signal == SIGINT && std::mem::replace(&mut self.interrupted, true);
-                let order = if again {
-                    Order::Kill
-                } else {
-                    Order::End(signal)
-                };
-                live.end_all(Ending::Stopped, order);
+                let signal = if again { SIGKILL } else { signal };
+                live.end_all(Ending::Stopped, end_by(signal));
             }
             // The CONT that ended it goes to the jobs by itself.
             Ask::Stop if self.stops.are_over() => {}
             Ask::Stop => {
-                live.forward(SIGTSTP);
+                live.forward(Signal::TSTP);
                 // Who is stopped gives nobody the orders that were missed.
-                live.settle();
+                drop(live.settled());
                 self.stops.stop();
             }
-            Ask::Continue => live.forward(SIGCONT),
+            Ask::Continue => live.forward(Signal::CONT),
             // Where an answer is waiting to be read already, one more says nothing new.
             Ask::Status => drop(self.status.try_send(())),
         }
@@ -264,8 +255,12 @@ impl Engine<'_, '_> {
 
     fn stop(&mut self) {
         self.schedule.close();
-        self.context
+        self.runner
             .live
-            .end_all(Ending::Stopped, Order::End(SIGTERM));
+            .end_all(Ending::Stopped, Order::End(Signal::TERM));
     }
+}
+
+fn end_by(signal: i32) -> Order {
+    Order::End(Signal::from_named_raw(signal).unwrap_or(Signal::TERM))
 }

@@ -1,9 +1,9 @@
 //! What a job came to.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
-use common::Error;
+use common::{Error, exit};
 
 use crate::job::Ending;
 use crate::supervise::{Daemon, Usage};
@@ -24,27 +24,36 @@ pub(crate) struct Finished {
     pub(crate) printed: u64,
     /// Processes that were left running.
     pub(crate) daemons: Vec<Daemon>,
-    /// A daemon held the job's output; what it writes from then on is lost.
+    /// A daemon held the job's output; its later output is lost.
     pub(crate) output_held: bool,
-    /// What went wrong on our side.
+    /// What py-foreach itself could not do for the job.
     pub(crate) errors: Vec<Error>,
 }
 
 impl Finished {
-    /// A job that came to nothing because of `error`.
-    pub(crate) fn broken(log: PathBuf, error: Error) -> Self {
+    /// A job that begins now, and of which nothing is known but its log.
+    pub(crate) fn begun(log: &Path) -> Self {
         Self {
             ending: Ending::Broken,
             started: SystemTime::now(),
             wall: Duration::ZERO,
             usage: Usage::default(),
             peak: 0,
-            log,
+            log: log.to_owned(),
             begin: 0,
             printed: 0,
             daemons: Vec::new(),
             output_held: false,
-            errors: vec![error],
+            errors: Vec::new(),
+        }
+    }
+
+    /// A job that could not be run because of `error`.
+    pub(crate) fn broken(log: &Path, error: Error) -> Self {
+        let errors = vec![error];
+        Self {
+            errors,
+            ..Self::begun(log)
         }
     }
 
@@ -53,12 +62,10 @@ impl Finished {
         self.ending.is_success() && self.errors.is_empty()
     }
 
-    /// The status that counts for the whole run; nothing where we stopped the job.
+    /// The status that counts for the whole run; `None` for a job that we stopped.
     pub(crate) fn status(&self) -> Option<u8> {
         match self.ending.status() {
-            Some(common::exit::DONE) if !self.errors.is_empty() => {
-                Some(common::exit::FOREACH_FAILED)
-            }
+            Some(exit::DONE) if !self.errors.is_empty() => Some(exit::FOREACH_FAILED),
             status => status,
         }
     }

@@ -5,11 +5,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::Signal;
 
 use crate::job::Ending;
 use crate::supervise::tree::{Identity, children};
-use crate::supervise::{Order, Orders};
+use crate::supervise::{Order, Orders, Supervisor};
 
 /// All jobs that run; shared by their threads and the engine.
 #[derive(Debug, Default)]
@@ -33,7 +33,7 @@ pub(crate) struct LiveJob {
     /// Its supervisor is being started.
     starting: bool,
     /// Its supervisor, once it has been started.
-    pub(crate) supervisor: Option<(u32, Orders)>,
+    pub(crate) supervisor: Option<Orders>,
     /// Why it is being ended, if it is.
     pub(crate) ended_as: Option<Ending>,
     /// The orders that were given while its supervisor was being started.
@@ -76,12 +76,11 @@ impl Live {
     ///
     /// No lock is held meanwhile, so that whoever ends a run need not wait for a start; the supervisor gets
     /// the orders that it missed.
-    pub(crate) fn start<S, E>(
+    pub(crate) fn start<E>(
         &self,
         job: usize,
-        start: impl FnOnce() -> Result<S, E>,
-        handle: impl FnOnce(&S) -> (u32, Orders),
-    ) -> Result<Option<S>, E> {
+        start: impl FnOnce() -> Result<Supervisor, E>,
+    ) -> Result<Option<Supervisor>, E> {
         match self.lock().get_mut(&job) {
             Some(live) if live.ended_as.is_some() => return Ok(None),
             Some(live) => live.starting = true,
@@ -90,7 +89,7 @@ impl Live {
         let started = start();
         if let Some(live) = self.lock().get_mut(&job) {
             live.starting = false;
-            live.supervisor = started.as_ref().ok().map(handle);
+            live.supervisor = started.as_ref().ok().map(Supervisor::orders);
             if live.supervisor.is_some() {
                 for order in std::mem::take(&mut live.missed) {
                     live.order(order);
@@ -101,11 +100,11 @@ impl Live {
         started.map(Some)
     }
 
-    /// Waits for the starts that are under way: then every order has been given that was to be given.
-    pub(crate) fn settle(&self) {
+    /// The jobs that run, once no start is under way: then each has its supervisor and all its orders.
+    pub(crate) fn settled(&self) -> MutexGuard<'_, Jobs> {
         let starting = |jobs: &mut Jobs| jobs.values().any(|live| live.starting);
         let settled = self.started.wait_while(self.lock(), starting);
-        drop(settled.unwrap_or_else(PoisonError::into_inner));
+        settled.unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Ends `job` because of `reason`; the first reason counts, every order is given.
@@ -131,7 +130,7 @@ impl Live {
     }
 
     /// Hands a signal on to all jobs.
-    pub(crate) fn forward(&self, signal: i32) {
+    pub(crate) fn forward(&self, signal: Signal) {
         for live in self.lock().values_mut() {
             live.order(Order::Forward(signal));
         }
@@ -163,16 +162,11 @@ impl Live {
 }
 
 impl LiveJob {
-    /// Orders something of the supervisor, or will when there is one.
+    /// Gives an order to the supervisor, or will when there is one.
     fn order(&mut self, order: Order) {
-        let Some((pid, orders)) = &self.supervisor else {
-            self.missed.push(order);
-            return;
-        };
-        orders.give(order);
-        // One that somebody stopped hears nothing.
-        if let Some(pid) = i32::try_from(*pid).ok().and_then(Pid::from_raw) {
-            let _gone = kill_process(pid, Signal::CONT);
+        match &self.supervisor {
+            Some(supervisor) => supervisor.give(order),
+            None => self.missed.push(order),
         }
     }
 }

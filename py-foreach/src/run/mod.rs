@@ -2,14 +2,14 @@
 //!
 //! One thread decides here, and waits for nobody's reader. Each job has a thread of its own, so have the
 //! showing of output, the answer to USR1 and the signals; they send [`Event`]s. What is there before the
-//! first job is [`whole`]'s. Which job is next is [`schedule`]'s, a job's course is [`one`]'s.
+//! first job is [`whole`]'s. Which job is next is [`schedule`]'s, one job's way is [`job_runner`]'s.
 
 mod descriptors;
 mod engine;
 mod finished;
+mod job_runner;
 mod live;
 mod load;
-mod one;
 mod orphans;
 mod outcome;
 mod schedule;

@@ -12,8 +12,8 @@ use common::{Error, Result};
 
 use super::descriptors;
 use super::engine::{Engine, Event};
+use super::job_runner::JobRunner;
 use super::live::Live;
-use super::one::Context;
 use super::outcome::Outcome;
 use super::schedule::Schedule;
 use crate::board::{self, Screen};
@@ -26,7 +26,6 @@ use crate::pool::Pool;
 use crate::report::Facts;
 use crate::settings::{Settings, Which};
 use crate::signals::Stops;
-use crate::supervise::Starter;
 
 /// A run: what is to be done, and with what.
 pub(crate) struct Run<'a> {
@@ -64,13 +63,18 @@ impl<'a> Run<'a> {
     /// Runs all, and waits for all.
     pub(crate) fn all(self) -> Result<Outcome> {
         let live = Live::new();
-        let starter = Starter::new()?;
         let feeds = Feeds::new(self.jobs.len());
         let limits = &self.settings.limits;
-        let context = Context {
+        let begun = Instant::now();
+        let memory = Memory::open(limits.memory)?;
+        let screen = self.screen()?;
+        let together = together(self.jobs.len(), &self.pool, self.at_once);
+        let view = self.pool.view(together);
+        environment::offer(self.jobs, &view)?;
+        let runner = JobRunner {
             live: &live,
-            feeds: &feeds,
-            starter: &starter,
+            progress: &feeds,
+            pool: &view,
             before: match self.settings.which {
                 Which::Variants(_) => Before::Keep,
                 Which::Implementations(_) => Before::Discard,
@@ -78,12 +82,6 @@ impl<'a> Run<'a> {
             timeout: limits.timeout,
             grace: limits.grace,
         };
-        let begun = Instant::now();
-        let memory = Memory::open(limits.memory)?;
-        let screen = self.screen()?;
-        let together = together(self.jobs.len(), &self.pool, self.at_once);
-        let view = self.pool.view(together);
-        environment::offer(self.jobs, &view)?;
         let mut facts = Facts {
             wall: Duration::ZERO,
             slots: self.pool.size(),
@@ -126,11 +124,10 @@ impl<'a> Run<'a> {
             }
             let mut engine = Engine {
                 scope,
-                view: &view,
                 jobs: self.jobs,
                 logs: self.logs,
                 limits,
-                context: &context,
+                runner: &runner,
                 schedule: Schedule::new(self.jobs.len(), self.at_once),
                 pool: self.pool,
                 tell: self.tell,
