@@ -5,7 +5,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
 use super::pressure::Pressure;
-use crate::run::Live;
+use crate::live::Live;
 use crate::supervise::tree::Processes;
 
 /// The time between two looks is at least this, and so many times what a look costs.

@@ -10,11 +10,12 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 use rustix::process::Signal;
 
-use super::finished::Finished;
-use super::live::Live;
 use super::orphans;
-use crate::job::{Ending, Job, PoolView};
-use crate::output::{Before, Feeds, Log};
+use crate::environment::Job;
+use crate::job::{Ending, PoolView};
+use crate::live::Live;
+use crate::outcome::Finished;
+use crate::output::{Before, Log, LogProgress};
 use crate::supervise::{JobEvent, Order, Supervisor};
 
 /// How long a daemon may hold the output of a job that has ended.
@@ -24,7 +25,7 @@ const HOLD: Duration = Duration::from_secs(2);
 #[derive(Debug)]
 pub(crate) struct JobRunner<'a> {
     pub(crate) live: &'a Live,
-    pub(crate) progress: &'a Feeds,
+    pub(crate) progress: &'a LogProgress,
     /// What the jobs learn of the pool.
     pub(crate) pool: &'a PoolView,
     pub(crate) before: Before,
@@ -63,12 +64,12 @@ impl JobRunner<'_> {
             (_, Some(reason)) => reason,
             (ending, None) => ending.unwrap_or(Ending::Broken),
         };
-        job.plan.collect();
+        job.remove_copy();
         finished.errors.extend(error);
         finished.wall = wall;
         finished.peak = live.map_or(0, |live| live.peak).max(finished.usage.largest);
-        finished.begin = self.progress.begin(index);
-        finished.printed = self.progress.printed(index);
+        let printed = self.progress.printed(index);
+        (finished.begin, finished.printed) = (printed.start, printed.end - printed.start);
         finished
     }
 }
@@ -111,9 +112,9 @@ impl JobRun<'_> {
     fn go(&mut self, job: &Job, path: &Path) -> Result<()> {
         let JobRunner { live, progress, .. } = *self.runner;
         let mut log = Log::open(path, self.runner.before)?;
-        progress.opened(self.index, path, log.start());
+        progress.opened(self.index, log.start());
         let stop = || live.is_ending(self.index);
-        let Some(launch) = job.plan.prepare(self.runner.pool, &stop)? else {
+        let Some(launch) = job.prepare(self.runner.pool, &stop)? else {
             return Ok(());
         };
         let start = || Supervisor::start(&launch, self.runner.grace);

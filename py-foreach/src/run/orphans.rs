@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, WaitOptions, waitpid};
 
-use super::live::Live;
+use crate::live::Live;
 use crate::supervise::tree::{Process, Processes};
 
 /// How long KILL may take. A process that we may not signal is not ended by it either.
