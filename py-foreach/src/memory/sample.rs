@@ -5,7 +5,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
 use super::pressure::Pressure;
-use crate::run::Live;
+use crate::live::Live;
 use crate::supervise::tree::Processes;
 
 /// The time between two looks is at least this, and so many times what a look costs.
@@ -28,11 +28,11 @@ pub(crate) fn watch(live: &Live, mut pressure: Pressure, changed: &impl Fn(), st
 }
 
 fn look(live: &Live) {
-    let roots: Vec<(usize, u32)> = {
+    let roots: Vec<(usize, i32)> = {
         let jobs = live.lock();
         let with_tree = jobs.iter();
         with_tree
-            .filter_map(|(&job, l)| Some((job, l.supervisor.as_ref()?.0)))
+            .filter_map(|(&job, l)| Some((job, l.supervisor.as_ref()?.pid)))
             .collect()
     };
     if roots.is_empty() {
@@ -40,7 +40,6 @@ fn look(live: &Live) {
     }
     let all = Processes::now();
     for (job, root) in roots {
-        let root = i32::try_from(root).unwrap_or(0);
         let tree = all.below(root).into_iter().filter(|p| !p.zombie);
         let bytes = tree.map(|process| taken_by(process.pid)).sum();
         if let Some(live) = live.lock().get_mut(&job) {

@@ -22,7 +22,7 @@ use common::{Error, Result};
 use super::Shell;
 use super::declare::{self, Value};
 use super::names::{How, Name};
-use crate::environment::commands::quoted;
+use crate::words::quoted;
 
 /// The dump of the variables as FILE left them, in the job's directory.
 pub(super) const BEFORE: &str = "before.declare";

@@ -25,8 +25,8 @@ use common::{Error, Result};
 
 use crate::ask::{Probes, ask};
 use crate::clients;
-use crate::environment::commands::quoted;
-use crate::environment::variables::Variables;
+use crate::variables::Variables;
+use crate::words::quoted;
 use names::Name;
 
 /// How the functions are run.

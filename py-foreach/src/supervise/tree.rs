@@ -1,9 +1,7 @@
 //! The processes below a process, as /proc shows them now.
 
 use std::collections::{HashMap, HashSet};
-use std::ffi::OsString;
 use std::fs;
-use std::os::unix::ffi::OsStringExt;
 
 use common::{Error, Result};
 use rustix::io::Errno;
@@ -16,7 +14,7 @@ pub(crate) struct Process {
     pub(crate) parent: i32,
     /// Ended, and its parent has not asked yet.
     pub(crate) zombie: bool,
-    pub(crate) name: OsString,
+    pub(crate) name: String,
     /// Clock ticks since boot; with the pid it names a process for good.
     started: u64,
 }
@@ -42,13 +40,13 @@ impl Processes {
     }
 
     /// All that descend from `pid`, zombies included, `pid` itself not.
-    pub(crate) fn below(&self, pid: i32) -> Vec<&Process> {
-        let mut found: Vec<&Process> = Vec::new();
+    pub(crate) fn below(&self, pid: i32) -> Vec<Process> {
+        let mut found = Vec::new();
         let mut parents = vec![pid];
         while let Some(parent) = parents.pop() {
             // A process is in one list only, so this ends whatever /proc showed.
             for child in self.0.get(&parent).into_iter().flatten() {
-                found.push(child);
+                found.push(child.clone());
                 parents.push(child.pid);
             }
         }
@@ -70,14 +68,9 @@ pub(crate) fn children() -> HashSet<Identity> {
         Err(_) => {
             let all = Processes::now();
             let below = all.below(me).into_iter().filter(|p| p.parent == me);
-            below.map(Process::identity).collect()
+            below.map(|process| process.identity()).collect()
         }
     }
-}
-
-/// Whether a process is gone, or has nothing left but its status.
-pub(crate) fn has_ended(pid: i32) -> bool {
-    see(pid).is_none_or(|process| process.zombie)
 }
 
 /// Sees to it that /proc shows the processes by the numbers that we know them by.
@@ -113,7 +106,7 @@ fn parse(pid: i32, stat: &[u8]) -> Option<Process> {
         pid,
         parent,
         zombie: matches!(state, "Z" | "X"),
-        name: OsString::from_vec(stat.get(open + 1..close)?.to_vec()),
+        name: String::from_utf8_lossy(stat.get(open + 1..close)?).into_owned(),
         started,
     })
 }
@@ -160,23 +153,6 @@ mod tests {
         assert_eq!(process.name, "a) b (c");
         assert!(!process.zombie);
         assert!(parse(7, b"7 (x").is_none());
-    }
-
-    #[test]
-    fn who_waits_to_be_asked_for_its_status_has_ended() {
-        let mut child = std::process::Command::new("cat")
-            .stdin(std::process::Stdio::piped())
-            .spawn()
-            .unwrap();
-        let pid = i32::try_from(child.id()).unwrap();
-        assert!(!has_ended(pid));
-        drop(child.stdin.take());
-        let wait = rustix::process::WaitIdOptions::EXITED | rustix::process::WaitIdOptions::NOWAIT;
-        let id = rustix::process::WaitId::Pid(Pid::from_child(&child));
-        rustix::process::waitid(id, wait).unwrap();
-        assert!(has_ended(pid), "a zombie");
-        child.wait().unwrap();
-        assert!(has_ended(pid), "gone");
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 use std::ffi::{OsStr, OsString};
-use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use common::cli::Verbosity;
@@ -11,9 +11,10 @@ use common::{Error, Implementation, show};
 
 use crate::TOOL;
 use crate::ask::Probes;
+use crate::cli::{Settings, Which};
 use crate::discover::{self, Found, Interpreter, Places, Wanted};
-use crate::environment::identity;
-use crate::settings::{Settings, Which};
+use crate::identity;
+use crate::words;
 
 /// One run.
 #[derive(Debug, Clone)]
@@ -22,6 +23,24 @@ pub(crate) enum Choice {
     Implementation(Box<Interpreter>),
     /// For a word that means nothing to us.
     Variant(OsString),
+}
+
+impl Choice {
+    /// The word that stands for the run: the variant, or the implementation's target spelling.
+    pub(crate) fn variant(&self) -> OsString {
+        match self {
+            Self::Implementation(interpreter) => interpreter.implementation.target().into(),
+            Self::Variant(word) => word.clone(),
+        }
+    }
+
+    /// EPYTHON, or the variant.
+    pub(crate) fn name(&self) -> OsString {
+        match self {
+            Self::Implementation(interpreter) => interpreter.implementation.to_string().into(),
+            Self::Variant(word) => word.clone(),
+        }
+    }
 }
 
 /// The variable that names the implementations where no option does.
@@ -34,7 +53,7 @@ const TARGETS: &str = "PYTHON_TARGETS";
 pub(crate) fn select(settings: &Settings, probes: &Probes) -> Result<Vec<Choice>, Vec<Error>> {
     match &settings.which {
         Which::Variants(names) => variants(names),
-        Which::Implementations(words) => implementations(words, settings.verbosity, probes),
+        Which::Implementations(words) => implementations(words, settings.verbosity(), probes),
     }
 }
 
@@ -69,7 +88,7 @@ fn implementations(
     let places = Places::new(|name| std::env::var_os(name), &here);
     let mut wanted = read("select", words, &here)?;
     if wanted.is_empty() {
-        let words = targets(std::env::var_os(TARGETS).as_deref());
+        let words = words::split(&std::env::var_os(TARGETS).unwrap_or_default());
         wanted = read(&format!("select from {TARGETS}"), &words, &here)?;
         wanted.sort_by(|a, b| name_of(a).cmp(&name_of(b)));
     }
@@ -91,11 +110,11 @@ fn implementations(
 fn say_skipped(found: &Found, verbosity: Verbosity) {
     let said = found.skipped.iter().filter(|skipped| match verbosity {
         Verbosity::Verbose => true,
-        Verbosity::Normal | Verbosity::Quiet => skipped.is_late(),
+        Verbosity::Normal | Verbosity::Quiet => skipped.refusal.is_late,
     });
     for skipped in said {
         let path = show::path(&skipped.path);
-        eprint_line(&format!("{TOOL}: skip {path}: {}", skipped.why));
+        eprint_line(&format!("{TOOL}: skip {path}: {}", skipped.refusal.why));
     }
 }
 
@@ -146,16 +165,6 @@ fn name_of(wanted: &Wanted) -> Option<&Implementation> {
     }
 }
 
-/// The words of `PYTHON_TARGETS`.
-fn targets(value: Option<&OsStr>) -> Vec<OsString> {
-    let bytes = value.unwrap_or_default().as_bytes();
-    let words = bytes.split(|&byte| byte == b',' || byte.is_ascii_whitespace());
-    words
-        .filter(|word| !word.is_empty())
-        .map(|word| OsString::from_vec(word.to_vec()))
-        .collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -189,14 +198,5 @@ mod tests {
         assert!(said[1].starts_with("select python3: names no implementation"));
         let errors = variants(&words(&["a", "b/c", "a"])).unwrap_err();
         assert_eq!(errors[1].to_string(), "use variant a: it comes twice");
-    }
-
-    #[test]
-    fn targets_are_a_list() {
-        assert_eq!(
-            targets(Some(OsStr::new(" pypy3 python3_12\n"))),
-            words(&["pypy3", "python3_12"])
-        );
-        assert!(targets(None).is_empty());
     }
 }

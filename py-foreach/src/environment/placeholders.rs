@@ -1,4 +1,4 @@
-//! The words of COMMAND, in which `{interpreter}`, `{version}`, `{build_dir}` and `{destdir}` are replaced,
+//! The placeholders in the words of COMMAND: `{interpreter}`, `{version}`, `{build_dir}` and `{destdir}` are replaced,
 //! as Debian's pybuild has it. Nothing else in braces is touched, and `${version}` is the shell's.
 
 use std::ffi::{OsStr, OsString};
@@ -38,7 +38,7 @@ impl<'a> Names<'a> {
 }
 
 /// Whether a word names the image itself, so that it need not be in the environment.
-pub(crate) fn say_destdir(words: &[OsString]) -> bool {
+pub(crate) fn name_destdir(words: &[OsString]) -> bool {
     words.iter().any(|word| {
         let bytes = word.as_bytes();
         let names = |at: usize| name_at(bytes, at) && bytes[at..].starts_with(DESTDIR.as_bytes());
@@ -115,7 +115,7 @@ mod tests {
                 "${HOME} ${version}"
             ])
         );
-        assert!(say_destdir(&before) && !say_destdir(&words(&["{dest", "dir}", "${destdir}"])));
+        assert!(name_destdir(&before) && !name_destdir(&words(&["{dest", "dir}", "${destdir}"])));
     }
 
     #[test]

@@ -5,19 +5,20 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
-use rustix::process::{Pid, Signal, kill_process};
+use common::lock;
+use rustix::process::Signal;
 
 use crate::job::Ending;
 use crate::supervise::tree::{Identity, children};
-use crate::supervise::{Order, Orders};
+use crate::supervise::{Order, Orders, Supervisor};
 
 /// All jobs that run; shared by their threads and the engine.
 #[derive(Debug, Default)]
 pub(crate) struct Live {
     jobs: Mutex<Jobs>,
-    /// A start is over, one way or the other.
+    /// A start has ended, well or not.
     started: Condvar,
-    /// Work waits for memory.
+    /// Processes wait for memory.
     pressed: AtomicBool,
     /// Children that we had before we were py-foreach (`daemon & exec py-foreach …`).
     foreign: HashSet<Identity>,
@@ -29,14 +30,14 @@ pub(crate) type Jobs = BTreeMap<usize, LiveJob>;
 /// A job from the moment it has a slot until its end.
 #[derive(Debug)]
 pub(crate) struct LiveJob {
-    pub(crate) since: Instant,
+    since: Instant,
     /// Its supervisor is being started.
     starting: bool,
     /// Its supervisor, once it has been started.
-    pub(crate) supervisor: Option<(u32, Orders)>,
+    pub(crate) supervisor: Option<Orders>,
     /// Why it is being ended, if it is.
     pub(crate) ended_as: Option<Ending>,
-    /// The orders that were given while its supervisor was being started.
+    /// The orders that were given before it had a supervisor.
     missed: Vec<Order>,
     /// The memory that its tree takes, when it was last looked at, in bytes.
     pub(crate) takes: u64,
@@ -45,7 +46,7 @@ pub(crate) struct LiveJob {
 }
 
 impl Live {
-    /// Nothing runs yet: whatever child there is was never ours.
+    /// Nothing runs yet: any child there is now was never ours.
     pub(crate) fn new() -> Self {
         Self {
             foreign: children(),
@@ -53,7 +54,7 @@ impl Live {
         }
     }
 
-    /// Whether this is a child that is none of our business.
+    /// Whether this child was there before us.
     pub(crate) fn is_foreign(&self, process: Identity) -> bool {
         self.foreign.contains(&process)
     }
@@ -74,14 +75,13 @@ impl Live {
 
     /// Starts the supervisor of `job`, unless the job is to be ended already.
     ///
-    /// No lock is held meanwhile, so that whoever ends a run need not wait for a start; the supervisor gets
-    /// the orders that it missed.
-    pub(crate) fn start<S, E>(
+    /// No lock is held meanwhile, so that ending a run waits for no start; the supervisor gets the orders that it
+    /// missed.
+    pub(crate) fn start<E>(
         &self,
         job: usize,
-        start: impl FnOnce() -> Result<S, E>,
-        handle: impl FnOnce(&S) -> (u32, Orders),
-    ) -> Result<Option<S>, E> {
+        start: impl FnOnce() -> Result<Supervisor, E>,
+    ) -> Result<Option<Supervisor>, E> {
         match self.lock().get_mut(&job) {
             Some(live) if live.ended_as.is_some() => return Ok(None),
             Some(live) => live.starting = true,
@@ -90,37 +90,35 @@ impl Live {
         let started = start();
         if let Some(live) = self.lock().get_mut(&job) {
             live.starting = false;
-            live.supervisor = started.as_ref().ok().map(handle);
-            if live.supervisor.is_some() {
-                for order in std::mem::take(&mut live.missed) {
-                    live.order(order);
-                }
+            live.supervisor = started.as_ref().ok().map(Supervisor::orders);
+            if let Some(supervisor) = &live.supervisor {
+                live.missed
+                    .drain(..)
+                    .for_each(|order| supervisor.give(order));
             }
         }
         self.started.notify_all();
         started.map(Some)
     }
 
-    /// Waits for the starts that are under way: then every order has been given that was to be given.
-    pub(crate) fn settle(&self) {
+    /// The jobs that run, once no start is under way: then each has its supervisor and all its orders.
+    pub(crate) fn settled(&self) -> MutexGuard<'_, Jobs> {
         let starting = |jobs: &mut Jobs| jobs.values().any(|live| live.starting);
         let settled = self.started.wait_while(self.lock(), starting);
-        drop(settled.unwrap_or_else(PoisonError::into_inner));
+        settled.unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Ends `job` because of `reason`; the first reason counts, every order is given.
     pub(crate) fn end(&self, job: usize, reason: Ending, order: Order) {
         if let Some(live) = self.lock().get_mut(&job) {
-            live.ended_as.get_or_insert(reason);
-            live.order(order);
+            live.end(reason, order);
         }
     }
 
-    /// Ends all jobs because of `reason`.
-    pub(crate) fn end_all(&self, reason: Ending, order: Order) {
+    /// Ends all jobs because we stop them.
+    pub(crate) fn end_all(&self, order: Order) {
         for live in self.lock().values_mut() {
-            live.ended_as.get_or_insert(reason);
-            live.order(order);
+            live.end(Ending::Stopped, order);
         }
     }
 
@@ -131,48 +129,52 @@ impl Live {
     }
 
     /// Hands a signal on to all jobs.
-    pub(crate) fn forward(&self, signal: i32) {
+    pub(crate) fn forward(&self, signal: Signal) {
         for live in self.lock().values_mut() {
             live.order(Order::Forward(signal));
         }
     }
 
+    /// The jobs that run, and since when.
+    pub(crate) fn since(&self) -> BTreeMap<usize, Instant> {
+        let jobs = self.lock();
+        jobs.iter().map(|(&job, live)| (job, live.since)).collect()
+    }
+
     /// `job` is over. Gives what was known of it.
     pub(crate) fn over(&self, job: usize) -> Option<LiveJob> {
         let live = self.lock().remove(&job);
-        // One whose thread failed in the middle of a start starts no more.
+        // A job whose thread panicked in the middle of a start starts no more.
         self.started.notify_all();
         live
     }
 
-    /// Whether work waits for memory, when it was last looked at.
+    /// Whether processes waited for memory when that was last looked at.
     pub(crate) fn is_pressed(&self) -> bool {
         self.pressed.load(Ordering::Relaxed)
     }
 
-    /// Notes whether work waits for memory, and tells whether that is new.
+    /// Notes whether processes wait for memory, and tells whether that is new.
     pub(crate) fn set_pressed(&self, pressed: bool) -> bool {
         self.pressed.swap(pressed, Ordering::Relaxed) != pressed
     }
 
-    /// Looks at the jobs that run, or notes something of them.
     pub(crate) fn lock(&self) -> MutexGuard<'_, Jobs> {
-        // Each change is whole in itself.
-        self.jobs.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.jobs)
     }
 }
 
 impl LiveJob {
-    /// Orders something of the supervisor, or will when there is one.
+    fn end(&mut self, reason: Ending, order: Order) {
+        self.ended_as.get_or_insert(reason);
+        self.order(order);
+    }
+
+    /// Gives an order to the supervisor, or will when there is one.
     fn order(&mut self, order: Order) {
-        let Some((pid, orders)) = &self.supervisor else {
-            self.missed.push(order);
-            return;
-        };
-        orders.give(order);
-        // One that somebody stopped hears nothing.
-        if let Some(pid) = i32::try_from(*pid).ok().and_then(Pid::from_raw) {
-            let _gone = kill_process(pid, Signal::CONT);
+        match &self.supervisor {
+            Some(supervisor) => supervisor.give(order),
+            None => self.missed.push(order),
         }
     }
 }
