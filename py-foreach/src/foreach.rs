@@ -70,12 +70,9 @@ fn run_all(
     let files = Files::open(settings).map_err(one)?;
     adopt_orphans().map_err(one)?;
     let make = |temporary: &mut Vec<PathBuf>| {
-        RunDir::make().inspect(|run_dir| temporary.extend(run_dir.paths()))
+        RunDir::make().inspect(|run_dir| temporary.push(run_dir.path().to_owned()))
     };
     let run_dir = watch.step(make).map_err(one)?;
-    if let Some(note) = run_dir.note().filter(|_| !settings.is_quiet()) {
-        eprint_line(&format!("{TOOL}: {note}"));
-    }
     let prepared = Prepared::make(settings, choices, watch, &run_dir);
     let ended = prepared.and_then(|prepared| {
         let ended = prepared.run(settings, watch, tell, events);
@@ -127,7 +124,7 @@ impl Prepared {
         let slots = settings.limits.jobs;
         let helpers = helpers(settings, &probes);
         let opened = watch
-            .step(|_| Pool::open(slots, helpers, run_dir.for_fifo()))
+            .step(|_| Pool::open(slots, helpers, run_dir.path()))
             .map_err(one)?;
         if let Some(warning) = opened.warning {
             eprint_line(&format!("{TOOL}: {warning}"));
@@ -164,7 +161,7 @@ impl Prepared {
             at_once,
         } = self;
         let paths: Vec<PathBuf> = jobs.iter().map(|job| logs.of(&job.id)).collect();
-        let live = Arc::new(Live::new());
+        let live = Arc::new(Live::default());
         let progress = Arc::new(LogProgress::new(jobs.len()));
         let wants_board = !settings.is_quiet() && settings.reports.output != Output::Prefix;
         let screen = Arc::new(Screen::open(wants_board)?);
@@ -184,7 +181,6 @@ impl Prepared {
             pool: &view,
             console: &console,
             screen,
-            stops: watch.stops(),
             tell,
             at_once,
         };

@@ -75,17 +75,11 @@ pub(crate) fn jobs(flags: &OsStr) -> Option<Jobs> {
 
 /// These flags with the pool of `form` instead of whatever they said of jobs.
 pub(crate) fn with_pool(flags: &OsStr, form: Form<'_>) -> OsString {
+    // The name of the fifo needs no escapes: the run's directory has a plain name.
+    let named = |fifo: &Path| [b"-j --jobserver-auth=fifo:", fifo.as_os_str().as_bytes()].concat();
     let auth = match form {
-        Form::Fifo(fifo) => [b"-j --jobserver-auth=fifo:", escaped(fifo).as_slice()].concat(),
-        Form::FifoSparingOldMake(fifo) => {
-            let fifo = escaped(fifo);
-            [
-                b"-j --jobserver-auth=fifo:",
-                fifo.as_slice(),
-                b" --jobserver-f=-2,-2",
-            ]
-            .concat()
-        }
+        Form::Fifo(fifo) => named(fifo),
+        Form::FifoSparingOldMake(fifo) => [&named(fifo), &b" --jobserver-f=-2,-2"[..]].concat(),
         Form::Descriptor(fd) => format!("-j --jobserver-auth={fd},{fd}").into_bytes(),
     };
     let (options, variables) = split(flags.as_bytes());
@@ -217,17 +211,6 @@ fn words(flags: &[u8]) -> impl Iterator<Item = &[u8]> {
     })
 }
 
-fn escaped(path: &Path) -> Vec<u8> {
-    let bytes = path.as_os_str().as_bytes().iter();
-    bytes
-        .flat_map(|&byte| match byte {
-            b' ' | b'\t' | b'\\' => vec![b'\\', byte],
-            b'$' => vec![b'$', b'$'],
-            _ => vec![byte],
-        })
-        .collect()
-}
-
 fn unescaped(word: &[u8]) -> Vec<u8> {
     let mut bytes = word.iter().copied();
     let mut plain = Vec::new();
@@ -343,8 +326,8 @@ mod tests {
             "k -j --jobserver-auth=200,200"
         );
         assert_eq!(
-            write(Form::Fifo(Path::new("/a b"))),
-            "k -j --jobserver-auth=fifo:/a\\ b"
+            write(Form::Fifo(Path::new("/a-b"))),
+            "k -j --jobserver-auth=fifo:/a-b"
         );
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use common::cli::Verbosity;
 use common::error::eprint_line;
@@ -59,23 +59,13 @@ pub(crate) fn select(settings: &Settings, probes: &Probes) -> Result<Vec<Choice>
 
 fn variants(names: &[OsString]) -> Result<Vec<Choice>, Vec<Error>> {
     let mut seen = HashSet::new();
-    let errors: Vec<Error> = names
-        .iter()
-        .filter_map(|name| match identity::check(name) {
-            Err(error) => Some(error),
-            Ok(()) if !seen.insert(name) => Some(Error::refused(
-                "use variant",
-                name.as_os_str(),
-                "it comes twice",
-            )),
-            Ok(()) => None,
-        })
-        .collect();
-    if errors.is_empty() {
-        Ok(names.iter().cloned().map(Choice::Variant).collect())
-    } else {
-        Err(errors)
-    }
+    collect(names.iter().map(|name| {
+        identity::check(name)?;
+        if !seen.insert(name) {
+            return Err(Error::refused("use variant", name, "it comes twice"));
+        }
+        Ok(Choice::Variant(name.clone()))
+    }))
 }
 
 fn implementations(
@@ -118,23 +108,22 @@ fn say_skipped(found: &Found, verbosity: Verbosity) {
     }
 }
 
-/// Reads the words of `-i`: a name in either spelling, or the path of an interpreter. `verb` begins what
-/// is wrong with one.
+/// Reads the words of `-i`: a name in either spelling, or the path of an interpreter. `verb` begins each error.
 fn read(verb: &str, words: &[OsString], here: &Path) -> Result<Vec<Wanted>, Vec<Error>> {
-    let mut errors = Vec::new();
-    let mut seen = HashSet::new();
-    let mut wanted = Vec::new();
-    for word in words {
-        match read_one(verb, word, here) {
-            Ok(one) if !seen.insert(word_of(&one)) => {
-                errors.push(Error::refused(verb, word.as_os_str(), "it comes twice"));
-            }
-            Ok(one) => wanted.push(one),
+    collect(words.iter().map(|word| read_one(verb, word, here)))
+}
+
+/// All values, or all errors.
+fn collect<T>(results: impl Iterator<Item = Result<T, Error>>) -> Result<Vec<T>, Vec<Error>> {
+    let (mut values, mut errors) = (Vec::new(), Vec::new());
+    for result in results {
+        match result {
+            Ok(value) => values.push(value),
             Err(error) => errors.push(error),
         }
     }
     if errors.is_empty() {
-        Ok(wanted)
+        Ok(values)
     } else {
         Err(errors)
     }
@@ -149,13 +138,6 @@ fn read_one(verb: &str, word: &OsStr, here: &Path) -> Result<Wanted, Error> {
         let cause = "names no implementation (python3.12, python3_12, pypy3 do) and is no path";
         Error::refused(verb, word, cause)
     })
-}
-
-fn word_of(wanted: &Wanted) -> PathBuf {
-    match wanted {
-        Wanted::Name(name) => name.to_string().into(),
-        Wanted::Path(path) => path.clone(),
-    }
 }
 
 fn name_of(wanted: &Wanted) -> Option<&Implementation> {
@@ -190,12 +172,11 @@ mod tests {
 
     #[test]
     fn all_that_is_wrong_is_said() {
-        let given = words(&["python3.12", "python3_12", "python3", "x"]);
+        let given = words(&["python3.12", "python3", "x"]);
         let errors = read("select", &given, Path::new("/")).unwrap_err();
         let said: Vec<_> = errors.iter().map(ToString::to_string).collect();
-        assert_eq!(said.len(), 3);
-        assert_eq!(said[0], "select python3_12: it comes twice");
-        assert!(said[1].starts_with("select python3: names no implementation"));
+        assert_eq!(said.len(), 2);
+        assert!(said[0].starts_with("select python3: names no implementation"));
         let errors = variants(&words(&["a", "b/c", "a"])).unwrap_err();
         assert_eq!(errors[1].to_string(), "use variant a: it comes twice");
     }

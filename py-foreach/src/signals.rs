@@ -5,7 +5,6 @@
 //! that makes something in that directory is whole before ([`Watch::step`]).
 
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::thread;
 
@@ -13,7 +12,6 @@ use common::interrupt::{die_by, ignored_signals, outlive_file_limit};
 use common::{Error, Result, lock};
 use nix::sys::signal::{SigSet, Signal};
 use signal_hook::consts::{SIGCHLD, SIGCONT, SIGTSTP, SIGUSR1};
-use signal_hook::flag::register_usize;
 use signal_hook::iterator::Signals;
 use signal_hook::low_level::emulate_default_handler;
 
@@ -57,10 +55,7 @@ impl Ask {
 
 /// The watch over the signals.
 #[derive(Debug, Clone)]
-pub(crate) struct Watch {
-    state: Arc<Mutex<State>>,
-    stops: Stops,
-}
+pub(crate) struct Watch(Arc<Mutex<State>>);
 
 #[derive(Debug, Default)]
 struct State {
@@ -82,14 +77,7 @@ pub(crate) fn watch(tell: impl Fn(Ask) + Send + 'static) -> Result<Watch> {
     outlive_file_limit(ignored)?;
     let handled = HANDLED.map(|signal| signal as i32);
     let handled = handled.into_iter().filter(|s| !ignored.contains(*s));
-    let watch = Watch {
-        state: Arc::default(),
-        stops: Stops::default(),
-    };
-    for signal in handled.clone().filter(|s| [SIGTSTP, SIGCONT].contains(s)) {
-        // Before the thread can be woken: it has to know which of the two came last.
-        register_usize(signal, Arc::clone(&watch.stops.0), number(signal)).map_err(failed)?;
-    }
+    let watch = Watch(Arc::default());
     let mut signals = Signals::new(handled).map_err(failed)?;
     // A blocked signal never comes.
     let needed: SigSet = HANDLED.into_iter().chain([Signal::SIGCHLD]).collect();
@@ -120,10 +108,6 @@ impl Watch {
         HandedOver(self)
     }
 
-    pub(crate) fn stops(&self) -> &Stops {
-        &self.stops
-    }
-
     /// The programs that are being asked: a signal ends them with us.
     pub(crate) fn probes(&self) -> Probes {
         self.lock().probes.clone()
@@ -149,14 +133,14 @@ impl Watch {
             }
             Ask::Stop => {
                 drop(state);
-                self.stops.stop();
+                stop();
             }
             ask => tell(ask),
         }
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
-        lock(&self.state)
+        lock(&self.0)
     }
 }
 
@@ -170,24 +154,7 @@ impl Drop for HandedOver<'_> {
     }
 }
 
-/// Which of TSTP and CONT came last. They are handled later, and not in the order in which they came.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Stops(Arc<AtomicUsize>);
-
-impl Stops {
-    /// Whether a CONT has come since the last TSTP.
-    pub(crate) fn are_over(&self) -> bool {
-        self.0.load(Ordering::SeqCst) == number(SIGCONT)
-    }
-
-    /// Stops the whole process, unless that is over, and returns when it goes on.
-    pub(crate) fn stop(&self) {
-        if !self.are_over() {
-            let _stopped = emulate_default_handler(SIGTSTP);
-        }
-    }
-}
-
-fn number(signal: i32) -> usize {
-    usize::try_from(signal).unwrap_or(0)
+/// Stops the whole process, and returns when it goes on.
+pub(crate) fn stop() {
+    let _stopped = emulate_default_handler(SIGTSTP);
 }

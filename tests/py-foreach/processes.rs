@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::os::unix::fs::chown;
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
@@ -161,24 +162,6 @@ fn a_daemon_that_prints_without_end_does_not_hang_us() {
 }
 
 #[test]
-fn children_that_we_had_before_are_none_of_ours() {
-    let dir = scratch();
-    let pids = Gate::new(dir.path(), "pids");
-    let text = r#"sleep 1000 >&- 2>&- & echo $! > "$GATES/pids"
-        exec "$0" --variants a sh -c 'kill -9 $PPID; sleep 1000'"#;
-    let shell = on_our_terms(Tool::new("bash")).args(["-c", text, PROGRAM]);
-    let run = Running::start(shell.env("GATES", dir.path()));
-    let foreign = Killed(pids.line().parse().unwrap());
-    let outcome = run.end().expect(125);
-    assert!(
-        outcome.stderr.contains("the supervisor was killed"),
-        "{}",
-        outcome.stderr
-    );
-    assert!(lives(foreign.0), "it was there before us");
-}
-
-#[test]
 fn an_ignored_sigchld_of_our_parent_hides_no_status() {
     let text = r#"trap "" CHLD; exec "$0" -q --variants a sh -c 'echo hi; exit 3'"#;
     let shell = on_our_terms(Tool::new("bash")).args(["-c", text, PROGRAM]);
@@ -329,4 +312,23 @@ fn a_log_that_is_a_fifo_waits_for_nobody() {
         .arg("true");
     let outcome = Running::start(run).end().expect(125);
     assert!(outcome.stderr.contains("build-a.log"), "{}", outcome.stderr);
+}
+
+#[test]
+fn a_proc_of_others_is_refused() {
+    test_support::need_command("unshare", "util-linux");
+    let can = Command::new("unshare").args(["-pf", "true"]).output();
+    if !can.is_ok_and(|said| said.status.success()) {
+        let why = "it makes a PID namespace, which needs root";
+        return test_support::cannot_run_here("a_proc_of_others_is_refused", why);
+    }
+    let dir = scratch();
+    let mut command = Command::new("unshare");
+    command
+        .arg("-pf")
+        .arg(PROGRAM)
+        .args(["--variants", "a", "true"])
+        .env("TMPDIR", dir.path());
+    let outcome = Running::start_command(command).end().expect(125);
+    outcome.complains("use /proc: belongs to another PID namespace");
 }

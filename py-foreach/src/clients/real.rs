@@ -24,24 +24,15 @@ pub(crate) enum Kind {
 }
 
 impl Kind {
-    const ALL: [(Self, &'static str); 3] = [
-        (Self::Fifo, "fifo"),
-        (Self::Descriptors, "descriptors"),
-        (Self::Alone, "alone"),
-    ];
+    const ALL: [Self; 3] = [Self::Fifo, Self::Descriptors, Self::Alone];
 
+    /// The word that is kept for it.
     fn word(self) -> &'static str {
-        Self::ALL
-            .iter()
-            .find(|(kind, _)| *kind == self)
-            .map_or("", |(_, word)| word)
-    }
-
-    fn of_word(word: &str) -> Option<Self> {
-        Self::ALL
-            .iter()
-            .find(|(_, known)| *known == word)
-            .map(|(kind, _)| *kind)
+        match self {
+            Self::Fifo => "fifo",
+            Self::Descriptors => "descriptors",
+            Self::Alone => "alone",
+        }
     }
 }
 
@@ -72,7 +63,7 @@ pub(crate) fn kind_of(program: &Path, known: &Path, probes: &Probes) -> Kind {
     let kept = known.join(file_name(program));
     if let Some(kind) = fs::read_to_string(&kept)
         .ok()
-        .and_then(|word| Kind::of_word(&word))
+        .and_then(|word| Kind::ALL.into_iter().find(|kind| kind.word() == word))
     {
         return kind;
     }

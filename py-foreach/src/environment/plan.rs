@@ -16,7 +16,7 @@ use crate::discover::Interpreter;
 use crate::identity;
 use crate::job::PoolView;
 use crate::select::Choice;
-use crate::shell_env::{Shell, Source, exported};
+use crate::shell_env::{Shell, Source};
 use crate::variables::Variables;
 
 /// The directories of the run in which each job has its own; apart from the pool, as a variant may have any name.
@@ -201,7 +201,6 @@ fn layouts(choices: &[Choice], given: &Variables) -> Vec<python::Layout> {
 /// What the shell functions export, once all jobs are done.
 pub(crate) fn export(jobs: &[Job]) -> Result<Vec<u8>> {
     let shell = jobs.first().and_then(|job| job.shared.shell.as_ref());
-    shell.map_or(Ok(Vec::new()), |shell| {
-        exported(shell, jobs.iter().map(|job| job.directory.as_path()))
-    })
+    let directories = jobs.iter().map(|job| job.directory.as_path());
+    shell.map_or(Ok(Vec::new()), |shell| shell.exported(directories))
 }

@@ -15,7 +15,7 @@ const COST: u32 = 100;
 /// Notes in `live` what the jobs take and whether memory is short, until `stop` is dropped.
 ///
 /// Calls `changed` when the latter is new: tokens that lie in the pool are to be withdrawn at once.
-pub(crate) fn watch(live: &Live, mut pressure: Pressure, changed: &impl Fn(), stop: &Receiver<()>) {
+pub(crate) fn watch(live: &Live, pressure: &Pressure, changed: &impl Fn(), stop: &Receiver<()>) {
     let mut pause = INTERVAL / 2;
     while stop.recv_timeout(pause) == Err(RecvTimeoutError::Timeout) {
         let begun = Instant::now();

@@ -6,22 +6,21 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::thread::{self, Scope};
 use std::time::{Duration, Instant};
 
-use common::record::Writer;
 use common::{Error, Result};
 use rustix::process::Signal;
 use signal_hook::consts::{SIGINT, SIGKILL, SIGTERM};
 
 use super::job_runner::JobRunner;
+use super::plan::{Event, Run};
 use super::room;
-use super::runner::Run;
 use super::schedule::Schedule;
 use crate::cli::Halt;
 use crate::job::Ending;
 use crate::memory::Memory;
 use crate::outcome::{Finished, Outcome};
-use crate::output::{Over, Sink};
+use crate::output::Over;
 use crate::pool::{Need, Pool};
-use crate::signals::Ask;
+use crate::signals::{self, Ask};
 use crate::supervise::Order;
 
 /// How often the load, and the memory, is looked at again.
@@ -30,21 +29,6 @@ const MEMORY_AGAIN: Duration = Duration::from_millis(50);
 
 /// How long a stalled reader can delay the end of a run that a signal has ended.
 pub(crate) const PARTING: Duration = Duration::from_secs(1);
-
-/// What the engine is told.
-#[derive(Debug)]
-pub(crate) enum Event {
-    /// A signal came.
-    Ask(Ask),
-    /// A job has ended.
-    Finished(usize, Box<Finished>),
-    /// Everything was shown, or could not be.
-    Shown(Result<Option<Writer<Sink>>>),
-    /// Nobody reads our stdout any more.
-    ReaderGone,
-    /// Memory has become short, or is so no longer.
-    Pressed,
-}
 
 /// Decides, with everything that it decides about.
 pub(super) struct Engine<'scope, 'env> {
@@ -201,7 +185,7 @@ impl Engine<'_, '_> {
     }
 
     fn heed(&mut self, ask: Ask) {
-        let (live, stops) = (&self.run.live, self.run.stops);
+        let live = &self.run.live;
         match ask {
             Ask::End(signal) => {
                 self.outcome.signal.get_or_insert(signal);
@@ -210,13 +194,9 @@ impl Engine<'_, '_> {
                 let again = signal == SIGINT && std::mem::replace(&mut self.interrupted, true);
                 self.stop(if again { SIGKILL } else { signal });
             }
-            // The CONT that ended it goes to the jobs by itself.
-            Ask::Stop if stops.are_over() => {}
             Ask::Stop => {
                 live.forward(Signal::TSTP);
-                // Stopped, we could not give the orders that were missed.
-                drop(live.settled());
-                stops.stop();
+                signals::stop();
             }
             Ask::Continue => live.forward(Signal::CONT),
             Ask::Status => self.run.console.report_status(),

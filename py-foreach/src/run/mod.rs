@@ -7,9 +7,11 @@
 mod engine;
 mod job_runner;
 mod orphans;
+mod plan;
 mod room;
 mod runner;
 mod schedule;
 
-pub(crate) use engine::{Event, PARTING};
-pub(crate) use runner::{Run, at_once};
+pub(crate) use engine::PARTING;
+pub(crate) use plan::{Event, Run};
+pub(crate) use runner::at_once;

@@ -39,8 +39,8 @@ pub(crate) fn end(live: &Live, grace: Duration) {
 }
 
 fn orphans(live: &Live) -> Vec<Process> {
-    // A supervisor that is just being started is not known yet.
-    let jobs = live.settled();
+    // While it is locked, every supervisor is known.
+    let jobs = live.lock();
     let known: HashSet<i32> = jobs
         .values()
         .filter_map(|job| Some(job.supervisor.as_ref()?.pid))
@@ -49,7 +49,7 @@ fn orphans(live: &Live) -> Vec<Process> {
     let all = Processes::now();
     let mut left = Vec::new();
     for child in all.below(me).into_iter().filter(|p| p.parent == me) {
-        if !known.contains(&child.pid) && !live.is_foreign(child.identity()) {
+        if !known.contains(&child.pid) {
             left.extend(all.below(child.pid));
             left.push(child);
         }

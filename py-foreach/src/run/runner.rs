@@ -1,47 +1,26 @@
 //! The threads of a run: what there is before the first job, and what ends after the last.
 
 use std::ffi::OsStr;
-use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::mpsc::{self, Receiver, Sender};
+use std::sync::mpsc::{self, Receiver};
 use std::thread::{self, Scope};
 use std::time::{Duration, Instant};
 
 use common::{Error, Result};
 
-use super::engine::{Engine, Event};
+use super::engine::Engine;
 use super::job_runner::JobRunner;
+use super::plan::{Event, Run};
 use super::room;
 use super::schedule::Schedule;
 use crate::TOOL;
 use crate::cli::Output;
 use crate::cli::{Settings, Which};
-use crate::console::{Console, Screen};
 use crate::environment::Job;
-use crate::job::PoolView;
-use crate::live::Live;
 use crate::memory::{self, Memory};
 use crate::outcome::{Facts, Outcome};
-use crate::output::{Before, Lines, LogProgress, Records, Show, Sink, Style};
+use crate::output::{Before, Lines, Records, Show, Sink, Style};
 use crate::pool::Pool;
-use crate::signals::Stops;
-
-/// A run: what is to be done, and with what.
-pub(crate) struct Run<'a> {
-    pub(crate) settings: &'a Settings,
-    pub(crate) jobs: &'a [Job],
-    /// Each job's log.
-    pub(crate) logs: Vec<PathBuf>,
-    pub(crate) live: Arc<Live>,
-    pub(crate) progress: Arc<LogProgress>,
-    pub(crate) pool: &'a PoolView,
-    pub(crate) console: &'a Console,
-    pub(crate) screen: Arc<Screen>,
-    pub(crate) stops: &'a Stops,
-    pub(crate) tell: Sender<Event>,
-    /// The most jobs that may run at the same time, slots apart.
-    pub(crate) at_once: usize,
-}
 
 /// How many jobs may run at the same time, slots apart; says so where descriptors are the limit.
 pub(crate) fn at_once(settings: &Settings, jobs: usize, pool: &Pool) -> Result<usize> {
@@ -113,14 +92,14 @@ impl Run<'_> {
         memory: Option<&Memory>,
         stop: Receiver<()>,
     ) -> Result<()> {
-        let Some(mut pressure) = memory.map(Memory::pressure) else {
+        let Some(pressure) = memory.map(Memory::pressure) else {
             return Ok(());
         };
         // Before anything starts: the thread has its first look later.
         self.live.set_pressed(pressure.is_high());
         let tell = self.tell.clone();
         let changed = move || drop(tell.send(Event::Pressed));
-        let watch = move || memory::watch(&self.live, pressure, &changed, &stop);
+        let watch = move || memory::watch(&self.live, &pressure, &changed, &stop);
         let started = thread::Builder::new().spawn_scoped(scope, watch);
         started.map(drop).map_err(no_thread)
     }

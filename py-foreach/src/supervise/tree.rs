@@ -1,11 +1,10 @@
 //! The processes below a process, as /proc shows them now.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::fs;
 
 use common::{Error, Result};
-use rustix::io::Errno;
-use rustix::process::{Pid, PidfdFlags, Signal, kill_process, pidfd_open, pidfd_send_signal};
+use rustix::process::{Pid, Signal, kill_process};
 
 /// One process as it was seen.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -54,25 +53,6 @@ impl Processes {
     }
 }
 
-/// The children of this process.
-pub(crate) fn children() -> HashSet<Identity> {
-    let me = rustix::process::getpid().as_raw_nonzero().get();
-    // The kernel's own list spares a look at all of /proc, where it is compiled in.
-    match fs::read_to_string(format!("/proc/self/task/{me}/children")) {
-        Ok(list) => {
-            let pids = list.split_whitespace().filter_map(|pid| pid.parse().ok());
-            pids.filter_map(see)
-                .map(|process| process.identity())
-                .collect()
-        }
-        Err(_) => {
-            let all = Processes::now();
-            let below = all.below(me).into_iter().filter(|p| p.parent == me);
-            below.map(|process| process.identity()).collect()
-        }
-    }
-}
-
 /// Sees to it that /proc shows the processes by the numbers that we know them by.
 ///
 /// # Errors
@@ -118,24 +98,11 @@ impl Process {
 
     /// Sends `signal` to this very process, and to no other that has its number by now.
     ///
-    /// One that is gone, or that we may not signal, is passed over: whoever ends a tree looks again.
+    /// A process that is gone, or that we may not signal, is passed over: ending a tree looks again. Between our look
+    /// and the signal the number could only pass to another process after all other numbers had been used.
     pub(crate) fn signal(&self, signal: Signal) {
-        let Some(pid) = Pid::from_raw(self.pid) else {
-            return;
-        };
-        let handle = match pidfd_open(pid, PidfdFlags::empty()) {
-            Ok(handle) => Some(handle),
-            // A kernel before 5.3, or a filter that does not know the call.
-            Err(Errno::NOSYS | Errno::PERM) => None,
-            Err(_) => return,
-        };
-        // The handle names what has the number now: is it still the one that was seen?
-        if see(self.pid).is_none_or(|now| now.started != self.started) {
-            return;
-        }
-        let sent = handle.map(|handle| pidfd_send_signal(&handle, signal));
-        if matches!(sent, None | Some(Err(Errno::NOSYS | Errno::PERM))) {
-            // Without a handle it could end just now and its number be given anew: numbers go round first.
+        let is_same = see(self.pid).is_some_and(|now| now.started == self.started);
+        if let Some(pid) = Pid::from_raw(self.pid).filter(|_| is_same) {
             let _gone = kill_process(pid, signal);
         }
     }
