@@ -5,8 +5,8 @@
 
 use std::collections::BTreeSet;
 use std::ffi::CString;
+use std::fs::File;
 use std::io::{self, BufWriter, Write};
-use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
@@ -181,7 +181,7 @@ fn octal(byte: u8, shown: &mut Vec<u8>) {
     shown.extend_from_slice(format!("\\{byte:03o}").as_bytes());
 }
 
-fn sha256(file: &OwnedFd) -> rustix::io::Result<String> {
+fn sha256(file: &File) -> rustix::io::Result<String> {
     use std::fmt::Write as _;
     use std::os::fd::AsFd;
     let mut hash = Sha256::new();

@@ -128,7 +128,7 @@ pub(crate) fn put_right(root: &Dir, record: &Record, written: Written) -> Result
             match split(root, place)? {
                 Some((to, name)) => replace::put_back((&from, &kept), (&to, &name), new),
                 // Its directory has another name by now, or is gone: nobody else has what was there.
-                None => from.rename_over(&kept, &from, &staging::aside()),
+                None => from.rename_over(&kept, &from, staging::aside()),
             }
         }
         Record::Staging { .. } | Record::Done | Record::Placeholder { .. } => Ok(()),

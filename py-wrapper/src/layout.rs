@@ -7,6 +7,18 @@ use common::{Error, Implementation, Result};
 /// The bin directories that are looked at by default, below the prefix.
 pub(crate) const BINDIRS: [&str; 3] = ["/usr/bin", "/usr/sbin", "/usr/local/bin"];
 
+/// The script root if no option names another. It is set when the tools are built.
+pub(crate) const SCRIPT_ROOT: &str = match option_env!("PY_EXEC_SCRIPTROOT") {
+    Some(path) => path,
+    None => "/usr/lib/python-exec",
+};
+
+/// The directory that holds `python-exec/` with the configuration. It is set when the tools are built.
+pub(crate) const SYSCONFDIR: &str = match option_env!("PY_EXEC_SYSCONFDIR") {
+    Some(path) => path,
+    None => "/etc",
+};
+
 /// The layout of the installed system.
 #[derive(Debug, Clone)]
 pub struct Layout {

@@ -120,7 +120,10 @@ impl Work<'_> {
             Some(staged) if placed == Ok(staged) => staged,
             _ => match file.dir.stat_name(file.name) {
                 Ok(source) => FileId::of(&source),
-                Err(_) => FileId::of_unknown_birth(file.inode),
+                Err(_) => FileId {
+                    identity: file.inode,
+                    born: 0,
+                },
             },
         }
     }
@@ -213,7 +216,7 @@ impl Work<'_> {
             return Ok(false);
         };
         let staging = self.stagings.get(&self.destination.root, volume)?;
-        match staging.dir.link(name, place.dir, place.name) {
+        match staging.dir.link(&*name, place.dir, place.name) {
             Ok(()) => Ok(true),
             Err(cause) if cannot_link(cause) => {
                 *group = self.split();

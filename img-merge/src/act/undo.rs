@@ -296,7 +296,7 @@ fn leave(dir: &Dir) -> Result<(), Errno> {
 fn give_back((staging, taken): (&Staging, &CStr), to: Name<'_>) -> Result<(), Errno> {
     staging.hold(taken);
     let given = publish::file((&staging.dir, taken), to).or_else(|cause| {
-        staging.dir.rename_over(taken, &staging.dir, &aside())?;
+        staging.dir.rename_over(taken, &staging.dir, aside())?;
         staging.release(taken);
         Err(cause)
     });

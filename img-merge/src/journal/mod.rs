@@ -29,7 +29,7 @@
 mod record;
 
 use std::ffi::CStr;
-use std::os::fd::OwnedFd;
+use std::fs::File;
 use std::sync::{Mutex, PoisonError};
 
 use rustix::fs::{SeekFrom, ftruncate, seek};
@@ -86,7 +86,7 @@ impl Written {
 /// The journal of a transaction that runs.
 #[derive(Debug)]
 pub(crate) struct Journal {
-    file: OwnedFd,
+    file: File,
     /// How many bytes of it are whole records.
     length: Mutex<u64>,
 }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::Timespec;
 
-use common::fs::{Birth, FileId, Identity};
+use common::fs::{FileId, Identity};
 
 /// The tag of a record and what follows it.
 const FIELDS: usize = 4;
@@ -183,14 +183,14 @@ fn parse_identity(bytes: &[u8]) -> Option<Identity> {
 }
 
 fn individual(of: FileId) -> String {
-    format!("{} {}", identity(of.identity), of.born.number())
+    format!("{} {}", identity(of.identity), of.born)
 }
 
 fn parse_individual(bytes: &[u8]) -> Option<FileId> {
     let (number, born) = text(bytes)?.rsplit_once(' ')?;
     Some(FileId {
         identity: parse_identity(number.as_bytes())?,
-        born: Birth::of_number(born.parse().ok()?),
+        born: born.parse().ok()?,
     })
 }
 
@@ -220,7 +220,7 @@ mod tests {
                 device: 7,
                 inode: 12345,
             },
-            born: Birth::at(1_700_000_000, 5),
+            born: 1_700_000_000_000_000_005,
         };
         let records = [
             Record::Replaced {
@@ -231,7 +231,7 @@ mod tests {
                         device: 8,
                         inode: 9,
                     },
-                    born: Birth::of_number(0),
+                    born: 0,
                 },
             },
             Record::Placeholder {
@@ -279,7 +279,7 @@ mod tests {
                         device: 1,
                         inode: 2,
                     },
-                    born: Birth::of_number(0),
+                    born: 0,
                 },
             },
             modified: Timespec {

@@ -1,40 +1,40 @@
-//! An image as it was found: what its bin directories and its lists of installed files hold.
+//! Reads an image: the names in its bin directories, and what has the places of their scripts.
 //!
-//! Only reads. Everything is beneath the image and no symlink is followed.
+//! Everything is beneath the image, and no symlink is followed. Not by walkdir: it works with paths, and a link that
+//! another process puts into an image would lead it out.
 
-pub(crate) mod aside;
-pub(crate) mod dir;
-mod lists;
+mod folder;
+mod leftovers;
+mod records;
 
-use std::collections::BTreeSet;
 use std::ffi::{OsStr, OsString};
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
-use aside::is_temporary;
+use common::fs::{Attributes, Kind, Lock, Locked, flock};
 use common::{Error, Implementation, Result};
-use dir::{Descent, Dir};
-use rustix::fs::{FileType, Stat};
+
+pub(crate) use folder::{Descent, Folder};
+pub(crate) use leftovers::{rename_new, temporary, temporary_for};
+pub(crate) use records::{NAME as RECORD, RecordFile, find as find_records};
 
 use crate::layout::Layout;
 use crate::wrapper;
 
-pub(crate) use lists::find as find_lists;
-
-/// The bytes of a file that are read to tell what it is: first lines that are longer are nothing
-/// that a kernel or an installer makes.
+/// How many bytes of a file are read to tell what it is. No kernel or installer writes longer first lines.
 const HEAD: u64 = 4096;
 
-/// What a bin directory holds under a name.
+/// A name in a bin directory.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Entry {
-    /// The bin directory as the installed system sees it; for temporary names also the scripts'.
+    /// Its directory on the installed system. A temporary name may also be beside the scripts.
     pub(crate) bindir: PathBuf,
     pub(crate) name: OsString,
-    pub(crate) found: Found,
+    pub(crate) is: EntryKind,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Found {
+pub(crate) enum EntryKind {
     /// A file that may be executed.
     Executable(Executable),
     /// A file that may not.
@@ -43,9 +43,9 @@ pub(crate) enum Found {
     Directory,
     /// A fifo, socket or device.
     Special,
-    /// A name of ours that a killed run left.
-    Temporary,
-    /// The same, and it may be all that there is of a script.
+    /// A temporary name that a killed run left.
+    Leftover,
+    /// The same, and it may be all that is left of a script.
     Precious,
 }
 
@@ -53,18 +53,20 @@ pub(crate) enum Found {
 pub(crate) struct Executable {
     /// Its first bytes.
     pub(crate) head: Vec<u8>,
-    /// What has its place in the script root already.
-    pub(crate) rival: Option<Rival>,
+    /// The whole content of it, and what has its place in the script root; `None` if that is free.
+    pub(crate) rival: Option<(Vec<u8>, Occupant)>,
 }
 
-/// A name of a script that is taken, with both contents; nothing where that is no file.
+/// What has a name in an image.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Rival {
-    pub(crate) ours: Vec<u8>,
-    pub(crate) theirs: Option<Vec<u8>>,
+pub(crate) enum Occupant {
+    Nothing,
+    /// A file with this content.
+    File(Vec<u8>),
+    Other,
 }
 
-/// What was found in an image.
+/// An image as it was found.
 #[derive(Debug, Default)]
 pub(crate) struct Survey {
     pub(crate) entries: Vec<Entry>,
@@ -72,125 +74,107 @@ pub(crate) struct Survey {
     pub(crate) linked: Vec<PathBuf>,
 }
 
-/// Reads what the bin directories hold; all that goes wrong is in the second part.
-pub(crate) fn survey(
-    image: &Dir,
-    layout: &Layout,
-    implementation: &Implementation,
-) -> Result<Survey, Vec<Error>> {
-    let mut survey = Survey::default();
-    let mut errors = Vec::new();
-    let script_dir = layout.scripts(implementation);
-    let scripts = taken_names(image, &script_dir).map_err(|e| vec![e])?;
-    for name in scripts.names.iter().filter(|name| is_temporary(name)) {
-        survey.entries.push(Entry {
-            bindir: script_dir.clone(),
-            name: name.clone(),
-            found: Found::Temporary,
-        });
+/// Opens an image that will be changed: waits until no other run works on it, and gives a file that a killed run took
+/// away its name again.
+///
+/// A signal ends the process while it waits: nothing is at stake yet.
+pub(crate) fn open_to_change(path: &Path, layout: &Layout) -> Result<Folder> {
+    let image = Folder::image(path)?;
+    match flock(image.dir(), Lock::Exclusive).map_err(image.failed("lock"))? {
+        // A file system that cannot lock directories: other runs cannot ask either.
+        Locked::Held | Locked::Busy | Locked::Unsupported => {}
     }
     for bindir in &layout.bindirs {
-        match image.descend(bindir) {
-            Ok(Descent::Missing) => {}
-            Ok(Descent::Link(_)) => survey.linked.push(bindir.clone()),
-            Ok(Descent::NoDirectory(path)) => errors.push(not_a_directory(&path)),
-            Ok(Descent::Found(dir)) => match dir.names() {
-                Ok(names) => {
-                    for on_disk in &names {
-                        // What is lost has its name again by now, unless this is a dry run.
-                        let lost = aside::lost(&names, on_disk);
-                        let found = if lost.is_none() && is_temporary(on_disk) {
-                            aside::is_precious(image, layout, (&dir, bindir), on_disk).map(|is| {
-                                if is {
-                                    Found::Precious
-                                } else {
-                                    Found::Temporary
-                                }
-                            })
-                        } else {
-                            look(&dir, on_disk, &scripts)
-                        };
-                        match found {
-                            Ok(found) => survey.entries.push(Entry {
-                                bindir: bindir.clone(),
-                                name: lost.unwrap_or(on_disk).to_owned(),
-                                found,
-                            }),
-                            Err(error) => errors.push(error),
-                        }
-                    }
-                }
-                Err(error) => errors.push(error),
-            },
-            Err(error) => errors.push(error),
+        // The survey reports a directory that cannot be read.
+        if let Ok(Descent::Found(bindir)) = image.descend(bindir) {
+            leftovers::put_back(&bindir)?;
         }
     }
-    if errors.is_empty() {
-        Ok(survey)
-    } else {
-        Err(errors)
+    Ok(image)
+}
+
+/// Reads what the bin directories hold for a script of `implementation`.
+pub(crate) fn survey(
+    image: &Folder,
+    layout: &Layout,
+    implementation: &Implementation,
+) -> Result<Survey> {
+    let scripts = open_existing(image, &layout.scripts(implementation))?;
+    let mut survey = Survey::default();
+    for (bindir, name) in leftovers::beside_scripts(image, layout)? {
+        let is = EntryKind::Leftover;
+        survey.entries.push(Entry { bindir, name, is });
     }
-}
-
-/// The scripts of this implementation that are there already.
-#[derive(Debug, Default)]
-struct Scripts {
-    dir: Option<Dir>,
-    names: BTreeSet<OsString>,
-}
-
-fn taken_names(image: &Dir, scripts: &Path) -> Result<Scripts> {
-    match image.descend(scripts)? {
-        Descent::Missing => Ok(Scripts::default()),
-        Descent::Found(dir) => Ok(Scripts {
-            names: dir.names()?.into_iter().collect(),
-            dir: Some(dir),
-        }),
-        Descent::Link(path) | Descent::NoDirectory(path) => Err(not_a_directory(&path)),
+    for way in &layout.bindirs {
+        if let Descent::Blocked(_, Kind::Symlink) = image.descend(way)? {
+            survey.linked.push(way.clone());
+            continue;
+        }
+        let Some(bindir) = open_existing(image, way)? else {
+            continue;
+        };
+        let names = bindir.names()?;
+        for on_disk in &names {
+            // A lost file has its name again by now, unless this is a dry run.
+            let lost = leftovers::lost(&names, on_disk);
+            let is = if lost.is_some() || !leftovers::is_temporary(on_disk) {
+                look(&bindir, on_disk, scripts.as_ref())?
+            } else if leftovers::is_precious(image, layout, &bindir, on_disk)? {
+                EntryKind::Precious
+            } else {
+                EntryKind::Leftover
+            };
+            let (bindir, name) = (way.clone(), lost.unwrap_or(on_disk).to_owned());
+            survey.entries.push(Entry { bindir, name, is });
+        }
     }
+    Ok(survey)
 }
 
-fn not_a_directory(path: &Path) -> Error {
-    Error::refused("use", path.as_os_str(), "is not a directory")
+/// Opens a directory of the installed system, if the image has it.
+pub(crate) fn open_existing(image: &Folder, way: &Path) -> Result<Option<Folder>> {
+    match image.descend(way)? {
+        Descent::Found(folder) => Ok(Some(folder)),
+        Descent::Missing => Ok(None),
+        Descent::Blocked(path, _) => Err(Error::refused("use", path, "is not a directory")),
+    }
 }
 
 /// Whether it is a regular file that may be executed.
-fn is_executable(stat: &Stat) -> bool {
-    FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile && stat.st_mode & 0o111 != 0
+fn is_executable(it: &Attributes) -> bool {
+    it.kind == Kind::File && it.mode & 0o111 != 0
 }
 
-fn look(dir: &Dir, name: &OsStr, scripts: &Scripts) -> Result<Found> {
-    let stat = dir.stat(name)?;
-    Ok(match FileType::from_raw_mode(stat.st_mode) {
-        FileType::RegularFile if !is_executable(&stat) => Found::Plain,
-        FileType::RegularFile => {
-            let head = dir.read_at_most(name, HEAD)?;
-            let rival = rival(dir, name, &head, scripts)?;
-            Found::Executable(Executable { head, rival })
+fn look(bindir: &Folder, name: &OsStr, scripts: Option<&Folder>) -> Result<EntryKind> {
+    let it = bindir.stat(name)?;
+    Ok(match it.kind {
+        Kind::File if !is_executable(&it) => EntryKind::Plain,
+        Kind::File => {
+            let head = bindir.read(name, HEAD)?;
+            let mut rival = None;
+            if !wrapper::is_wrapper(&head) {
+                rival = match occupant(scripts, name)? {
+                    Occupant::Nothing => None,
+                    theirs => Some((bindir.read(name, u64::MAX)?, theirs)),
+                };
+            }
+            EntryKind::Executable(Executable { head, rival })
         }
-        FileType::Symlink => Found::Link(dir.read_link(name)?),
-        FileType::Directory => Found::Directory,
-        _ => Found::Special,
+        Kind::Symlink => EntryKind::Link(bindir.read_link(name)?),
+        Kind::Directory => EntryKind::Directory,
+        _ => EntryKind::Special,
     })
 }
 
-fn rival(dir: &Dir, name: &OsStr, head: &[u8], scripts: &Scripts) -> Result<Option<Rival>> {
-    let Some(there) = scripts
-        .dir
-        .as_ref()
-        .filter(|_| scripts.names.contains(name))
-    else {
-        return Ok(None);
+/// What has a name in a folder, which may be missing.
+pub(crate) fn occupant(folder: Option<&Folder>, name: &OsStr) -> Result<Occupant> {
+    let Some(folder) = folder else {
+        return Ok(Occupant::Nothing);
     };
-    if wrapper::is_wrapper(head) {
-        return Ok(None);
+    match folder.stat(name) {
+        Ok(it) if it.kind == Kind::File => folder.read(name, u64::MAX).map(Occupant::File),
+        Ok(_) => Ok(Occupant::Other),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(Occupant::Nothing),
+        Err(error) => Err(error),
     }
-    let kind = FileType::from_raw_mode(there.stat(name)?.st_mode);
-    Ok(Some(Rival {
-        ours: dir.read(name)?,
-        theirs: match kind {
-            FileType::RegularFile => Some(there.read(name)?),
-            _ => None,
-        },
-    }))
 }

@@ -1,7 +1,7 @@
 //! The system calls of the dispatcher, and the strings that the kernel starts a program with.
 //!
 //! The one place with `unsafe`: above it everything is checked. There are two ways into the kernel with
-//! one signature, [`call`]: through libc, and, in the bare program, by the instruction itself.
+//! one signature, `call`: through libc, and, in the bare program, by the instruction itself.
 #![expect(
     unsafe_code,
     reason = "system calls and the kernel's argument vectors are raw; std would cost more than all of our own work"
