@@ -76,7 +76,7 @@ impl Edition {
     ) -> Option<Self> {
         let is_there = match there {
             Occupant::Nothing => false,
-            Occupant::File(theirs) if *theirs == head.exchange(ours) => true,
+            Occupant::File(theirs) if *theirs == head.replace(ours) => true,
             Occupant::File(_) | Occupant::Other => return None,
         };
         Some(Self {

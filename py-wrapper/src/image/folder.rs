@@ -166,6 +166,11 @@ impl Folder {
         Ok(file)
     }
 
+    /// Gives a file a second name in `to`. Returns whether that can be done.
+    pub(crate) fn has_linked(&self, name: &OsStr, to: &Self, new: &OsStr) -> bool {
+        self.dir.link(name, &to.dir, new).is_ok()
+    }
+
     /// Removes a file or link.
     pub(crate) fn remove(&self, name: &OsStr) -> Result<()> {
         self.dir

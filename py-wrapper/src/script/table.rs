@@ -64,7 +64,7 @@ fn check(implementation: &str, table: &str) {
                 let interpreter = head.interpreter.as_os_str().as_bytes();
                 let mut parts = head.new.windows(interpreter.len());
                 assert!(parts.any(|part| part == interpreter), "{row}");
-                head.exchange(&file)
+                head.replace(&file)
             }
             Class::Foreign(..) => b"another".to_vec(),
             Class::Other(_) => b"left".to_vec(),
