@@ -284,7 +284,7 @@ fn an_encoding_stays_where_python_looks_for_it() {
 }
 
 #[test]
-fn a_prefix_and_a_template_say_where_the_interpreter_is() {
+fn a_prefix_and_a_template_give_the_path_of_the_interpreter() {
     let implementation = "python3.12".parse().unwrap();
     let interpreter = |layout: &Layout, file: &[u8]| match classify(
         file,
@@ -322,7 +322,7 @@ fn a_prefix_and_a_template_say_where_the_interpreter_is() {
 }
 
 #[test]
-fn an_assignment_is_no_program() {
+fn an_interpreter_that_env_would_take_for_an_assignment() {
     // The template puts a path into the line that has the form of an assignment.
     let layout = Layout {
         interpreter: Some("/opt/a=b/{interpreter}".to_owned()),
