@@ -11,10 +11,13 @@ use crate::sys::{self, Errno, Fd, Start, Stat};
 /// The file for all scripts.
 const GLOBAL: &[u8] = b"python-exec";
 
-/// How much of a file is read. More is reported.
+/// A file of this size is read without a second thought, in bytes.
+const USUAL: usize = 4096;
+
+/// What is behind this is not read, and that is said.
 const LARGEST: usize = 16 * 1024;
 
-/// Calls `work` with the configuration of the script `name`, and its path.
+/// Hands the configuration of the script `name`, and its path, to `work`.
 pub(crate) fn with_config(
     start: &Start,
     name: &[u8],
@@ -24,24 +27,46 @@ pub(crate) fn with_config(
     let Some((file, path)) = find(start, name, defaults) else {
         return work(Config::default(), None);
     };
+    let mut buffer = [0; USUAL];
+    match file.fill(&mut buffer) {
+        Ok(text) if text.len() < USUAL => checked(text, &path, work),
+        Ok(text) => large(text, &file, &path, work),
+        Err(cause) => {
+            unread(&path, cause);
+            work(Config::default(), Some(&path));
+        }
+    }
+}
+
+#[inline(never)]
+fn large(begin: &[u8], file: &Fd, path: &Path, work: &mut dyn FnMut(Config<'_>, Option<&Path>)) {
     let mut buffer = [0; LARGEST];
-    let mut text = file.fill(&mut buffer).unwrap_or_else(|cause| {
-        unread(&path, cause);
-        &[]
-    });
+    buffer[..begin.len()].copy_from_slice(begin);
+    let more = match file.fill(&mut buffer[begin.len()..]) {
+        Ok(more) => more.len(),
+        Err(cause) => {
+            unread(path, cause);
+            0
+        }
+    };
+    let mut text = &buffer[..begin.len() + more];
     if text.len() == LARGEST {
-        unread(&path, Errno::FBIG);
+        unread(path, Errno::FBIG);
         // A line that was cut is not taken for a whole one.
         let end = text.iter().rposition(|&b| b == b'\n').unwrap_or(0);
         text = &text[..end];
     }
+    checked(text, path, work);
+}
+
+fn checked(text: &[u8], path: &Path, work: &mut dyn FnMut(Config<'_>, Option<&Path>)) {
     let config = Config(text);
     for entry in config.entries() {
         if let Entry::Invalid(line) = entry {
             say::warn(&[b"Invalid impl in ", path.as_bytes(), b": ", line]);
         }
     }
-    work(config, Some(&path));
+    work(config, Some(path));
 }
 
 fn unread(path: &Path, cause: Errno) {

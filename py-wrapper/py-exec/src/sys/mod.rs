@@ -1,7 +1,7 @@
 //! The system calls of the dispatcher, and the strings that the kernel starts a program with.
 //!
-//! The one place with `unsafe`: above it everything is checked. There are two ways into the kernel, both named `call`:
-//! through libc, and, in the bare program, by the instruction itself.
+//! The one place with `unsafe`: above it everything is checked. There are two ways into the kernel with
+//! one signature, `call`: through libc, and, in the bare program, by the instruction itself.
 #![expect(
     unsafe_code,
     reason = "system calls and the kernel's argument vectors are raw; std would cost more than all of our own work"
@@ -78,34 +78,24 @@ fn word(number: i32) -> usize {
     usize::from_ne_bytes((number as isize).to_ne_bytes())
 }
 
-/// Makes a system call with these words; the others are 0.
-///
-/// # Safety
-/// As the call itself asks: what the words point to must be there and as long as they say.
-unsafe fn make<const N: usize>(number: u32, given: [usize; N]) -> Result<usize, Errno> {
-    let mut words = [0; 6];
-    words[..N].copy_from_slice(&given);
-    // SAFETY: passed on to our caller.
-    let result = unsafe { call(number, words) };
-    // The kernel's errors are -1 to -4095.
-    usize::try_from(result).map_err(|_| Errno(i32::try_from(-result).unwrap_or(i32::MAX)))
-}
-
-/// The address of a string or buffer, as a word.
-fn address<T: ?Sized>(of: *const T) -> usize {
-    of.cast::<u8>() as usize
+fn answer(result: isize) -> Result<usize, Errno> {
+    match usize::try_from(result) {
+        Ok(value) => Ok(value),
+        // The kernel's errors are -1 to -4095.
+        Err(_) => Err(Errno(i32::try_from(-result).unwrap_or(i32::MAX))),
+    }
 }
 
 fn open_with(path: &CStr, flags: u32) -> Result<Fd, Errno> {
     let flags = (flags | linux::O_CLOEXEC) as usize;
     // SAFETY: the path is closed by a zero and outlives the call.
     let fd = unsafe {
-        make(
+        call(
             linux::__NR_openat,
-            [word(HERE), address(path.as_ptr()), flags],
+            [word(HERE), path.as_ptr() as usize, flags, 0, 0, 0],
         )
     };
-    fd.map(|fd| Fd(i32::try_from(fd).unwrap_or(-1)))
+    answer(fd).map(|fd| Fd(i32::try_from(fd).unwrap_or(-1)))
 }
 
 /// Opens a file for reading. A fifo does not block.
@@ -121,9 +111,16 @@ pub fn open_dir(path: &CStr) -> Result<Fd, Errno> {
 impl Fd {
     /// Reads at most as much as fits.
     pub fn read(&self, buffer: &mut [u8]) -> Result<usize, Errno> {
-        let words = [self.word(), address(buffer.as_mut_ptr()), buffer.len()];
-        // SAFETY: the buffer is ours, is as long as the call is told, and outlives it.
-        unsafe { make(linux::__NR_read, words) }
+        let words = [
+            self.word(),
+            buffer.as_mut_ptr() as usize,
+            buffer.len(),
+            0,
+            0,
+            0,
+        ];
+        // SAFETY: the buffer is ours, is as long as is said, and outlives the call.
+        answer(unsafe { call(linux::__NR_read, words) })
     }
 
     /// Reads until the buffer is full or the file ends, and returns the part that was read.
@@ -142,9 +139,9 @@ impl Fd {
 
     /// Begins a directory anew.
     pub fn rewind(&self) -> Result<(), Errno> {
-        let words = [self.word(), 0, linux::SEEK_SET as usize];
+        let words = [self.word(), 0, linux::SEEK_SET as usize, 0, 0, 0];
         // SAFETY: no memory is handed over.
-        unsafe { make(linux::__NR_lseek, words) }.map(drop)
+        answer(unsafe { call(linux::__NR_lseek, words) }).map(drop)
     }
 
     /// Hands the names of a directory's next entries to `each`; `false` at its end.
@@ -152,9 +149,16 @@ impl Fd {
         const NAME: usize = core::mem::offset_of!(linux::linux_dirent64, d_name);
         const LENGTH: usize = core::mem::offset_of!(linux::linux_dirent64, d_reclen);
         let mut buffer = [0; 4096];
-        let words = [self.word(), address(buffer.as_mut_ptr()), buffer.len()];
-        // SAFETY: the buffer is ours, is as long as the call is told, and outlives it.
-        let length = unsafe { make(linux::__NR_getdents64, words) }?;
+        let words = [
+            self.word(),
+            buffer.as_mut_ptr() as usize,
+            buffer.len(),
+            0,
+            0,
+            0,
+        ];
+        // SAFETY: the buffer is ours, is as long as is said, and outlives the call.
+        let length = answer(unsafe { call(linux::__NR_getdents64, words) })?;
         let mut rest = buffer.get(..length).unwrap_or_default();
         while let (Some(&low), Some(&high)) = (rest.get(LENGTH), rest.get(LENGTH + 1)) {
             let entry = usize::from(u16::from_ne_bytes([low, high]));
@@ -183,7 +187,7 @@ impl Fd {
 impl Drop for Fd {
     fn drop(&mut self) {
         // SAFETY: no memory is handed over. A file that was only read has nothing to lose on close.
-        let _closed = unsafe { make(linux::__NR_close, [self.word()]) };
+        unsafe { call(linux::__NR_close, [self.word(), 0, 0, 0, 0, 0]) };
     }
 }
 
@@ -196,10 +200,16 @@ fn statx(directory: usize, path: &CStr, flags: u32) -> Result<Stat, Errno> {
     let mut found = core::mem::MaybeUninit::<linux::statx>::zeroed();
     let mask =
         (linux::STATX_TYPE | linux::STATX_MODE | linux::STATX_UID | linux::STATX_INO) as usize;
-    let (path, answer) = (address(path.as_ptr()), address(found.as_mut_ptr()));
-    let words = [directory, path, flags as usize, mask, answer];
+    let words = [
+        directory,
+        path.as_ptr() as usize,
+        flags as usize,
+        mask,
+        found.as_mut_ptr() as usize,
+        0,
+    ];
     // SAFETY: the path is closed by a zero, and the kernel writes at most one statx into ours.
-    unsafe { make(linux::__NR_statx, words) }?;
+    answer(unsafe { call(linux::__NR_statx, words) })?;
     // SAFETY: zeroes are a value of it, and the kernel wrote over them.
     let found = unsafe { found.assume_init() };
     Ok(Stat {
@@ -211,10 +221,16 @@ fn statx(directory: usize, path: &CStr, flags: u32) -> Result<Stat, Errno> {
 
 /// Where a symlink points to, read into `buffer`.
 pub fn read_link<'a>(path: &CStr, buffer: &'a mut [u8]) -> Result<&'a [u8], Errno> {
-    let (path, room) = (address(path.as_ptr()), address(buffer.as_mut_ptr()));
-    let words = [word(HERE), path, room, buffer.len()];
-    // SAFETY: the path is closed by a zero; the buffer is ours and as long as the call is told.
-    let length = unsafe { make(linux::__NR_readlinkat, words) }?;
+    let words = [
+        word(HERE),
+        path.as_ptr() as usize,
+        buffer.as_mut_ptr() as usize,
+        buffer.len(),
+        0,
+        0,
+    ];
+    // SAFETY: the path is closed by a zero; the buffer is ours and as long as is said.
+    let length = answer(unsafe { call(linux::__NR_readlinkat, words) })?;
     // A target that fills the buffer may have been cut.
     let target = buffer
         .get(..length)
@@ -224,22 +240,29 @@ pub fn read_link<'a>(path: &CStr, buffer: &'a mut [u8]) -> Result<&'a [u8], Errn
 
 /// Whether the file may be executed by us.
 pub fn may_execute(path: &CStr) -> Result<(), Errno> {
-    let words = [word(HERE), address(path.as_ptr()), linux::X_OK as usize];
+    let words = [
+        word(HERE),
+        path.as_ptr() as usize,
+        linux::X_OK as usize,
+        0,
+        0,
+        0,
+    ];
     // SAFETY: the path is closed by a zero and outlives the call.
-    unsafe { make(linux::__NR_faccessat, words) }.map(drop)
+    answer(unsafe { call(linux::__NR_faccessat, words) }).map(drop)
 }
 
 /// Writes some of `bytes` and tells how many.
 pub fn write(fd: i32, bytes: &[u8]) -> Result<usize, Errno> {
-    let words = [word(fd), address(bytes.as_ptr()), bytes.len()];
+    let words = [word(fd), bytes.as_ptr() as usize, bytes.len(), 0, 0, 0];
     // SAFETY: the bytes are there for the whole call, and the kernel only reads them.
-    unsafe { make(linux::__NR_write, words) }
+    answer(unsafe { call(linux::__NR_write, words) })
 }
 
 /// The real and the effective user.
 pub fn users() -> (usize, usize) {
     // SAFETY: no memory is handed over; these calls cannot fail.
-    let user = |number| unsafe { make(number, []) }.unwrap_or_default();
+    let user = |number| answer(unsafe { call(number, [0; 6]) }).unwrap_or_default();
     (user(linux::__NR_getuid), user(linux::__NR_geteuid))
 }
 
@@ -247,7 +270,7 @@ pub fn users() -> (usize, usize) {
 pub fn exit(status: i32) -> ! {
     loop {
         // SAFETY: no memory is handed over.
-        let _never = unsafe { make(linux::__NR_exit_group, [word(status)]) };
+        unsafe { call(linux::__NR_exit_group, [word(status), 0, 0, 0, 0, 0]) };
     }
 }
 
@@ -320,13 +343,16 @@ impl Start {
             let place = self.arguments.add(last);
             let before = place.replace(path.as_ptr());
             let words = [
-                address(path.as_ptr()),
-                address(place),
-                address(self.environment),
+                path.as_ptr() as usize,
+                place as usize,
+                self.environment as usize,
+                0,
+                0,
+                0,
             ];
-            let failed = make(linux::__NR_execve, words);
+            let failed = call(linux::__NR_execve, words);
             place.write(before);
-            failed.err().unwrap_or(Errno::INVAL)
+            answer(failed).err().unwrap_or(Errno::INVAL)
         }
     }
 }
