@@ -5,30 +5,30 @@
 //! leaves a script either where it was or moved with its wrapper in place, and temporary names that
 //! the next run takes away.
 
-mod files;
-mod folder;
 mod make;
-mod source;
+mod metadata;
+mod transaction;
 mod undo;
-mod work;
 
 use std::ffi::OsStr;
 
 use common::{Error, Interrupts, Result};
 
-use crate::Job;
-use crate::image::dir::Dir;
-use crate::image::{self, aside};
+use crate::image::folder::Folder;
+use crate::image::leftovers::{self, Place};
+use crate::image::lists;
+use crate::image::source::Source;
 use crate::installed::{self, List, Moved, Moves, Sum};
+use crate::job::Job;
 use crate::plan::{Action, Decision, Plan, Wrap};
 use crate::replicate::Replica;
 use make::Pair;
-pub(crate) use source::Source;
-use work::Work;
+use metadata::Metadata;
+use transaction::Transaction;
 
 /// Applies `plan` to the image. On an error nothing is changed; all that went wrong is told.
 pub(crate) fn apply(
-    image: &Dir,
+    image: &Folder,
     plan: &Plan,
     job: &Job<'_>,
     interrupts: &Interrupts,
@@ -36,39 +36,41 @@ pub(crate) fn apply(
     if !plan.changes() {
         return Ok(());
     }
-    whole(image, job, interrupts, |work| work.wrap(plan))
+    whole(image, job, interrupts, |work| work.wrap(image, plan))
 }
 
 /// Installs scripts for several implementations at once, all of them or none.
 pub(crate) fn replicate(
-    image: &Dir,
+    image: &Folder,
     replicas: &[Replica],
     job: &Job<'_>,
     interrupts: &Interrupts,
 ) -> Result<(), Vec<Error>> {
-    whole(image, job, interrupts, |work| work.replicate(replicas))
+    whole(image, job, interrupts, |work| {
+        work.replicate(image, replicas)
+    })
 }
 
 /// Does the work on an image as one step that is taken back if it fails.
 fn whole(
-    image: &Dir,
+    image: &Folder,
     job: &Job<'_>,
     interrupts: &Interrupts,
-    act: impl FnOnce(&mut Work<'_>) -> Result<()>,
+    act: impl FnOnce(&mut Transaction<'_>) -> Result<()>,
 ) -> Result<(), Vec<Error>> {
     let _hold = interrupts.hold();
-    let mut work = Work::new(image, job, interrupts).map_err(|error| vec![error])?;
+    let mut work = Transaction::new(image, job, interrupts).map_err(|error| vec![error])?;
     match act(&mut work) {
         Ok(()) => work.undo.settle(),
         Err(error) => {
             let mut errors = vec![error];
-            errors.extend(work.undo.back());
+            errors.extend(work.undo.roll_back());
             Err(errors)
         }
     }
 }
 
-impl Work<'_> {
+impl Transaction<'_> {
     /// Takes away what a killed run left.
     fn clean(&mut self, plan: &Plan, lists: &[List]) -> Result<()> {
         for Decision {
@@ -88,19 +90,19 @@ impl Work<'_> {
     fn clean_lists(&mut self, lists: &[List]) -> Result<()> {
         let are_clean = |list: &&List| list.lost.is_none() && list.stale.is_empty();
         for list in lists.iter().filter(|list| !are_clean(list)) {
-            let (_, dir) = self.open_for_now(&list.directory)?;
+            let folder = self.open_for_now(&list.directory)?;
             if let Some(lost) = &list.lost {
-                dir.rename_new(lost, OsStr::new(list.form.file()))?;
+                leftovers::put_back(&folder, lost, OsStr::new(list.form.file()))?;
             }
             for name in &list.stale {
-                dir.remove(name)?;
+                folder.remove(name)?;
             }
         }
         Ok(())
     }
 
-    fn wrap(&mut self, plan: &Plan) -> Result<()> {
-        let lists = image::find_lists(&self.image, &self.job.layout.bindirs)?;
+    fn wrap(&mut self, image: &Folder, plan: &Plan) -> Result<()> {
+        let lists = lists::find(image, &self.job.layout.bindirs)?;
         self.clean(plan, &lists)?;
         let wraps: Vec<_> = plan.wraps().collect();
         let mut pairs = Vec::new();
@@ -120,73 +122,79 @@ impl Work<'_> {
         self.commit_with(&lists, &moves)
     }
 
-    /// Says where the moved script and the wrapper are made, and makes the directories on the way.
+    /// Decides where the moved script and the wrapper are made, and makes the directories on the way.
     fn lay_out<'p>(&mut self, decision: &'p Decision, wrap: &'p Wrap) -> Result<Pair<'p>> {
         let name = &decision.name;
         let bindir = self.open(&decision.bindir)?;
         let script = if wrap.is_there {
             None
         } else {
-            let scripts = self.job.layout.scripts(self.job.implementation);
-            let scripts = self.made(&scripts, &bindir.stat_self()?)?;
-            let temporary = self.reserve(&scripts, name, false);
-            Some((scripts, temporary))
+            let way = self.job.layout.scripts(self.job.implementation);
+            let scripts = self.make(&way, &bindir.stat_self()?)?;
+            Some((scripts, self.reserve(&way, name, false)?))
         };
         Ok(Pair {
             name,
             head: &wrap.head,
             script,
-            wrapper: self.reserve(&bindir, name, true),
+            wrapper: self.reserve(&decision.bindir, name, true)?,
             text: self.wrapper(&decision.bindir).0,
             bindir,
         })
     }
 
-    fn replicate(&mut self, replicas: &[Replica]) -> Result<()> {
-        let lists = image::find_lists(&self.image, &self.job.layout.bindirs)?;
+    fn replicate(&mut self, image: &Folder, replicas: &[Replica]) -> Result<()> {
+        let layout = self.job.layout;
+        let lists = lists::find(image, &layout.bindirs)?;
         self.clean_lists(&lists)?;
-        for (way, name) in aside::stale(&self.image, self.job.layout)? {
+        for (way, name) in (Place { image, layout }).stale()? {
             self.open(&way)?.remove(&name)?;
         }
         let mut moves = Moves::new();
         for replica in replicas {
-            let files = self.replicate_one(replica)?;
+            let files = self.replicate_one(image, replica)?;
             moves.insert(replica.bindir.join(&replica.name), files);
         }
         self.commit_with(&lists, &moves)
     }
 
-    fn replicate_one(&mut self, replica: &Replica) -> Result<Moved> {
-        let source = &replica.source;
+    fn replicate_one(&mut self, image: &Folder, replica: &Replica) -> Result<Moved> {
+        let Replica {
+            source,
+            bindir: way,
+            name,
+            editions,
+        } = replica;
         let like = if source.is_part {
-            self.open(&replica.bindir)?.stat_self()?
+            self.open(way)?.stat_self()?
         } else {
-            self.image.stat_self()?
+            image.stat_self()?
         };
-        let bindir = self.made(&replica.bindir, &like)?;
+        let bindir = self.make(way, &like)?;
         let mut scripts = Vec::new();
-        for edition in &replica.editions {
-            self.alive()?;
-            let path = self.job.layout.scripts(&edition.implementation);
+        for edition in editions {
+            self.check_signals()?;
+            let way = self.job.layout.scripts(&edition.implementation);
             let content = edition.head.exchange(&source.content);
             if !edition.is_there {
-                let dir = self.made(&path, &like)?;
-                let temporary = self.reserve(&dir, &replica.name, false);
-                make::script(source, &content, &dir, &temporary)?;
+                let folder = self.make(&way, &like)?;
+                let temporary = self.reserve(&way, name, false)?;
+                make::script(source, &content, &folder, &temporary)?;
             }
-            scripts.push((path.join(&replica.name), Sum::of(&content)));
+            scripts.push((way.join(name), Sum::of(&content)));
         }
-        let temporary = self.reserve(&bindir, &replica.name, source.is_part);
-        let times = files::times(self.job.epoch, &source.stat);
-        let (wrapper, wrapper_sum) = self.wrapper(&replica.bindir);
-        make::wrapper(&wrapper, source, &times, &bindir, &temporary)?;
+        let temporary = self.reserve(way, name, source.is_part)?;
+        let times = metadata::times(self.job.epoch, &source.stat);
+        let (wrapper, wrapper_sum) = self.wrapper(way);
+        let metadata = Metadata::of_wrapper(source, times);
+        make::wrapper(&wrapper, &metadata, &bindir, &temporary)?;
         Ok(Moved {
             scripts,
             wrapper_sum,
         })
     }
 
-    /// Makes the new lists of installed files too, and gives everything its name.
+    /// Makes the new lists of installed files too, and gives every file its name.
     fn commit_with(&mut self, lists: &[List], moves: &Moves) -> Result<()> {
         let files = std::mem::take(&mut self.renames);
         for list in lists {
@@ -201,12 +209,10 @@ impl Work<'_> {
     }
 
     fn prepare_list(&mut self, list: &List, content: &[u8]) -> Result<()> {
-        let (folder, dir) = self.open_for_now(&list.directory)?;
+        let folder = self.open_for_now(&list.directory)?;
         let name = OsStr::new(list.form.file());
-        let source = dir.open(name)?;
-        let stat = files::stat(&source, &dir.at(name))?;
-        let temporary = self.reserve(folder, name, true);
-        let file = dir.create(&temporary, content)?;
-        files::copy_metadata(&source, &stat, &file, &dir.at(&temporary))
+        let source = Source::in_folder(&folder, name)?;
+        let temporary = self.reserve(&list.directory, name, true)?;
+        make::script(&source, content, &folder, &temporary)
     }
 }

@@ -8,6 +8,7 @@ mod apply;
 mod cli;
 mod image;
 mod installed;
+mod job;
 pub mod layout;
 pub mod plan;
 mod replicate;
@@ -28,7 +29,10 @@ use common::{Error, Implementation, Interrupts, Result, exit, json};
 
 use across::Across;
 use cli::{Words, Work};
-use image::dir::Dir;
+use image::folder::Folder;
+use image::leftovers::Place;
+use image::survey::survey;
+use job::Job;
 use layout::Layout;
 use plan::{Plan, Rules};
 use replicate::{Edition, Replica};
@@ -48,15 +52,6 @@ pub(crate) const SYSCONFDIR: &str = match option_env!("PY_EXEC_SYSCONFDIR") {
     Some(path) => path,
     None => "/etc",
 };
-
-/// One image to wrap.
-pub(crate) struct Job<'a> {
-    pub(crate) implementation: &'a Implementation,
-    pub(crate) layout: &'a Layout,
-    pub(crate) kind: Kind,
-    /// `SOURCE_DATE_EPOCH`, in seconds.
-    pub(crate) epoch: Option<i64>,
-}
 
 /// Runs the tool with the words of its command line and returns its exit status.
 #[must_use]
@@ -133,13 +128,18 @@ impl Session {
     /// took away.
     ///
     /// That comes before anything is read, so that what is decided is about the image as it stays.
-    fn image(&self, path: &Path) -> Result<Dir> {
-        let image = Dir::image(path)?;
+    fn image(&self, path: &Path) -> Result<Folder> {
+        let image = Folder::image(path)?;
         if !self.dry_run {
             image.lock()?;
-            image::aside::put_back(&image, &self.layout)?;
+            self.place(&image).put_back_lost()?;
         }
         Ok(image)
+    }
+
+    fn place<'a>(&'a self, image: &'a Folder) -> Place<'a> {
+        let layout = &self.layout;
+        Place { image, layout }
     }
 
     fn try_wrap(
@@ -151,7 +151,7 @@ impl Session {
         let image = self.image(path).map_err(failed)?;
         let absolute =
             std::path::absolute(path).map_err(|cause| failed(Error::io("find", path, cause)))?;
-        let survey = image::survey(&image, &self.layout, implementation).map_err(|errors| {
+        let survey = survey(self.place(&image), implementation).map_err(|errors| {
             let status = errors.iter().map(status_of).max().unwrap_or(exit::FAILED);
             (status, errors)
         })?;

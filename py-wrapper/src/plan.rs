@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use common::{Error, Implementation, show};
 
-use crate::image::{Entry, Executable, Found, Survey};
+use crate::image::survey::{Entry, Executable, Found, Survey};
 use crate::layout::Layout;
 use crate::script::{self, Class, Head};
 use crate::wrapper;
@@ -121,13 +121,8 @@ pub(crate) struct Rules<'a> {
 pub(crate) fn plan(survey: Survey, rules: Rules<'_>) -> Plan {
     let mut owners: BTreeMap<OsString, PathBuf> = BTreeMap::new();
     let mut decisions = Vec::new();
-    for Entry {
-        bindir,
-        name,
-        found,
-    } in survey.entries
-    {
-        let mut action = decide(&bindir, &name, &found, rules);
+    for Entry { bindir, name, file } in survey.entries {
+        let mut action = decide(&bindir, &name, &file, rules);
         if let Action::Wrap(_) = action {
             let path = bindir.join(&name);
             if let Some(first) = owners.insert(name.clone(), path) {
@@ -157,8 +152,8 @@ fn decide(bindir: &Path, name: &OsStr, found: &Found, rules: Rules<'_>) -> Actio
         Found::Directory if name == "__pycache__" => leave("a cache"),
         Found::Directory => Action::Refuse("is a directory".to_owned()),
         Found::Special => leave("a special file"),
-        Found::Temporary => Action::Clean,
-        Found::Precious => Action::Refuse(
+        Found::Stale => Action::Clean,
+        Found::Kept => Action::Refuse(
             "is what a run that failed or was killed kept of a script: name it as it was, or remove it".to_owned(),
         ),
     }

@@ -6,15 +6,15 @@
 
 use std::ffi::{OsStr, OsString};
 use std::fs;
-use std::io::ErrorKind;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
+use common::fs::{Identity, Kind};
 use common::{Error, Implementation, Result, show};
-use rustix::fs::FileType;
+use rustix::io::Errno;
 
-use crate::apply::Source;
-use crate::image::dir::{Descent, Dir};
+use crate::image::folder::{Descent, Folder};
+use crate::image::source::Source;
 use crate::layout::Layout;
 use crate::script::{self, Class, Head};
 use crate::wrapper;
@@ -52,7 +52,7 @@ pub(crate) struct Order<'a> {
 
 /// Reads the files and decides; all that is wrong is in the second part.
 pub(crate) fn prepare(
-    image: &Dir,
+    image: &Folder,
     root: &Path,
     files: &[PathBuf],
     order: Order<'_>,
@@ -79,7 +79,7 @@ pub(crate) fn prepare(
     }
 }
 
-fn replica(image: &Dir, root: &Path, file: &Path, order: Order<'_>) -> Result<Replica> {
+fn replica(image: &Folder, root: &Path, file: &Path, order: Order<'_>) -> Result<Replica> {
     let refuse = |why: &str| Error::refused("replicate", file.as_os_str(), why);
     let name = file
         .file_name()
@@ -124,23 +124,25 @@ fn is_kin(named: &str, implementation: &Implementation) -> bool {
 }
 
 /// The bin directory of the image in which the file lies, whichever way leads there.
-fn bindir_of(image: &Dir, file: &Path, layout: &Layout) -> Option<PathBuf> {
+fn bindir_of(image: &Folder, file: &Path, layout: &Layout) -> Option<PathBuf> {
     let parent = match file.parent()? {
         empty if empty.as_os_str().is_empty() => Path::new("."),
         parent => parent,
     };
     let parent = fs::metadata(parent).ok()?;
+    let parent = Identity {
+        device: parent.dev(),
+        inode: parent.ino(),
+    };
     let is_parent = |bindir: &&PathBuf| match image.descend(bindir) {
-        Ok(Descent::Found(dir)) => dir
-            .stat_self()
-            .is_ok_and(|dir| (dir.st_dev, dir.st_ino) == (parent.dev(), parent.ino())),
+        Ok(Descent::Found(dir)) => dir.stat_self().is_ok_and(|dir| dir.identity == parent),
         _ => false,
     };
     layout.bindirs.iter().find(is_parent).cloned()
 }
 
 /// What is in the way of a replica. A script that is as it will be is not.
-fn taken(image: &Dir, replica: &mut Replica, layout: &Layout) -> Vec<Error> {
+fn taken(image: &Folder, replica: &mut Replica, layout: &Layout) -> Vec<Error> {
     let mut errors = Vec::new();
     let name = &replica.name;
     if !replica.source.is_part {
@@ -178,21 +180,14 @@ enum There {
     Other,
 }
 
-fn there(image: &Dir, place: &Path, name: &OsStr) -> Result<There> {
-    let dir = match image.descend(place)? {
-        Descent::Found(dir) => dir,
-        Descent::Missing => return Ok(There::Nothing),
-        Descent::Link(path) | Descent::NoDirectory(path) => {
-            let why = "is not a directory";
-            return Err(Error::refused("use", path.as_os_str(), why));
-        }
+fn there(image: &Folder, place: &Path, name: &OsStr) -> Result<There> {
+    let Some(folder) = image.descend(place)?.unless_blocked()? else {
+        return Ok(There::Nothing);
     };
-    match dir.stat(name) {
-        Ok(stat) if FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile => {
-            dir.read(name).map(There::File)
-        }
+    match folder.stat_name(name) {
+        Ok(it) if it.kind == Kind::File => folder.read(name, u64::MAX).map(There::File),
         Ok(_) => Ok(There::Other),
-        Err(error) if error.kind() == ErrorKind::NotFound => Ok(There::Nothing),
-        Err(error) => Err(error),
+        Err(Errno::NOENT) => Ok(There::Nothing),
+        Err(cause) => Err(folder.fail("stat", name)(cause)),
     }
 }

@@ -99,8 +99,8 @@ fn names_that_cannot_be_exchanged_are_renamed_over() {
     lay(image.path(), SCRIPTS);
     faulty(&[NO_FLAGS], image.path()).run().expect(0);
     assert_eq!(listing(image.path()), undisturbed());
-    // The list and three wrappers; a script gets its name by a link.
-    each_failure(&[NO_FLAGS], "renameat", 4);
+    // The list and three wrappers, two each. A script gets its name by a link.
+    each_failure(&[NO_FLAGS], "renameat", 8);
 }
 
 #[test]
@@ -110,8 +110,9 @@ fn a_file_system_without_links_and_flags_will_do() {
     lay(image.path(), SCRIPTS);
     faulty(&faults, image.path()).run().expect(0);
     assert!(!listing(image.path()).contains(".py-wrapper."));
-    // The list and three wrappers twice each, once to keep what was there, and three scripts.
-    for when in 1..=11 {
+    // Five for the list and each of three wrappers, two of which only find out that there are no links; and three
+    // scripts.
+    for when in 1..=23 {
         let image = scratch();
         lay(image.path(), SCRIPTS);
         let before = state(image.path());
@@ -142,7 +143,7 @@ fn what_cannot_be_put_back_is_kept_and_the_next_run_finishes() {
     for when in 2..=7 {
         let image = scratch();
         lay(image.path(), SCRIPTS);
-        let fault = format!("renameat2:error=EIO:when={when}");
+        let fault = format!("renameat2:error=EIO:when={when}+");
         let run = faulty(&[&fault, "renameat:error=EIO"], image.path());
         let run = run.run().expect(2);
         nothing_is_lost(image.path());
@@ -168,7 +169,7 @@ fn a_name_that_a_killed_run_took_away_comes_back() {
     faulty(&faults, image.path()).run().expect(0);
     let whole = listing(image.path());
     let mut gone = 0;
-    for when in 1..=11 {
+    for when in 1..=23 {
         let image = scratch();
         lay(image.path(), SCRIPTS);
         let kill = format!("renameat:signal=KILL:when={when}");
@@ -200,7 +201,10 @@ fn what_may_be_all_there_is_of_a_script_is_never_removed() {
     for name in [".py-wrapper.1.2", ".py-wrapper.1.2.new.foo"] {
         let image = scratch();
         let line = "755 \"#!/usr/bin/python3.11\\n\"";
-        lay(image.path(), &format!("usr/bin/{name} {line}"));
+        lay(
+            image.path(),
+            &format!("usr/bin/foo 755 \"#!/bin/sh\"\nusr/bin/{name} {line}"),
+        );
         let before = state(image.path());
         let run = faulty(&[], image.path()).run().expect(1);
         run.complains(&format!(

@@ -1,61 +1,103 @@
-//! The steps that were made, and the way back.
+//! The steps that were made on an image, and how they are taken back.
 
-use std::ffi::{OsStr, OsString};
-use std::io::ErrorKind;
+use std::collections::{BTreeMap, HashMap};
+use std::ffi::CString;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
+use common::fs::{At, FileId, as_os, put_back};
 use common::{Error, Result, show};
-use rustix::fs::{Stat, Timestamps};
+use rustix::fs::Timestamps;
+use rustix::io::{self, Errno};
 
-use super::files;
-use super::folder::Folder;
-use crate::image::dir::Dir;
+use crate::image::folder::Folder;
+
+/// The directories of an image, by their installed paths.
+///
+/// Scripts are in two or three, which stay open. Every distribution has its own directory with a list, and an image
+/// may hold more of those than a process may have open (`RLIMIT_NOFILE`): they are opened for each step.
+#[derive(Debug)]
+pub(super) struct Folders {
+    image: Folder,
+    held: HashMap<PathBuf, Arc<Folder>>,
+}
+
+impl Folders {
+    /// The directory at `way`, if it is open already.
+    pub(super) fn held(&self, way: &Path) -> Option<Arc<Folder>> {
+        self.held.get(way).cloned()
+    }
+
+    /// The directory at `way`.
+    pub(super) fn open(&self, way: &Path) -> Result<Arc<Folder>> {
+        match self.held(way) {
+            Some(folder) => Ok(folder),
+            None => self.image.existing(way).map(Arc::new),
+        }
+    }
+
+    /// The same, and it stays open.
+    pub(super) fn hold(&mut self, way: &Path) -> Result<Arc<Folder>> {
+        let folder = self.open(way)?;
+        self.held.insert(way.to_owned(), folder.clone());
+        Ok(folder)
+    }
+}
 
 /// A step that can be taken back.
 #[derive(Debug)]
 pub(super) enum Step {
-    /// A name was made; it may not be there yet, or be renamed since.
-    Remove(Folder, OsString),
+    /// A name was made, or is about to be. It may have another name since.
+    Remove(CString),
     /// A directory was made.
-    RemoveDir(Folder, OsString),
-    /// A name was kept under a temporary one (first) before it (second) was replaced.
-    Restore(Folder, OsString, OsString),
+    RemoveDir(CString),
+    /// The file `new` was exchanged with the one at `place`, which is at `kept` now.
+    PutBack {
+        kept: CString,
+        place: CString,
+        new: FileId,
+    },
 }
 
 /// What was done so far.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Undo {
-    steps: Vec<Step>,
-    times: Vec<(Folder, Timestamps)>,
+    pub(super) folders: Folders,
+    /// The steps in their order, each with the installed path of its directory.
+    steps: Vec<(PathBuf, Step)>,
+    /// The times that directories get at the end.
+    times: BTreeMap<PathBuf, Timestamps>,
 }
 
 impl Undo {
-    pub(super) fn push(&mut self, step: Step) {
-        self.steps.push(step);
-    }
-
-    /// Remembers the times that a directory has, to be given back at the end, whatever it is.
-    pub(super) fn keep_times(&mut self, folder: &Folder, now: &Stat) {
-        let path = folder.path();
-        if !self.times.iter().any(|(there, _)| there.path() == path) {
-            self.times.push((folder.clone(), files::own_times(now)));
+    pub(super) fn new(image: Folder) -> Self {
+        let held = HashMap::new();
+        Self {
+            folders: Folders { image, held },
+            steps: Vec::new(),
+            times: BTreeMap::new(),
         }
     }
 
-    /// A directory gets these times at the end.
-    pub(super) fn set_times(&mut self, folder: Folder, times: Timestamps) {
-        self.times.push((folder, times));
+    pub(super) fn push(&mut self, way: &Path, step: Step) {
+        self.steps.push((way.to_owned(), step));
     }
 
-    /// Everything went well: what was kept is let go.
+    /// The directory at `way` gets these times at the end, if it gets no others already.
+    pub(super) fn keep_times(&mut self, way: &Path, times: Timestamps) {
+        self.times.entry(way.to_owned()).or_insert(times);
+    }
+
+    /// After success: removes the files that were replaced.
     pub(super) fn settle(self) -> Result<(), Vec<Error>> {
         let mut errors = Vec::new();
-        for step in self.steps {
-            if let Step::Restore(folder, old, _) = step {
-                let removed = folder.dir().and_then(|dir| dir.remove(&old));
-                errors.extend(removed.err());
+        for (way, step) in &self.steps {
+            if let Step::PutBack { kept, .. } = step {
+                let folder = self.folders.open(way);
+                errors.extend(folder.and_then(|folder| folder.remove(as_os(kept))).err());
             }
         }
-        errors.extend(restore_times(&self.times));
+        errors.extend(self.restore_times());
         if errors.is_empty() {
             Ok(())
         } else {
@@ -63,79 +105,79 @@ impl Undo {
         }
     }
 
-    /// Takes every step back, the last one first; what cannot be taken back is told.
+    /// Takes every step back, the last one first, and returns what failed.
     ///
-    /// Where a name cannot have back what it was, the way ends: a script that was moved and has its wrapper stays
-    /// so, and the steps before would take the script away.
-    pub(super) fn back(self) -> Vec<Error> {
+    /// It ends at a name that cannot have its file back: a script that was moved and has its wrapper stays so, and
+    /// the steps before would remove the script.
+    pub(super) fn roll_back(mut self) -> Vec<Error> {
         let mut errors = Vec::new();
-        let mut made = Vec::new();
-        for step in self.steps.into_iter().rev() {
-            let answer = match step {
-                Step::Remove(folder, name) => folder.dir().and_then(|dir| remove(&dir, &name)),
-                Step::RemoveDir(folder, name) => {
-                    made.push(folder.path().join(&name));
-                    folder.dir().and_then(|dir| dir.remove_dir(&name))
-                }
-                Step::Restore(folder, old, name) => match restore(&folder, &old, &name) {
-                    Ok(answer) => answer,
-                    Err(error) => {
-                        let kept = folder.path().join(old);
-                        let why = format!(
-                            "what it was is kept as {}; run again to finish",
-                            show::path(&kept)
-                        );
-                        let place = folder.path().join(name);
-                        errors.extend([error, Error::refused("put back", place, why)]);
-                        return errors;
-                    }
-                },
+        while let Some((way, step)) = self.steps.pop() {
+            let error = match self.folders.open(&way) {
+                Ok(folder) => step.take_back(&folder).err(),
+                Err(error) => Some(error),
             };
-            errors.extend(answer.err());
+            match (step, error) {
+                (Step::RemoveDir(name), None) => {
+                    self.times.remove(&way.join(as_os(&name)));
+                }
+                (Step::PutBack { kept, place, .. }, Some(error)) => {
+                    let path = |name| self.folders.image.below(&way.join(as_os(name)));
+                    let kept = path(&kept);
+                    let kept = show::path(&kept);
+                    let why = format!("what it was is kept as {kept}; run again to finish");
+                    errors.extend([error, Error::refused("put back", path(&place), why)]);
+                    return errors;
+                }
+                (_, error) => errors.extend(error),
+            }
         }
-        let kept: Vec<_> = self
-            .times
-            .into_iter()
-            .filter(|(folder, _)| !made.contains(&folder.path()))
-            .filter(has_changed)
-            .collect();
-        errors.extend(restore_times(&kept));
+        errors.extend(self.restore_times());
         errors
     }
-}
 
-/// Gives a name back what it was; inside is what became of the temporary name, by which nothing is lost.
-fn restore(folder: &Folder, old: &OsStr, name: &OsStr) -> Result<Result<()>> {
-    let dir = folder.dir()?;
-    dir.rename(old, name)?;
-    // Where both are still names of one file, a rename does nothing at all (rename(2)).
-    Ok(remove(&dir, old))
-}
-
-/// Takes a name away that may be gone already.
-fn remove(dir: &Dir, name: &OsStr) -> Result<()> {
-    match dir.remove(name) {
-        Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
-        answer => answer,
+    /// Gives the directories that changed their times.
+    ///
+    /// A user who may write to a directory without owning it cannot set its times, which is no failure.
+    fn restore_times(&self) -> Vec<Error> {
+        let restore = |(way, times): (&PathBuf, &Timestamps)| {
+            let folder = self.folders.open(way)?;
+            if folder.stat_self()?.modified == times.last_modification {
+                return Ok(());
+            }
+            match folder.set_times(times) {
+                Ok(()) | Err(Errno::PERM | Errno::ACCESS) => Ok(()),
+                Err(cause) => Err(Error::io("set times of", folder.path(), cause)),
+            }
+        };
+        let restored = self.times.iter().map(restore);
+        restored.filter_map(Result::err).collect()
     }
 }
 
-/// Whether a directory is no longer what it was. One that is not ours may have refused every step, and
-/// would refuse its own times too.
-fn has_changed((folder, times): &(Folder, Timestamps)) -> bool {
-    let now = folder.dir().and_then(|dir| dir.stat_self());
-    now.map_or(true, |now| {
-        files::own_times(&now).last_modification != times.last_modification
-    })
+impl Step {
+    fn take_back(&self, folder: &Folder) -> Result<()> {
+        let (verb, name, done) = match self {
+            Self::Remove(name) => ("remove", name, folder.unlink(name.as_c_str())),
+            Self::RemoveDir(name) => ("remove", name, folder.remove_dir(name.as_c_str())),
+            Self::PutBack { kept, place, new } => {
+                let (kept, at) = (At::new(folder, kept), At::new(folder, place));
+                ("rename", place, put_back_file(kept, at, *new))
+            }
+        };
+        match (self, done) {
+            // It may not have been made, or have its last name already.
+            (Self::Remove(_), Err(Errno::NOENT)) => Ok(()),
+            (_, done) => done.map_err(folder.fail(verb, as_os(name))),
+        }
+    }
 }
 
-/// Whoever may write to a directory without owning it may not set its times; they are then what the kernel made them.
-fn restore_times(times: &[(Folder, Timestamps)]) -> Vec<Error> {
-    let set = |(folder, times): &(Folder, Timestamps)| {
-        let answer = folder.dir().and_then(|dir| dir.set_times(times));
-        answer
-            .err()
-            .filter(|error| error.kind() != ErrorKind::PermissionDenied)
-    };
-    times.iter().filter_map(set).collect()
+/// Gives `place` its file back. EEXIST if another process has put a file there: then the old one stays at `kept`.
+fn put_back_file(kept: At<'_>, place: At<'_>, new: FileId) -> io::Result<()> {
+    put_back(kept, place, new)?;
+    match kept.stat() {
+        Ok(left) if !new.is(&left, kept.dir)? => Err(Errno::EXIST),
+        Ok(_) | Err(Errno::NOENT) => Ok(()),
+        Err(cause) => Err(cause),
+    }
 }

@@ -8,15 +8,15 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use common::Result;
-use rustix::fs::{FileType, Stat};
+use common::fs::Kind;
 use rustix::io::Errno;
 
-use super::aside::{self, is_temporary};
-use super::dir::{Descent, Dir};
+use super::folder::{Descent, Folder};
+use super::temporary::{is_temporary, stands_for};
 use crate::installed::{Form, List};
 
 /// The lists in an image, in the order of their paths.
-pub(crate) fn find(image: &Dir, bindirs: &[PathBuf]) -> Result<Vec<List>> {
+pub(crate) fn find(image: &Folder, bindirs: &[PathBuf]) -> Result<Vec<List>> {
     let mut prefixes: Vec<&Path> = bindirs.iter().filter_map(|dir| dir.parent()).collect();
     prefixes.sort();
     prefixes.dedup();
@@ -51,50 +51,53 @@ fn is_info(name: &[u8]) -> bool {
 }
 
 /// The list that a directory holds, if it holds one that is a regular file.
-fn list(info: &Dir, directory: &Path) -> Result<Option<List>> {
+fn list(info: &Folder, directory: &Path) -> Result<Option<List>> {
     let Some(form) = Form::of(directory.file_name().unwrap_or_default().as_bytes()) else {
         return Ok(None);
     };
     let own = OsStr::new(form.file());
     let names = info.names()?;
-    let lost = |name: &&OsString| aside::lost(&names, name) == Some(own);
-    let lost = names.iter().find(lost).cloned();
+    let (mut stale, others): (Vec<OsString>, Vec<_>) =
+        names.into_iter().partition(|name| is_temporary(name));
+    let mut lost = None;
+    if !others.iter().any(|name| name == own) {
+        let at = stale.iter().position(|name| stands_for(name) == Some(own));
+        let Some(at) = at else {
+            return Ok(None);
+        };
+        lost = Some(stale.remove(at));
+    }
     let name = lost.as_deref().unwrap_or(own);
-    if !names.iter().any(|there| there == name) || !is_regular(&info.stat(name)?) {
+    if info.stat(name)?.kind != Kind::File {
         return Ok(None);
     }
-    let content = info.read(name)?;
-    let stale = |name: &OsString| is_temporary(name) && Some(name) != lost.as_ref();
     Ok(Some(List {
         form,
         directory: directory.to_owned(),
-        content,
-        stale: names.iter().filter(|name| stale(name)).cloned().collect(),
+        content: info.read(name, u64::MAX)?,
+        stale,
         lost,
     }))
 }
 
-fn is_regular(stat: &Stat) -> bool {
-    FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile
-}
-
-/// Hands the directories in `dir` whose names are wanted on, with their installed paths, one open at a time.
+/// Calls `each` with the directories in `dir` whose names are wanted and with their installed paths. One is open at a
+/// time.
 ///
-/// Links are left out, and what may not be read: no installer put a list there that we could have read.
+/// It skips links, and directories that we may not read.
 fn for_children(
-    dir: &Dir,
+    dir: &Folder,
     path: &Path,
     wanted: fn(&[u8]) -> bool,
-    each: &mut dyn FnMut(&Dir, &Path) -> Result<()>,
+    each: &mut dyn FnMut(&Folder, &Path) -> Result<()>,
 ) -> Result<()> {
     for name in dir.names()? {
         if !wanted(name.as_bytes()) {
             continue;
         }
-        match dir.child(&name) {
+        match dir.subfolder(&name) {
             Ok(child) => each(&child, &path.join(&name))?,
             Err(Errno::NOTDIR | Errno::LOOP | Errno::ACCESS) => {}
-            Err(cause) => return Err(common::Error::io("open", dir.at(&name), cause)),
+            Err(cause) => return Err(dir.fail("open", &name)(cause)),
         }
     }
     Ok(())
