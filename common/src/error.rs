@@ -71,6 +71,12 @@ impl Error {
         }
     }
 
+    /// Whether we refused by a rule of our own, and no system call failed.
+    #[must_use]
+    pub fn is_refusal(&self) -> bool {
+        matches!(self.cause, Cause::Said(_))
+    }
+
     /// The number of the system's answer, where a system call gave one.
     #[must_use]
     pub fn errno(&self) -> Option<i32> {

@@ -11,55 +11,56 @@ mod transaction;
 mod undo;
 
 use std::ffi::OsStr;
+use std::path::Path;
 
 use common::{Error, Interrupts, Result};
 
-use crate::image::folder::Folder;
 use crate::image::leftovers::{self, Place};
 use crate::image::lists;
 use crate::image::source::Source;
 use crate::installed::{self, List, Moved, Moves, Sum};
-use crate::job::Job;
-use crate::plan::{Action, Decision, Plan, Wrap};
+use crate::plan::{Action, Decision, Plan, Rules, Wrap};
 use crate::replicate::Replica;
 use make::Pair;
 use metadata::Metadata;
 use transaction::Transaction;
 
-/// Applies `plan` to the image. On an error nothing is changed; all that went wrong is told.
+/// Applies `plan` to the image. On an error nothing is changed, and it returns all errors.
 pub(crate) fn apply(
-    image: &Folder,
+    place: Place<'_>,
     plan: &Plan,
-    job: &Job<'_>,
+    rules: Rules<'_>,
     interrupts: &Interrupts,
 ) -> Result<(), Vec<Error>> {
     if !plan.changes() {
         return Ok(());
     }
-    whole(image, job, interrupts, |work| work.wrap(image, plan))
+    whole(place, interrupts, |work| {
+        work.wrap(
+            place,
+            plan,
+            &rules.options.layout.scripts(rules.implementation),
+        )
+    })
 }
 
 /// Installs scripts for several implementations at once, all of them or none.
 pub(crate) fn replicate(
-    image: &Folder,
+    place: Place<'_>,
     replicas: &[Replica],
-    job: &Job<'_>,
     interrupts: &Interrupts,
 ) -> Result<(), Vec<Error>> {
-    whole(image, job, interrupts, |work| {
-        work.replicate(image, replicas)
-    })
+    whole(place, interrupts, |work| work.replicate(place, replicas))
 }
 
-/// Does the work on an image as one step that is taken back if it fails.
+/// Changes an image as one step, which is rolled back if it fails.
 fn whole(
-    image: &Folder,
-    job: &Job<'_>,
+    place: Place<'_>,
     interrupts: &Interrupts,
     act: impl FnOnce(&mut Transaction<'_>) -> Result<()>,
 ) -> Result<(), Vec<Error>> {
     let _hold = interrupts.hold();
-    let mut work = Transaction::new(image, job, interrupts).map_err(|error| vec![error])?;
+    let mut work = Transaction::new(place, interrupts).map_err(|error| vec![error])?;
     match act(&mut work) {
         Ok(()) => work.undo.settle(),
         Err(error) => {
@@ -101,16 +102,15 @@ impl Transaction<'_> {
         Ok(())
     }
 
-    fn wrap(&mut self, image: &Folder, plan: &Plan) -> Result<()> {
-        let lists = lists::find(image, &self.job.layout.bindirs)?;
+    fn wrap(&mut self, place: Place<'_>, plan: &Plan, scripts: &Path) -> Result<()> {
+        let lists = lists::find(place.image, &place.options.layout.bindirs)?;
         self.clean(plan, &lists)?;
         let wraps: Vec<_> = plan.wraps().collect();
         let mut pairs = Vec::new();
         for (decision, wrap) in &wraps {
-            pairs.push(self.lay_out(decision, wrap)?);
+            pairs.push(self.lay_out(decision, wrap, scripts)?);
         }
         let sums = make::all(&pairs, self)?;
-        let scripts = self.job.layout.scripts(self.job.implementation);
         let mut moves = Moves::new();
         for ((decision, _), script_sum) in wraps.iter().zip(sums) {
             let files = Moved {
@@ -123,15 +123,19 @@ impl Transaction<'_> {
     }
 
     /// Decides where the moved script and the wrapper are made, and makes the directories on the way.
-    fn lay_out<'p>(&mut self, decision: &'p Decision, wrap: &'p Wrap) -> Result<Pair<'p>> {
+    fn lay_out<'p>(
+        &mut self,
+        decision: &'p Decision,
+        wrap: &'p Wrap,
+        scripts: &Path,
+    ) -> Result<Pair<'p>> {
         let name = &decision.name;
         let bindir = self.open(&decision.bindir)?;
         let script = if wrap.is_there {
             None
         } else {
-            let way = self.job.layout.scripts(self.job.implementation);
-            let scripts = self.make(&way, &bindir.stat_self()?)?;
-            Some((scripts, self.reserve(&way, name, false)?))
+            let folder = self.make(scripts, &bindir.stat_self()?)?;
+            Some((folder, self.reserve(scripts, name, false)?))
         };
         Ok(Pair {
             name,
@@ -143,22 +147,21 @@ impl Transaction<'_> {
         })
     }
 
-    fn replicate(&mut self, image: &Folder, replicas: &[Replica]) -> Result<()> {
-        let layout = self.job.layout;
-        let lists = lists::find(image, &layout.bindirs)?;
+    fn replicate(&mut self, place: Place<'_>, replicas: &[Replica]) -> Result<()> {
+        let lists = lists::find(place.image, &place.options.layout.bindirs)?;
         self.clean_lists(&lists)?;
-        for (way, name) in (Place { image, layout }).stale()? {
+        for (way, name) in place.stale()? {
             self.open(&way)?.remove(&name)?;
         }
         let mut moves = Moves::new();
         for replica in replicas {
-            let files = self.replicate_one(image, replica)?;
+            let files = self.replicate_one(place, replica)?;
             moves.insert(replica.bindir.join(&replica.name), files);
         }
         self.commit_with(&lists, &moves)
     }
 
-    fn replicate_one(&mut self, image: &Folder, replica: &Replica) -> Result<Moved> {
+    fn replicate_one(&mut self, place: Place<'_>, replica: &Replica) -> Result<Moved> {
         let Replica {
             source,
             bindir: way,
@@ -168,15 +171,15 @@ impl Transaction<'_> {
         let like = if source.is_part {
             self.open(way)?.stat_self()?
         } else {
-            image.stat_self()?
+            place.image.stat_self()?
         };
         let bindir = self.make(way, &like)?;
         let mut scripts = Vec::new();
         for edition in editions {
             self.check_signals()?;
-            let way = self.job.layout.scripts(&edition.implementation);
-            let content = edition.head.exchange(&source.content);
-            if !edition.is_there {
+            let way = place.options.layout.scripts(&edition.implementation);
+            let content = edition.wrap.head.exchange(&source.content);
+            if !edition.wrap.is_there {
                 let folder = self.make(&way, &like)?;
                 let temporary = self.reserve(&way, name, false)?;
                 make::script(source, &content, &folder, &temporary)?;
@@ -184,7 +187,7 @@ impl Transaction<'_> {
             scripts.push((way.join(name), Sum::of(&content)));
         }
         let temporary = self.reserve(way, name, source.is_part)?;
-        let times = metadata::times(self.job.epoch, &source.stat);
+        let times = metadata::times(place.options.epoch, &source.stat);
         let (wrapper, wrapper_sum) = self.wrapper(way);
         let metadata = Metadata::of_wrapper(source, times);
         make::wrapper(&wrapper, &metadata, &bindir, &temporary)?;

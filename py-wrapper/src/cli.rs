@@ -1,5 +1,6 @@
-//! The words of the command line, as clap reads them, and the typed options they become.
+//! The command line, as clap reads it, and the typed options that it becomes.
 
+use std::collections::HashSet;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
@@ -8,13 +9,14 @@ use clap::builder::{OsStringValueParser, TypedValueParser};
 use common::cli::{Shared, Stream};
 use common::{Error, Implementation, Result, show};
 
-use crate::layout::{BINDIRS, Layout, below, built, installed_path};
+use crate::layout::{BINDIRS, Layout, SCRIPT_ROOT, SYSCONFDIR, below, built, installed_path};
+use crate::options::Options;
 use crate::wrapper::{self, Kind};
 
 /// Make each script of an image start the right Python
 #[derive(Debug, Parser)]
 #[command(name = "py-wrapper", version)]
-pub(crate) struct Words {
+pub(crate) struct Args {
     /// The implementation that the image was built for; a list with --replicate
     #[arg(
         short,
@@ -43,11 +45,11 @@ pub(crate) struct Words {
     pub(crate) kind: Kind,
 
     /// Look into DIR (repeatable) [default: /usr/bin, /usr/sbin, /usr/local/bin]
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "DIR", value_parser = path())]
     bindir: Vec<PathBuf>,
 
     /// Move scripts to DIR/EPYTHON [default: /usr/lib/python-exec]
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "DIR", value_parser = path())]
     scriptroot: Option<PathBuf>,
 
     /// Gentoo Prefix: put DIR before all defaults; empty where there is none
@@ -55,11 +57,11 @@ pub(crate) struct Words {
     eprefix: Option<PathBuf>,
 
     /// What links point to [default: py-exec2 in the script root]
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", value_parser = path())]
     dispatcher: Option<PathBuf>,
 
     /// The interpreter of wrapped scripts, `/usr/bin/{interpreter}` for example
-    #[arg(long, value_name = "TEMPLATE")]
+    #[arg(long, value_name = "TEMPLATE", value_parser = template)]
     interpreter: Option<String>,
 
     /// Wrap scripts of other implementations too
@@ -78,13 +80,13 @@ pub(crate) struct Words {
     pub(crate) shared: Shared,
 }
 
-pub(crate) fn parse(words: impl IntoIterator<Item = OsString>) -> Result<Words, u8> {
+pub(crate) fn parse(words: impl IntoIterator<Item = OsString>) -> Result<Args, u8> {
     common::cli::parse(crate::TOOL, words, common::exit::FAILED)
 }
 
 /// What is to be wrapped.
 #[derive(Debug)]
-pub(crate) enum Work<'a> {
+pub(crate) enum Task<'a> {
     /// One image.
     Image(&'a Implementation, &'a Path),
     /// The images of a stream.
@@ -93,9 +95,9 @@ pub(crate) enum Work<'a> {
     Replicate(&'a [PathBuf], &'a Path),
 }
 
-impl Words {
+impl Args {
     /// What is to be wrapped.
-    pub(crate) fn work(&self) -> Result<Work<'_>> {
+    pub(crate) fn task(&self) -> Result<Task<'_>> {
         let wrong = |why: &str| Err(Error::said("read arguments", why));
         // clap holds what a conflict rules out for not required.
         if self.stream.no_end && self.stream.images_from.is_none() {
@@ -111,41 +113,39 @@ impl Words {
             self.r#impl.as_slice(),
             self.image.as_slice(),
         ) {
-            (Some(source), [], _) => Ok(Work::Stream(source)),
+            (Some(source), [], _) => Ok(Task::Stream(source)),
             (Some(_), ..) => wrong("--impl and --images-from exclude each other"),
             (None, _, [files @ .., image]) if self.replicate && !files.is_empty() => {
-                Ok(Work::Replicate(files, image))
+                Ok(Task::Replicate(files, image))
             }
             _ if self.replicate => wrong("--replicate wants FILE... and IMAGE"),
-            (None, [one], [image]) => Ok(Work::Image(one, image)),
+            (None, [one], [image]) => Ok(Task::Image(one, image)),
             (None, _, [_]) => wrong("an image has one implementation"),
             _ => wrong("one image at a time; --images-from takes many"),
         }
     }
 
-    /// The layout of the installed system.
-    pub(crate) fn layout(&self) -> Result<Layout> {
-        let eprefix = match &self.eprefix {
-            Some(path) if path.as_os_str().is_empty() => PathBuf::new(),
-            Some(path) => installed_path("--eprefix", path)?,
-            None => PathBuf::new(),
-        };
-        let script_root = match &self.scriptroot {
-            Some(path) => installed_path("--scriptroot", path)?,
-            None => built(&eprefix, crate::SCRIPT_ROOT),
-        };
-        let dispatcher = match &self.dispatcher {
-            Some(path) => installed_path("--dispatcher", path)?,
-            None => script_root.join("py-exec2"),
-        };
-        let bindirs = if self.bindir.is_empty() {
-            BINDIRS.iter().map(|dir| below(&eprefix, dir)).collect()
-        } else {
-            let given = self.bindir.iter();
-            given
-                .map(|dir| installed_path("--bindir", dir))
-                .collect::<Result<Vec<_>>>()?
-        };
+    /// What decides over the files that are written.
+    pub(crate) fn options(&self) -> Result<Options> {
+        Ok(Options {
+            layout: self.layout()?,
+            kind: self.kind,
+            force: self.force,
+            epoch: epoch()?,
+        })
+    }
+
+    fn layout(&self) -> Result<Layout> {
+        let eprefix = self.eprefix.clone().unwrap_or_default();
+        let script_root = self.scriptroot.clone();
+        let script_root = script_root.unwrap_or_else(|| built(&eprefix, SCRIPT_ROOT));
+        let dispatcher = self.dispatcher.clone();
+        let mut bindirs = self.bindir.clone();
+        if bindirs.is_empty() {
+            bindirs = BINDIRS.iter().map(|dir| below(&eprefix, dir)).collect();
+        }
+        let mut seen = HashSet::new();
+        bindirs.retain(|dir| seen.insert(dir.clone()));
         if let Some(dir) = bindirs.iter().find(|dir| overlap(dir, &script_root)) {
             // A script would be moved onto itself, and its wrapper put over it.
             let root = show::path(&script_root);
@@ -153,39 +153,49 @@ impl Words {
             return Err(Error::refused("use bin directory", dir.as_os_str(), why));
         }
         let layout = Layout {
-            bindirs: distinct(bindirs),
-            sysconfdir: built(&eprefix, crate::SYSCONFDIR),
+            bindirs,
+            sysconfdir: built(&eprefix, SYSCONFDIR),
             program: below(&eprefix, "/usr/bin/py-exec"),
-            interpreter: self.template()?,
+            interpreter: self.interpreter.clone(),
+            dispatcher: dispatcher.unwrap_or_else(|| script_root.join("py-exec2")),
             script_root,
-            dispatcher,
             eprefix,
         };
         wrapper::fits(self.kind, &layout)?;
         Ok(layout)
     }
+}
 
-    fn template(&self) -> Result<Option<String>> {
-        let Some(template) = &self.interpreter else {
-            return Ok(None);
-        };
-        let refuse = |why: &str| Err(Error::refused("use --interpreter", template.as_str(), why));
-        if !template.starts_with('/') {
-            return refuse("is not an absolute path of the installed system");
+/// The value of `--interpreter`.
+fn template(template: &str) -> Result<String, String> {
+    if !template.starts_with('/') {
+        return Err("is not an absolute path of the installed system".to_owned());
+    }
+    if template.contains(char::is_control) {
+        return Err("has a control character in it".to_owned());
+    }
+    // A misspelt name would be in the first line of every script, and none would start.
+    let rest = template.replace("{interpreter}", "");
+    let rest = rest.replace("{version}", "");
+    match in_braces(&rest) {
+        Some(wrong) => Err(format!(
+            "{wrong} stands for nothing; {{interpreter}} and {{version}} do"
+        )),
+        None => Ok(template.to_owned()),
+    }
+}
+
+fn epoch() -> Result<Option<i64>> {
+    const NAME: &str = "SOURCE_DATE_EPOCH";
+    let Some(value) = std::env::var_os(NAME) else {
+        return Ok(None);
+    };
+    match value.to_str().and_then(|text| text.parse().ok()) {
+        Some(seconds) => Ok(Some(seconds)),
+        None => {
+            let verb = format!("read {NAME}");
+            Err(Error::refused(verb, value, "is not a number of seconds"))
         }
-        if template.contains(char::is_control) {
-            return refuse("has a control character in it");
-        }
-        // A misspelt name would be in the first line of every script, and none would start.
-        let rest = template
-            .replace("{interpreter}", "")
-            .replace("{version}", "");
-        if let Some(wrong) = in_braces(&rest) {
-            return refuse(&format!(
-                "{wrong} stands for nothing; {{interpreter}} and {{version}} do"
-            ));
-        }
-        Ok(Some(template.clone()))
     }
 }
 
@@ -201,18 +211,19 @@ fn in_braces(text: &str) -> Option<&str> {
     Some(&text[begin..=end])
 }
 
-/// A path that may be empty, as `EPREFIX` is on a Gentoo without a prefix; clap's own takes none that is.
-fn path_or_nothing() -> impl TypedValueParser<Value = PathBuf> {
-    OsStringValueParser::new().map(PathBuf::from)
+/// An absolute path of the installed system.
+fn path() -> impl TypedValueParser<Value = PathBuf> {
+    OsStringValueParser::new().try_map(|path| installed_path(path.as_ref()))
 }
 
-/// Each once, in the order in which they were named.
-fn distinct(paths: Vec<PathBuf>) -> Vec<PathBuf> {
-    let mut seen = Vec::new();
-    for path in paths {
-        if !seen.contains(&path) {
-            seen.push(path);
+/// The same, or nothing: `EPREFIX` is empty on a Gentoo without a prefix.
+fn path_or_nothing() -> impl TypedValueParser<Value = PathBuf> {
+    let read = |path: OsString| {
+        if path.is_empty() {
+            Ok(PathBuf::new())
+        } else {
+            installed_path(path.as_ref())
         }
-    }
-    seen
+    };
+    OsStringValueParser::new().try_map(read)
 }

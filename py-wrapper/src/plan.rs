@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use common::{Error, Implementation, show};
 
 use crate::image::survey::{Entry, Executable, Found, Survey};
-use crate::layout::Layout;
+use crate::options::Options;
 use crate::script::{self, Class, Head};
 use crate::wrapper;
 
@@ -36,6 +36,8 @@ pub struct Decision {
 pub enum Action {
     /// The script moves and a wrapper takes its place.
     Wrap(Wrap),
+    /// A script of `--replicate` is installed for this implementation, and a wrapper for all of them.
+    Replicate(Wrap),
     /// It is a wrapper already.
     Keep,
     /// It stays as it is, with the reason.
@@ -84,12 +86,6 @@ impl Plan {
         self.decisions.iter().filter_map(refusal).collect()
     }
 
-    /// Whether something forbids to touch the image.
-    pub(crate) fn is_refused(&self) -> bool {
-        let mut actions = self.decisions.iter().map(|decision| &decision.action);
-        actions.any(|action| matches!(action, Action::Refuse(_)))
-    }
-
     /// The scripts to wrap.
     pub(crate) fn wraps(&self) -> impl Iterator<Item = (&Decision, &Wrap)> {
         self.decisions
@@ -110,9 +106,7 @@ impl Plan {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Rules<'a> {
     pub(crate) implementation: &'a Implementation,
-    pub(crate) layout: &'a Layout,
-    /// Whether scripts of other implementations are rewritten.
-    pub(crate) force: bool,
+    pub(crate) options: &'a Options,
     /// The image's path, which no script may name.
     pub(crate) image: &'a Path,
 }
@@ -147,7 +141,7 @@ fn decide(bindir: &Path, name: &OsStr, found: &Found, rules: Rules<'_>) -> Actio
     match found {
         Found::Executable(file) => decide_executable(file, rules),
         Found::Plain => leave("a file that is not executable"),
-        Found::Link(target) if wrapper::is_link_to(target, rules.layout, bindir) => Action::Keep,
+        Found::Link(target) if wrapper::is_link_to(target, &rules.options.layout, bindir) => Action::Keep,
         Found::Link(target) => Action::Leave(format!("a symlink to {}", show::path(target))),
         Found::Directory if name == "__pycache__" => leave("a cache"),
         Found::Directory => Action::Refuse("is a directory".to_owned()),
@@ -163,10 +157,15 @@ fn decide_executable(file: &Executable, rules: Rules<'_>) -> Action {
     if wrapper::is_wrapper(&file.head) {
         return Action::Keep;
     }
-    let class = script::classify(&file.head, rules.implementation, rules.layout, rules.image);
+    let class = script::classify(
+        &file.head,
+        rules.implementation,
+        &rules.options.layout,
+        rules.image,
+    );
     let head = match class {
         Class::Ours(head) => head,
-        Class::Foreign(_, head) if rules.force => head,
+        Class::Foreign(_, head) if rules.options.force => head,
         Class::Foreign(named, _) => {
             let named = show::name(&named).to_string();
             return Action::Refuse(format!("its first line names {named}; --force rewrites it"));
@@ -178,7 +177,7 @@ fn decide_executable(file: &Executable, rules: Rules<'_>) -> Action {
         None => false,
         Some(rival) if rival.theirs.as_ref() == Some(&head.exchange(&rival.ours)) => true,
         Some(_) => {
-            let scripts = rules.layout.scripts(rules.implementation);
+            let scripts = rules.options.layout.scripts(rules.implementation);
             let scripts = show::path(&scripts).to_string();
             return Action::Refuse(format!("{scripts} has a different script of that name"));
         }

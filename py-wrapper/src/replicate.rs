@@ -4,7 +4,7 @@
 //! takes its place in the bin directory. A file that lies in a bin directory of the image is replaced where
 //! it is; any other comes to the first bin directory.
 
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsString;
 use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
@@ -14,9 +14,11 @@ use common::{Error, Implementation, Result, show};
 use rustix::io::Errno;
 
 use crate::image::folder::{Descent, Folder};
+use crate::image::leftovers::Place;
 use crate::image::source::Source;
 use crate::layout::Layout;
-use crate::script::{self, Class, Head};
+use crate::plan::{Action, Decision, Wrap};
+use crate::script::{self, Class};
 use crate::wrapper;
 
 /// A script to install for several implementations.
@@ -36,37 +38,39 @@ pub(crate) struct Replica {
 #[derive(Debug)]
 pub(crate) struct Edition {
     pub(crate) implementation: Implementation,
-    /// How it begins.
-    pub(crate) head: Head,
-    /// Whether it is in its place already, as a killed run leaves it.
-    pub(crate) is_there: bool,
+    pub(crate) wrap: Wrap,
 }
 
-/// What is asked for.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Order<'a> {
-    pub(crate) implementations: &'a [Implementation],
-    pub(crate) layout: &'a Layout,
-    pub(crate) force: bool,
+impl Replica {
+    /// What is done for each implementation.
+    pub(crate) fn decisions(&self) -> impl Iterator<Item = (&Implementation, Decision)> {
+        self.editions.iter().map(|edition| {
+            let decision = Decision {
+                bindir: self.bindir.clone(),
+                name: self.name.clone(),
+                action: Action::Replicate(edition.wrap.clone()),
+            };
+            (&edition.implementation, decision)
+        })
+    }
 }
 
-/// Reads the files and decides; all that is wrong is in the second part.
+/// Reads the files and decides. On failure it returns every error.
 pub(crate) fn prepare(
-    image: &Folder,
-    root: &Path,
+    place: Place<'_>,
     files: &[PathBuf],
-    order: Order<'_>,
+    implementations: &[Implementation],
 ) -> Result<Vec<Replica>, Vec<Error>> {
     let mut replicas: Vec<Replica> = Vec::new();
     let mut errors = Vec::new();
     for file in files {
-        match replica(image, root, file, order) {
+        match replica(place, file, implementations) {
             Ok(one) if replicas.iter().any(|other| other.name == one.name) => {
                 let why = "another FILE has the same name";
                 errors.push(Error::refused("replicate", file.as_os_str(), why));
             }
             Ok(mut replica) => {
-                errors.extend(taken(image, &mut replica, order.layout));
+                errors.extend(taken(place, &mut replica));
                 replicas.push(replica);
             }
             Err(error) => errors.push(error),
@@ -79,41 +83,44 @@ pub(crate) fn prepare(
     }
 }
 
-fn replica(image: &Folder, root: &Path, file: &Path, order: Order<'_>) -> Result<Replica> {
+fn replica(place: Place<'_>, file: &Path, implementations: &[Implementation]) -> Result<Replica> {
+    let Place { image, options } = place;
     let refuse = |why: &str| Error::refused("replicate", file.as_os_str(), why);
-    let name = file
-        .file_name()
-        .ok_or_else(|| refuse("has no name"))?
-        .to_owned();
-    let bindir = bindir_of(image, file, order.layout);
+    let name = file.file_name().ok_or_else(|| refuse("has no name"))?;
+    let bindir = bindir_of(image, file, &options.layout);
     let source = Source::open(file, bindir.is_some())?;
     if wrapper::is_wrapper(&source.content) {
         return Err(refuse("is a wrapper already"));
     }
-    let mut editions = Vec::new();
-    for implementation in order.implementations {
-        let head = match script::classify(&source.content, implementation, order.layout, root) {
+    let edition = |implementation: &Implementation| {
+        let class = script::classify(
+            &source.content,
+            implementation,
+            &options.layout,
+            image.path(),
+        );
+        let head = match class {
             Class::Ours(head) => head,
-            Class::Foreign(named, head) if order.force || is_kin(&named, implementation) => head,
+            Class::Foreign(named, head) if options.force || is_kin(&named, implementation) => head,
             Class::Foreign(named, _) => {
                 let named = show::name(&named);
-                let why =
-                    format!("its first line names {named}, which is not for {implementation}");
+                let why = format!("its first line names {named}, not {implementation}");
                 return Err(refuse(&why));
             }
             Class::Other(why) | Class::Unfit(why) => return Err(refuse(why)),
         };
-        editions.push(Edition {
+        let is_there = false;
+        Ok(Edition {
             implementation: implementation.clone(),
-            head,
-            is_there: false,
-        });
-    }
+            wrap: Wrap { head, is_there },
+        })
+    };
+    let editions = implementations.iter().map(edition);
     Ok(Replica {
+        editions: editions.collect::<Result<_>>()?,
         source,
-        bindir: bindir.unwrap_or_else(|| order.layout.bindirs[0].clone()),
-        name,
-        editions,
+        bindir: bindir.unwrap_or_else(|| options.layout.bindirs[0].clone()),
+        name: name.to_owned(),
     })
 }
 
@@ -141,53 +148,44 @@ fn bindir_of(image: &Folder, file: &Path, layout: &Layout) -> Option<PathBuf> {
     layout.bindirs.iter().find(is_parent).cloned()
 }
 
-/// What is in the way of a replica. A script that is as it will be is not.
-fn taken(image: &Folder, replica: &mut Replica, layout: &Layout) -> Vec<Error> {
+/// What is in the way of a replica. A script that a killed run installed already is not.
+fn taken(place: Place<'_>, replica: &mut Replica) -> Vec<Error> {
     let mut errors = Vec::new();
     let name = &replica.name;
     if !replica.source.is_part {
-        match there(image, &replica.bindir, name) {
-            Ok(There::Nothing) => {}
-            Ok(_) => errors.push(is_taken(&replica.bindir, name)),
-            Err(error) => errors.push(error),
-        }
+        let free = |it: Option<_>| it.is_none();
+        errors.extend(check(place, &replica.bindir.join(name), free).err());
     }
     for edition in &mut replica.editions {
-        let place = layout.scripts(&edition.implementation);
-        match there(image, &place, name) {
-            Ok(There::Nothing) => {}
-            Ok(There::File(content))
-                if content == edition.head.exchange(&replica.source.content) =>
-            {
-                edition.is_there = true;
-            }
-            Ok(_) => errors.push(is_taken(&place, name)),
-            Err(error) => errors.push(error),
-        }
+        let scripts = place.options.layout.scripts(&edition.implementation);
+        let wanted = edition.wrap.head.exchange(&replica.source.content);
+        let free = |it: Option<Vec<u8>>| {
+            edition.wrap.is_there = it.is_some();
+            it.is_none_or(|content| content == wanted)
+        };
+        errors.extend(check(place, &scripts.join(name), free).err());
     }
     errors
 }
 
-fn is_taken(place: &Path, name: &OsStr) -> Error {
-    Error::refused("replicate to", place.join(name), "is there already")
-}
-
-/// What has a name.
-enum There {
-    Nothing,
-    /// A file with this content.
-    File(Vec<u8>),
-    Other,
-}
-
-fn there(image: &Folder, place: &Path, name: &OsStr) -> Result<There> {
-    let Some(folder) = image.descend(place)?.unless_blocked()? else {
-        return Ok(There::Nothing);
+/// Fails unless `free` accepts the content at `path`, an installed path. Nothing there is `None`, and what is not a
+/// file is never free.
+fn check(place: Place<'_>, path: &Path, free: impl FnOnce(Option<Vec<u8>>) -> bool) -> Result<()> {
+    let (parent, name) = (
+        path.parent().unwrap_or(path),
+        path.file_name().unwrap_or_default(),
+    );
+    let folder = place.image.descend(parent)?.unless_blocked()?;
+    let is_free = match folder
+        .as_ref()
+        .map(|folder| (folder, folder.stat_name(name)))
+    {
+        None | Some((_, Err(Errno::NOENT))) => free(None),
+        Some((folder, Ok(it))) => it.kind == Kind::File && free(Some(folder.read(name, u64::MAX)?)),
+        Some((folder, Err(cause))) => return Err(folder.fail("stat", name)(cause)),
     };
-    match folder.stat_name(name) {
-        Ok(it) if it.kind == Kind::File => folder.read(name, u64::MAX).map(There::File),
-        Ok(_) => Ok(There::Other),
-        Err(Errno::NOENT) => Ok(There::Nothing),
-        Err(cause) => Err(folder.fail("stat", name)(cause)),
+    if is_free {
+        return Ok(());
     }
+    Err(Error::refused("replicate to", path, "is there already"))
 }

@@ -1,4 +1,4 @@
-//! What a person or a program is told of a plan: lines, JSON objects, one summary.
+//! Reports decisions: as lines for people, as JSON objects for programs, and as one summary.
 
 use std::path::Path;
 
@@ -7,10 +7,15 @@ use common::{Implementation, show};
 
 use crate::layout::Layout;
 use crate::plan::{Action, Decision, Plan};
-use crate::replicate::Replica;
-use crate::script::Head;
 
-/// A line on what is done with one name.
+/// The image that a report is about.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Subject<'a> {
+    pub(crate) implementation: &'a Implementation,
+    pub(crate) image: &'a Path,
+}
+
+/// A line about one name.
 pub(crate) fn line(
     decision: &Decision,
     implementation: &Implementation,
@@ -19,9 +24,10 @@ pub(crate) fn line(
     let path = decision.path();
     let path = show::path(&path);
     match &decision.action {
-        Action::Wrap(wrap) => {
+        Action::Wrap(wrap) | Action::Replicate(wrap) => {
             let script = layout.scripts(implementation).join(&decision.name);
-            wrapping(&decision.path(), &script, &wrap.head)
+            let interpreter = show::path(&wrap.head.interpreter);
+            format!("wrap {path} as {} for {interpreter}", show::path(&script))
         }
         Action::Keep => format!("leave {path}: wrapped already"),
         Action::Leave(why) => format!("leave {path}: {why}"),
@@ -30,66 +36,47 @@ pub(crate) fn line(
     }
 }
 
-/// A line on a script that gets a wrapper.
-pub(crate) fn wrapping(path: &Path, script: &Path, head: &Head) -> String {
-    let (path, script) = (show::path(path), show::path(script));
-    format!(
-        "wrap {path} as {script} for {}",
-        show::path(&head.interpreter)
-    )
+/// A line about a bin directory that was not entered.
+pub(crate) fn linked(bindir: &Path) -> String {
+    format!("leave {}: a symlink", show::path(bindir))
 }
 
-/// An object on a script that is installed for an implementation.
-pub(crate) fn replicated(
-    replica: &Replica,
-    implementation: &Implementation,
-    script: &Path,
-    head: &Head,
-    image: &Path,
-) -> Object {
-    Object::new()
-        .with("implementation", implementation.to_string())
-        .with_path("image", image)
-        .with_path("path", &replica.bindir.join(&replica.name))
-        .with("action", "replicate")
-        .with_path("script", script)
-        .with_path("interpreter", &head.interpreter)
-}
-
-/// The same as an object.
-pub(crate) fn object(
-    decision: &Decision,
-    implementation: &Implementation,
-    layout: &Layout,
-    image: &Path,
-) -> Object {
+/// An object about one name.
+pub(crate) fn object(decision: &Decision, subject: Subject<'_>, layout: &Layout) -> Object {
+    let Subject {
+        implementation,
+        image,
+    } = subject;
+    let action = match &decision.action {
+        Action::Wrap(_) => "wrap",
+        Action::Replicate(_) => "replicate",
+        Action::Keep => "keep",
+        Action::Leave(_) => "leave",
+        Action::Refuse(_) => "refuse",
+        Action::Clean => "remove",
+    };
     let object = Object::new()
         .with("implementation", implementation.to_string())
         .with_path("image", image)
-        .with_path("path", &decision.path());
+        .with_path("path", &decision.path())
+        .with("action", action);
     match &decision.action {
-        Action::Wrap(wrap) => object
-            .with("action", "wrap")
+        Action::Wrap(wrap) | Action::Replicate(wrap) => object
             .with_path(
                 "script",
                 &layout.scripts(implementation).join(&decision.name),
             )
             .with_path("interpreter", &wrap.head.interpreter),
-        Action::Keep => object.with("action", "keep"),
-        Action::Leave(why) => object.with("action", "leave").with("reason", why.as_str()),
-        Action::Refuse(why) => object.with("action", "refuse").with("reason", why.as_str()),
-        Action::Clean => object.with("action", "remove"),
+        Action::Leave(why) | Action::Refuse(why) => object.with("reason", why.as_str()),
+        Action::Keep | Action::Clean => object,
     }
 }
 
-/// One line on the whole image.
-pub(crate) fn summary(plan: &Plan, implementation: &Implementation) -> String {
+/// One line about the whole image.
+pub(crate) fn summary(plan: &Plan) -> String {
     let wrapped = plan.wraps().count();
-    let left = plan
-        .decisions
-        .iter()
-        .filter(|d| matches!(d.action, Action::Leave(_) | Action::Keep))
-        .count();
+    let is_left = |decision: &&Decision| matches!(decision.action, Action::Leave(_) | Action::Keep);
+    let left = plan.decisions.iter().filter(is_left).count();
     let scripts = if wrapped == 1 { "script" } else { "scripts" };
-    format!("{implementation}: {wrapped} {scripts} wrapped, {left} left alone")
+    format!("{wrapped} {scripts} wrapped, {left} left alone")
 }

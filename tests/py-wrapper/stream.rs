@@ -143,22 +143,3 @@ fn a_dry_run_changes_nothing_and_hands_nothing_on() {
     );
     assert_eq!(listing(root.path()), before);
 }
-
-#[test]
-fn a_name_that_is_something_else_elsewhere_is_told() {
-    let root = scratch();
-    let python = image(root.path(), "python3.11", "#!/usr/bin/python3.11\\n");
-    let shell = image(root.path(), "python3.12", "#!/bin/sh\\n");
-    let stream = format!("{python}{shell}end\t0\n");
-    let run = Tool::new(env!("CARGO_BIN_EXE_py-wrapper"))
-        .arg("--images-from=-")
-        .stdin(stream.clone())
-        .run()
-        .expect(0);
-    assert_eq!(run.stdout, stream);
-    assert!(
-        run.stderr.contains("py-wrapper: /usr/bin/foo: a wrapper for python3.11, and a script of another language for python3.12"),
-        "{}",
-        run.stderr
-    );
-}

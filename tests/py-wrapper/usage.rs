@@ -46,7 +46,7 @@ fn words_that_do_not_go_together_are_one_line() {
         ),
         (
             &["--impl=python3.12", "--bindir=bin", "a"],
-            "use --bindir bin: is not an absolute path",
+            "invalid value 'bin' for '--bindir <DIR>': is not an absolute path",
         ),
         (
             &["--impl=python3.12", "--eprefix=/a/../b", "a"],
@@ -96,5 +96,5 @@ fn words_that_do_not_go_together_are_one_line() {
         .env("SOURCE_DATE_EPOCH", "x")
         .run();
     run.expect(2)
-        .complains("read SOURCE_DATE_EPOCH x: is no number of seconds");
+        .complains("read SOURCE_DATE_EPOCH x: is not a number of seconds");
 }

@@ -89,7 +89,7 @@ impl Maker<'_> {
                 self.grouped(&source, &content, scripts, temporary)?;
             }
         }
-        let metadata = Metadata::of_wrapper(&source, times(self.work.job.epoch, &source.stat));
+        let metadata = Metadata::of_wrapper(&source, times(self.work.options.epoch, &source.stat));
         wrapper(&pair.text, &metadata, &pair.bindir, &pair.wrapper)?;
         Ok(Sum::of(&content))
     }

@@ -13,13 +13,14 @@ use rustix::io::Errno;
 use super::metadata;
 use super::undo::{Step, Undo};
 use crate::image::folder::Folder;
+use crate::image::leftovers::Place;
 use crate::image::temporary;
 use crate::installed::Sum;
-use crate::job::Job;
+use crate::options::Options;
 use crate::wrapper::Wrapper;
 
 pub(super) struct Transaction<'a> {
-    pub(super) job: &'a Job<'a>,
+    pub(super) options: &'a Options,
     pub(super) undo: Undo,
     interrupts: &'a Interrupts,
     pub(super) renames: Vec<Rename>,
@@ -38,14 +39,10 @@ pub(super) struct Rename {
 }
 
 impl<'a> Transaction<'a> {
-    pub(super) fn new(
-        image: &Folder,
-        job: &'a Job<'a>,
-        interrupts: &'a Interrupts,
-    ) -> Result<Self> {
+    pub(super) fn new(place: Place<'a>, interrupts: &'a Interrupts) -> Result<Self> {
         Ok(Self {
-            job,
-            undo: Undo::new(image.try_clone()?),
+            options: place.options,
+            undo: Undo::new(place.image.try_clone()?),
             interrupts,
             renames: Vec::new(),
             wrappers: HashMap::new(),
@@ -76,7 +73,7 @@ impl<'a> Transaction<'a> {
 
     /// The wrapper for a bin directory. It is made once.
     pub(super) fn wrapper(&mut self, bindir: &Path) -> (Arc<Wrapper>, Sum) {
-        let (kind, layout) = (self.job.kind, self.job.layout);
+        let (kind, layout) = (self.options.kind, &self.options.layout);
         let make = || {
             let wrapper = Wrapper::new(kind, layout, bindir);
             let sum = match &wrapper {
@@ -141,7 +138,7 @@ impl<'a> Transaction<'a> {
                     let name = c_name(name.as_os_str()).unwrap_or_default();
                     self.undo.push(&here, Step::RemoveDir(name));
                     metadata::finish_directory(&*self.undo.folders.open(&child)?, like)?;
-                    let times = metadata::times(self.job.epoch, like);
+                    let times = metadata::times(self.options.epoch, like);
                     self.undo.keep_times(&child, times);
                 }
                 Err(Errno::EXIST) => {}

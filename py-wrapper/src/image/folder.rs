@@ -47,10 +47,10 @@ impl Deref for Folder {
 }
 
 impl Folder {
-    /// Opens the image itself; its own path may go through links.
+    /// Opens the image itself, and makes its path absolute. That path may go through links.
     pub(crate) fn image(path: &Path) -> Result<Self> {
         let dir = Dir::named(path).map_err(|cause| Error::io("open image", path, cause))?;
-        let path = path.to_owned();
+        let path = std::path::absolute(path).map_err(|cause| Error::io("find", path, cause))?;
         Ok(Self { dir, path })
     }
 

@@ -9,7 +9,7 @@ use rustix::io::Errno;
 
 use super::folder::{Descent, Folder};
 use super::temporary::{is_temporary, stands_for};
-use crate::layout::Layout;
+use crate::options::Options;
 use crate::wrapper;
 
 /// The bytes of a file that are read to tell its kind. No kernel and no installer makes a longer first line.
@@ -29,11 +29,11 @@ pub(crate) enum Leftover<'a> {
     Kept,
 }
 
-/// The image, and where things are in it.
+/// An image, and what is asked about it.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Place<'a> {
     pub(crate) image: &'a Folder,
-    pub(crate) layout: &'a Layout,
+    pub(crate) options: &'a Options,
 }
 
 impl Place<'_> {
@@ -68,7 +68,9 @@ impl Place<'_> {
     fn is_wrapped(self, folder: &Folder, bindir: &Path, name: &OsStr, kind: Kind) -> Result<bool> {
         let is_wrapper = match kind {
             Kind::File => wrapper::is_wrapper(&folder.read(name, HEAD)?),
-            Kind::Symlink => wrapper::is_link_to(&folder.read_link(name)?, self.layout, bindir),
+            Kind::Symlink => {
+                wrapper::is_link_to(&folder.read_link(name)?, &self.options.layout, bindir)
+            }
             _ => false,
         };
         let mut scripts = self.script_folders()?.into_iter();
@@ -77,7 +79,7 @@ impl Place<'_> {
 
     /// Gives each lost file its name again. What cannot be read is reported by the survey, which comes next.
     pub(crate) fn put_back_lost(self) -> Result<()> {
-        for bindir in &self.layout.bindirs {
+        for bindir in &self.options.layout.bindirs {
             let Ok(Descent::Found(folder)) = self.image.descend(bindir) else {
                 continue;
             };
@@ -96,7 +98,7 @@ impl Place<'_> {
     /// The stale names in the bin directories and beside the scripts of all implementations.
     pub(crate) fn stale(self) -> Result<Vec<(PathBuf, OsString)>> {
         let mut stale = Vec::new();
-        for bindir in &self.layout.bindirs {
+        for bindir in &self.options.layout.bindirs {
             if let Descent::Found(folder) = self.image.descend(bindir)? {
                 for name in temporary_names(&folder)? {
                     if self.judge(&folder, bindir, &name)? == Leftover::Stale {
@@ -114,7 +116,7 @@ impl Place<'_> {
 
     /// The directories in the script root, with their installed paths.
     fn script_folders(self) -> Result<Vec<(PathBuf, Folder)>> {
-        let way = &self.layout.script_root;
+        let way = &self.options.layout.script_root;
         let Descent::Found(root) = self.image.descend(way)? else {
             return Ok(Vec::new());
         };

@@ -69,7 +69,7 @@ pub(crate) fn survey(
     place: Place<'_>,
     implementation: &Implementation,
 ) -> Result<Survey, Vec<Error>> {
-    let script_dir = place.layout.scripts(implementation);
+    let script_dir = place.options.layout.scripts(implementation);
     let scripts = place.image.descend(&script_dir);
     let scripts = scripts.and_then(Descent::unless_blocked);
     let mut reader = Reader {
@@ -81,7 +81,7 @@ pub(crate) fn survey(
     if let Err(error) = reader.read_scripts(&script_dir) {
         reader.errors.push(error);
     }
-    for bindir in &place.layout.bindirs {
+    for bindir in &place.options.layout.bindirs {
         if let Err(error) = reader.read_bindir(bindir) {
             reader.errors.push(error);
         }
