@@ -12,7 +12,7 @@ pub(crate) struct Candidate {
 
 /// What a look at the script shows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum State {
+pub(crate) enum Check {
     /// It is not there.
     Absent,
     /// It is there and may not be executed.
@@ -31,24 +31,24 @@ impl Candidate {
         }
     }
 
-    pub(crate) fn state(&self) -> State {
+    pub(crate) fn check(&self) -> Check {
         let Some(script) = self.script.c_str() else {
-            return State::Forbidden(Errno::NAMETOOLONG);
+            return Check::Forbidden(Errno::NAMETOOLONG);
         };
         match sys::stat(script) {
-            Err(Errno::NOENT | Errno::NOTDIR) => return State::Absent,
-            Err(cause) => return State::Forbidden(cause),
-            Ok(stat) if !stat.is_file() => return State::Forbidden(Errno::ACCES),
+            Err(Errno::NOENT | Errno::NOTDIR) => return Check::Absent,
+            Err(cause) => return Check::Forbidden(cause),
+            Ok(stat) if !stat.is_file() => return Check::Forbidden(Errno::ACCES),
             Ok(_) => {}
         }
         if let Err(cause) = sys::may_execute(script) {
-            return State::Forbidden(cause);
+            return Check::Forbidden(cause);
         }
         let interpreter = self.interpreter();
         let missing = |path: &_| matches!(sys::stat(path), Err(Errno::NOENT | Errno::NOTDIR));
         match interpreter.c_str() {
-            Some(path) if !path.is_empty() && missing(path) => State::NoInterpreter,
-            _ => State::Ready,
+            Some(path) if !path.is_empty() && missing(path) => Check::NoInterpreter,
+            _ => Check::Ready,
         }
     }
 

@@ -3,7 +3,7 @@
 use core::ffi::CStr;
 
 use crate::NOT_FOUND;
-use crate::candidate::{Candidate, State};
+use crate::candidate::{Candidate, Check};
 use crate::order::{self, Visitor, Why};
 use crate::place::{self, Defaults, Place};
 use crate::say::{self, STDERR};
@@ -61,9 +61,9 @@ impl Visitor for Attempt<'_> {
             None => Errno::NAMETOOLONG,
         };
         let script = candidate.script.as_bytes();
-        match (cause, candidate.state()) {
-            (Errno::NOENT | Errno::NOTDIR, State::Absent) => {}
-            (Errno::NOENT, State::NoInterpreter) => {
+        match (cause, candidate.check()) {
+            (Errno::NOENT | Errno::NOTDIR, Check::Absent) => {}
+            (Errno::NOENT, Check::NoInterpreter) => {
                 let named = candidate.interpreter();
                 let why = b": its interpreter is missing: #!";
                 say::warn(&[b"Unable to execute ", script, why, named.as_bytes()]);

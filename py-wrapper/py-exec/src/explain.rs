@@ -2,7 +2,7 @@
 
 use core::ffi::CStr;
 
-use crate::candidate::{Candidate, State};
+use crate::candidate::{Candidate, Check};
 use crate::config::Config;
 use crate::dispatch::none_found;
 use crate::order::{self, Visitor, Why};
@@ -66,18 +66,18 @@ impl Visitor for Printer<'_> {
             let answer = &mut self.answer;
             answer.line(&[implementation, why, parts[0], parts[1], parts[2]]);
         };
-        match candidate.state() {
-            State::Absent => say([b"not taken: no ", script, b""]),
-            State::Forbidden(cause) => say([script, b" cannot be executed: ", say::cause(cause)]),
-            State::NoInterpreter => {
+        match candidate.check() {
+            Check::Absent => say([b"not taken: no ", script, b""]),
+            Check::Forbidden(cause) => say([script, b" cannot be executed: ", say::cause(cause)]),
+            Check::NoInterpreter => {
                 say([
                     b"not taken: its interpreter is missing: #!",
                     interpreter.as_bytes(),
                     b"",
                 ]);
             }
-            State::Ready if self.taken => say([b"not needed: ", script, b""]),
-            State::Ready => {
+            Check::Ready if self.taken => say([b"not needed: ", script, b""]),
+            Check::Ready => {
                 say([b"taken: ", script, b""]);
                 self.taken = true;
             }

@@ -1,6 +1,6 @@
 //! Finds the configuration: the first of four files that opens is the only one that is read.
 //!
-//! What is said of one script goes before what is said of all, and the user's own before the system's.
+//! A file for one script goes before the files for all, and a file of the user before that of the system.
 
 use crate::config::{Config, Entry};
 use crate::path::Path;
@@ -11,13 +11,10 @@ use crate::sys::{self, Errno, Fd, Start, Stat};
 /// The file for all scripts.
 const GLOBAL: &[u8] = b"python-exec";
 
-/// A file of this size is read without a second thought, in bytes.
-const USUAL: usize = 4096;
-
-/// What is behind this is not read, and that is said.
+/// The rest of a larger file is not read, and that is reported.
 const LARGEST: usize = 16 * 1024;
 
-/// Hands the configuration of the script `name`, and its path, to `work`.
+/// Calls `work` with the configuration of the script `name` and the path of its file.
 pub(crate) fn with_config(
     start: &Start,
     name: &[u8],
@@ -27,36 +24,18 @@ pub(crate) fn with_config(
     let Some((file, path)) = find(start, name, defaults) else {
         return work(Config::default(), None);
     };
-    let mut buffer = [0; USUAL];
-    match file.fill(&mut buffer) {
-        Ok(text) if text.len() < USUAL => checked(text, &path, work),
-        Ok(text) => large(text, &file, &path, work),
-        Err(cause) => {
-            unread(&path, cause);
-            work(Config::default(), Some(&path));
-        }
-    }
-}
-
-#[inline(never)]
-fn large(begin: &[u8], file: &Fd, path: &Path, work: &mut dyn FnMut(Config<'_>, Option<&Path>)) {
     let mut buffer = [0; LARGEST];
-    buffer[..begin.len()].copy_from_slice(begin);
-    let more = match file.fill(&mut buffer[begin.len()..]) {
-        Ok(more) => more.len(),
-        Err(cause) => {
-            unread(path, cause);
-            0
-        }
-    };
-    let mut text = &buffer[..begin.len() + more];
+    let mut text = file.fill(&mut buffer).unwrap_or_else(|cause| {
+        unread(&path, cause);
+        b""
+    });
     if text.len() == LARGEST {
-        unread(path, Errno::FBIG);
-        // A line that was cut is not taken for a whole one.
+        unread(&path, Errno::FBIG);
+        // A line that was cut does not count as a whole one.
         let end = text.iter().rposition(|&b| b == b'\n').unwrap_or(0);
         text = &text[..end];
     }
-    checked(text, path, work);
+    checked(text, &path, work);
 }
 
 fn checked(text: &[u8], path: &Path, work: &mut dyn FnMut(Config<'_>, Option<&Path>)) {
@@ -88,7 +67,7 @@ fn find(start: &Start, name: &[u8], defaults: Defaults<'_>) -> Option<(Fd, Path)
     None
 }
 
-/// The user's own file; a relative directory counts as none (XDG Base Directory Specification).
+/// The user's own file. A relative directory is ignored (XDG Base Directory Specification).
 fn own_path(start: &Start, file: &[u8]) -> Option<Path> {
     let absolute = |name| start.variable(name).filter(|path| path.starts_with(b"/"));
     Some(match absolute(b"XDG_CONFIG_HOME") {
@@ -97,21 +76,21 @@ fn own_path(start: &Start, file: &[u8]) -> Option<Path> {
     })
 }
 
-/// Whose file is looked for.
+/// Whose file it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Whose {
     User,
     System,
 }
 
-/// Whether a file is the user's, and the user is who the process acts for.
+/// Whether the user owns the file and is the user whose rights the process has.
 fn is_users(file: Stat) -> bool {
     let (real, effective) = sys::users();
     real == effective && file.uid as usize == real
 }
 
-/// Opens a file that may be read. One below the user's directory that is not the user's is none, in silence: HOME
-/// may be another's, as it is after su(1).
+/// Opens a file that may be read. It silently skips a file below the user's directory that another user owns: HOME may
+/// belong to another user, as it does after su(1).
 fn opened(path: &Path, whose: Whose) -> Option<Fd> {
     let is_foreign = |stat| whose == Whose::User && !is_users(stat);
     let Some(c_str) = path.c_str() else {
