@@ -2,18 +2,18 @@
 
 use std::path::{Component, Path, PathBuf};
 
-use common::Implementation;
+use common::{Error, Implementation, Result};
 
 /// The bin directories that are looked at by default, below the prefix.
 pub(crate) const BINDIRS: [&str; 3] = ["/usr/bin", "/usr/sbin", "/usr/local/bin"];
 
-/// The script root where no option names another; set when the tools are built.
+/// The script root if no option names another. It is set when the tools are built.
 pub(crate) const SCRIPT_ROOT: &str = match option_env!("PY_EXEC_SCRIPTROOT") {
     Some(path) => path,
     None => "/usr/lib/python-exec",
 };
 
-/// The directory that holds `python-exec/` with the configuration; set when the tools are built.
+/// The directory that holds `python-exec/` with the configuration. It is set when the tools are built.
 pub(crate) const SYSCONFDIR: &str = match option_env!("PY_EXEC_SYSCONFDIR") {
     Some(path) => path,
     None => "/etc",
@@ -76,17 +76,29 @@ pub(crate) fn built(eprefix: &Path, path: &str) -> PathBuf {
 }
 
 /// A path of the installed system: absolute, without `.`, `..` and a slash at its end.
-pub(crate) fn installed_path(path: &Path) -> Result<PathBuf, &'static str> {
-    let bytes = path.as_os_str().as_encoded_bytes();
+pub(crate) fn installed_path(option: &str, path: &Path) -> Result<PathBuf> {
+    let refuse = |why: &str| {
+        Err(Error::refused(
+            format!("use {option}"),
+            path.as_os_str(),
+            why,
+        ))
+    };
     if !path.is_absolute() {
-        Err("is not an absolute path of the installed system")
-    } else if path.components().any(|part| part == Component::ParentDir) {
-        Err("has .. in it")
-    } else if bytes.iter().any(|b| b"\n\0".contains(b)) {
-        Err("has a newline in it")
-    } else {
-        Ok(path.components().collect())
+        return refuse("is not an absolute path of the installed system");
     }
+    if path.components().any(|part| part == Component::ParentDir) {
+        return refuse("has .. in it");
+    }
+    if path
+        .as_os_str()
+        .as_encoded_bytes()
+        .iter()
+        .any(|b| b"\n\0".contains(b))
+    {
+        return refuse("has a newline in it");
+    }
+    Ok(path.components().collect())
 }
 
 /// `path` without `.` and with each `..` taking the part before it away, which never leaves the root.

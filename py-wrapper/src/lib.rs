@@ -1,55 +1,54 @@
 //! `py-wrapper`, the library behind the program.
 //!
-//! A run goes `main → run → cli → session`. For each image the session reads it (`image::survey`), decides in pure code
-//! ([`plan`]), carries the plan out (`apply`) and reports (`report`).
+//! A run goes `main → run → cli → settings → session`. For each image `image` reads what is there, `plan` decides in
+//! pure code, `apply` changes the image, and `report` prints.
 
 mod apply;
 mod cli;
 mod image;
-mod installed;
 pub mod layout;
-mod options;
 pub mod plan;
+mod record;
 mod replicate;
 mod report;
 pub mod script;
 mod session;
+mod settings;
 pub mod shebang;
 mod stream;
 pub mod wrapper;
 
 use std::ffi::OsString;
 
-use common::error::report as complain;
-use common::{Result, exit};
+use common::{error, exit};
 
-use cli::{Args, Task};
-use session::Session;
+use session::{Session, TOOL};
+use settings::Task;
 
-/// The tool's name in messages.
-pub const TOOL: &str = "py-wrapper";
-
-/// Runs the tool with its command line and returns its exit status.
+/// Runs the tool with the words of its command line and returns its exit status.
 #[must_use]
 pub fn run(words: impl IntoIterator<Item = OsString>) -> u8 {
     let args = match cli::parse(words) {
         Ok(args) => args,
         Err(status) => return status,
     };
-    run_task(&args).unwrap_or_else(|error| {
-        complain(TOOL, [&error]);
+    let prepared = args
+        .task()
+        .and_then(|task| Ok((task, Session::new(args.settings()?)?)));
+    let done = prepared.and_then(|(task, mut session)| {
+        let status = match task {
+            Task::Stream(source, end) => stream::run(&mut session, &source, end),
+            Task::Image(implementation, image) => session.wrap(&implementation, &image),
+            Task::Replicate {
+                files,
+                implementations,
+                image,
+            } => session.replicate(&files, &implementations, &image),
+        };
+        session.finish().map(|()| status)
+    });
+    done.unwrap_or_else(|cause| {
+        error::report(TOOL, [&cause]);
         exit::FAILED
     })
-}
-
-fn run_task(args: &Args) -> Result<u8> {
-    let task = args.task()?;
-    let mut session = Session::new(args)?;
-    let status = match task {
-        Task::Stream(source) => stream::run(&mut session, source, args.stream.end()),
-        Task::Image(implementation, image) => session.wrap(implementation, image),
-        Task::Replicate(files, image) => session.replicate(&args.r#impl, files, image),
-    };
-    session.finish()?;
-    Ok(status)
 }

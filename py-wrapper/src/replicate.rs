@@ -1,191 +1,115 @@
 //! `--replicate`: one script for several implementations, as Gentoo's `python_replicate_script` has it.
 //!
-//! The script goes to the script root once for each, its first line naming that interpreter, and a wrapper
-//! takes its place in the bin directory. A file that lies in a bin directory of the image is replaced where
-//! it is; any other comes to the first bin directory.
+//! A file in a bin directory of the image is replaced there. Any other file comes to the first bin directory.
 
-use std::ffi::OsString;
 use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-use common::fs::{Identity, Kind};
 use common::{Error, Implementation, Result, show};
-use rustix::io::Errno;
 
-use crate::image::folder::{Descent, Folder};
-use crate::image::leftovers::Place;
-use crate::image::source::Source;
-use crate::layout::Layout;
-use crate::plan::{Action, Decision, Wrap};
+use crate::image::{Descent, EntryKind, Folder, Occupant, occupant, open_existing, survey};
+use crate::plan::{Action, Decision, Edition, Origin, Plan, Rules, plan};
 use crate::script::{self, Class};
 use crate::wrapper;
 
-/// A script to install for several implementations.
-#[derive(Debug)]
-pub(crate) struct Replica {
-    /// The file; a part of the image gives way to the wrapper.
-    pub(crate) source: Source,
-    /// The bin directory that gets the wrapper, as the installed system sees it.
-    pub(crate) bindir: PathBuf,
-    /// The script's name.
-    pub(crate) name: OsString,
-    /// The script for each implementation.
-    pub(crate) editions: Vec<Edition>,
-}
-
-/// The script for one implementation.
-#[derive(Debug)]
-pub(crate) struct Edition {
-    pub(crate) implementation: Implementation,
-    pub(crate) wrap: Wrap,
-}
-
-impl Replica {
-    /// What is done for each implementation.
-    pub(crate) fn decisions(&self) -> impl Iterator<Item = (&Implementation, Decision)> {
-        self.editions.iter().map(|edition| {
-            let decision = Decision {
-                bindir: self.bindir.clone(),
-                name: self.name.clone(),
-                action: Action::Replicate(edition.wrap.clone()),
-            };
-            (&edition.implementation, decision)
-        })
-    }
-}
-
-/// Reads the files and decides. On failure it returns every error.
+/// Reads the files and decides. All that is wrong is in the second part.
 pub(crate) fn prepare(
-    place: Place<'_>,
+    image: &Folder,
     files: &[PathBuf],
     implementations: &[Implementation],
-) -> Result<Vec<Replica>, Vec<Error>> {
-    let mut replicas: Vec<Replica> = Vec::new();
+    rules: Rules<'_>,
+) -> Result<Plan, Vec<Error>> {
+    let mut survey = survey(image, rules.layout, &implementations[0]).map_err(|e| vec![e])?;
+    survey
+        .entries
+        .retain(|entry| entry.is == EntryKind::Leftover);
+    let mut plan = plan(survey, &implementations[0], rules);
     let mut errors = Vec::new();
     for file in files {
-        match replica(place, file, implementations) {
-            Ok(one) if replicas.iter().any(|other| other.name == one.name) => {
-                let why = "another FILE has the same name";
-                errors.push(Error::refused("replicate", file.as_os_str(), why));
+        match decide(image, file, implementations, rules) {
+            Ok(new) if plan.decisions.iter().any(|other| other.name == new.name) => {
+                errors.push(refused(file, "another FILE has the same name"));
             }
-            Ok(mut replica) => {
-                errors.extend(taken(place, &mut replica));
-                replicas.push(replica);
-            }
+            Ok(new) => plan.decisions.push(new),
             Err(error) => errors.push(error),
         }
     }
     if errors.is_empty() {
-        Ok(replicas)
+        Ok(plan)
     } else {
         Err(errors)
     }
 }
 
-fn replica(place: Place<'_>, file: &Path, implementations: &[Implementation]) -> Result<Replica> {
-    let Place { image, options } = place;
-    let refuse = |why: &str| Error::refused("replicate", file.as_os_str(), why);
-    let name = file.file_name().ok_or_else(|| refuse("has no name"))?;
-    let bindir = bindir_of(image, file, &options.layout);
-    let source = Source::open(file, bindir.is_some())?;
-    if wrapper::is_wrapper(&source.content) {
-        return Err(refuse("is a wrapper already"));
+fn decide(
+    image: &Folder,
+    file: &Path,
+    implementations: &[Implementation],
+    rules: Rules<'_>,
+) -> Result<Decision> {
+    let layout = rules.layout;
+    let Some(name) = file.file_name() else {
+        return Err(refused(file, "has no name"));
+    };
+    let content = fs::read(file).map_err(|cause| Error::io("read", file, cause))?;
+    if wrapper::is_wrapper(&content) {
+        return Err(refused(file, "is a wrapper already"));
     }
-    let edition = |implementation: &Implementation| {
-        let class = script::classify(
-            &source.content,
-            implementation,
-            &options.layout,
-            image.path(),
-        );
-        let head = match class {
+    let (bindir, origin) = match bindir_of(image, file, &layout.bindirs) {
+        Some(bindir) => (bindir.clone(), Origin::Image),
+        None => (layout.bindirs[0].clone(), Origin::File(file.to_owned())),
+    };
+    let is_taken =
+        |place: &Path| Error::refused("replicate to", place.join(name), "is there already");
+    if origin != Origin::Image {
+        let bindir = open_existing(image, &bindir)?;
+        if occupant(bindir.as_ref(), name)? != Occupant::Nothing {
+            return Err(is_taken(&layout.bindirs[0]));
+        }
+    }
+    let edition = |implementation| {
+        let head = match script::classify(&content, implementation, layout, rules.image) {
             Class::Ours(head) => head,
-            Class::Foreign(named, head) if options.force || is_kin(&named, implementation) => head,
+            Class::Foreign(named, head) if rules.force || is_kin(&named, implementation) => head,
             Class::Foreign(named, _) => {
                 let named = show::name(&named);
-                let why = format!("its first line names {named}, not {implementation}");
-                return Err(refuse(&why));
+                let why =
+                    format!("its first line names {named}, which is not for {implementation}");
+                return Err(refused(file, &why));
             }
-            Class::Other(why) | Class::Unfit(why) => return Err(refuse(why)),
+            Class::Other(why) | Class::Unfit(why) => return Err(refused(file, why)),
         };
-        let is_there = false;
-        Ok(Edition {
-            implementation: implementation.clone(),
-            wrap: Wrap { head, is_there },
-        })
+        let place = layout.scripts(implementation);
+        let there = occupant(open_existing(image, &place)?.as_ref(), name)?;
+        let edition = Edition::new(implementation, head, &content, &there);
+        edition.ok_or_else(|| is_taken(&place))
     };
-    let editions = implementations.iter().map(edition);
-    Ok(Replica {
-        editions: editions.collect::<Result<_>>()?,
-        source,
-        bindir: bindir.unwrap_or_else(|| options.layout.bindirs[0].clone()),
+    let editions = implementations.iter().map(edition).collect::<Result<_>>()?;
+    Ok(Decision {
+        bindir,
         name: name.to_owned(),
+        action: Action::Replicate(origin, editions),
     })
 }
 
-/// Whether a script of that implementation is meant for this one too: the major version tells.
+fn refused(file: &Path, why: &str) -> Error {
+    Error::refused("replicate", file, why)
+}
+
+/// Whether a script of the implementation `named` serves this one too: the major version tells.
 fn is_kin(named: &str, implementation: &Implementation) -> bool {
     let named = named.parse::<Implementation>();
     named.is_ok_and(|named| named.version().0 == implementation.version().0)
 }
 
-/// The bin directory of the image in which the file lies, whichever way leads there.
-fn bindir_of(image: &Folder, file: &Path, layout: &Layout) -> Option<PathBuf> {
-    let parent = match file.parent()? {
-        empty if empty.as_os_str().is_empty() => Path::new("."),
-        parent => parent,
-    };
-    let parent = fs::metadata(parent).ok()?;
-    let parent = Identity {
-        device: parent.dev(),
-        inode: parent.ino(),
-    };
-    let is_parent = |bindir: &&PathBuf| match image.descend(bindir) {
-        Ok(Descent::Found(dir)) => dir.stat_self().is_ok_and(|dir| dir.identity == parent),
+/// The bin directory of the image that holds the file, by whichever path the user named it.
+fn bindir_of<'a>(image: &Folder, file: &Path, bindirs: &'a [PathBuf]) -> Option<&'a PathBuf> {
+    let parent = fs::metadata(Path::new(".").join(file).parent()?).ok()?;
+    bindirs.iter().find(|bindir| match image.descend(bindir) {
+        Ok(Descent::Found(folder)) => folder.attributes().is_ok_and(|it| {
+            (it.identity.device, it.identity.inode) == (parent.dev(), parent.ino())
+        }),
         _ => false,
-    };
-    layout.bindirs.iter().find(is_parent).cloned()
-}
-
-/// What is in the way of a replica. A script that a killed run installed already is not.
-fn taken(place: Place<'_>, replica: &mut Replica) -> Vec<Error> {
-    let mut errors = Vec::new();
-    let name = &replica.name;
-    if !replica.source.is_part {
-        let free = |it: Option<_>| it.is_none();
-        errors.extend(check(place, &replica.bindir.join(name), free).err());
-    }
-    for edition in &mut replica.editions {
-        let scripts = place.options.layout.scripts(&edition.implementation);
-        let wanted = edition.wrap.head.exchange(&replica.source.content);
-        let free = |it: Option<Vec<u8>>| {
-            edition.wrap.is_there = it.is_some();
-            it.is_none_or(|content| content == wanted)
-        };
-        errors.extend(check(place, &scripts.join(name), free).err());
-    }
-    errors
-}
-
-/// Fails unless `free` accepts the content at `path`, an installed path. Nothing there is `None`, and what is not a
-/// file is never free.
-fn check(place: Place<'_>, path: &Path, free: impl FnOnce(Option<Vec<u8>>) -> bool) -> Result<()> {
-    let (parent, name) = (
-        path.parent().unwrap_or(path),
-        path.file_name().unwrap_or_default(),
-    );
-    let folder = place.image.descend(parent)?.unless_blocked()?;
-    let is_free = match folder
-        .as_ref()
-        .map(|folder| (folder, folder.stat_name(name)))
-    {
-        None | Some((_, Err(Errno::NOENT))) => free(None),
-        Some((folder, Ok(it))) => it.kind == Kind::File && free(Some(folder.read(name, u64::MAX)?)),
-        Some((folder, Err(cause))) => return Err(folder.fail("stat", name)(cause)),
-    };
-    if is_free {
-        return Ok(());
-    }
-    Err(Error::refused("replicate to", path, "is there already"))
+    })
 }

@@ -1,4 +1,4 @@
-//! Reports decisions: as lines for people, as JSON objects for programs, and as one summary.
+//! What a person or a program reads about a plan: a line and a JSON object for each script, and one summary.
 
 use std::path::Path;
 
@@ -6,77 +6,88 @@ use common::json::Object;
 use common::{Implementation, show};
 
 use crate::layout::Layout;
-use crate::plan::{Action, Decision, Plan};
+use crate::plan::{Action, Decision, Edition, Plan};
 
-/// The image that a report is about.
+/// What is reported on one script or name.
+pub(crate) struct Note {
+    pub(crate) line: String,
+    pub(crate) object: Object,
+}
+
+/// The image that notes are about.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Subject<'a> {
     pub(crate) implementation: &'a Implementation,
+    pub(crate) layout: &'a Layout,
     pub(crate) image: &'a Path,
 }
 
-/// A line about one name.
-pub(crate) fn line(
-    decision: &Decision,
-    implementation: &Implementation,
-    layout: &Layout,
-) -> String {
-    let path = decision.path();
-    let path = show::path(&path);
-    match &decision.action {
-        Action::Wrap(wrap) | Action::Replicate(wrap) => {
-            let script = layout.scripts(implementation).join(&decision.name);
-            let interpreter = show::path(&wrap.head.interpreter);
-            format!("wrap {path} as {} for {interpreter}", show::path(&script))
+impl Subject<'_> {
+    /// One note for each edition of a script, or one for a name that gets no wrapper.
+    pub(crate) fn notes(self, decision: &Decision) -> Vec<Note> {
+        let (action, verb, reason) = match &decision.action {
+            Action::Wrap(edition) => return vec![self.wrapping(decision, edition, "wrap")],
+            Action::Replicate(_, editions) => {
+                let note = |edition| self.wrapping(decision, edition, "replicate");
+                return editions.iter().map(note).collect();
+            }
+            Action::Keep => ("keep", "leave", "wrapped already"),
+            Action::Leave(why) => ("leave", "leave", why.as_str()),
+            Action::Refuse(why) => ("refuse", "refuse", why.as_str()),
+            Action::Clean => ("remove", "remove", "left by a run that was killed"),
+        };
+        let mut object = self.object(self.implementation, decision, action);
+        if matches!(action, "leave" | "refuse") {
+            object = object.with("reason", reason);
         }
-        Action::Keep => format!("leave {path}: wrapped already"),
-        Action::Leave(why) => format!("leave {path}: {why}"),
-        Action::Refuse(why) => format!("refuse {path}: {why}"),
-        Action::Clean => format!("remove {path}: left by a run that was killed"),
+        let path = decision.path();
+        let line = format!(
+            "{}: {verb} {}: {reason}",
+            self.implementation,
+            show::path(&path)
+        );
+        vec![Note { line, object }]
+    }
+
+    fn wrapping(self, decision: &Decision, edition: &Edition, action: &str) -> Note {
+        let Edition {
+            implementation,
+            head,
+            ..
+        } = edition;
+        let path = decision.path();
+        let script = self.layout.scripts(implementation).join(&decision.name);
+        let line = format!(
+            "{implementation}: wrap {} as {} for {}",
+            show::path(&path),
+            show::path(&script),
+            show::path(&head.interpreter)
+        );
+        let object = self.object(implementation, decision, action);
+        let object = object.with_path("script", &script);
+        Note {
+            line,
+            object: object.with_path("interpreter", &head.interpreter),
+        }
+    }
+
+    fn object(self, implementation: &Implementation, decision: &Decision, action: &str) -> Object {
+        Object::new()
+            .with("implementation", implementation.to_string())
+            .with_path("image", self.image)
+            .with_path("path", &decision.path())
+            .with("action", action)
     }
 }
 
-/// A line about a bin directory that was not entered.
-pub(crate) fn linked(bindir: &Path) -> String {
-    format!("leave {}: a symlink", show::path(bindir))
-}
-
-/// An object about one name.
-pub(crate) fn object(decision: &Decision, subject: Subject<'_>, layout: &Layout) -> Object {
-    let Subject {
-        implementation,
-        image,
-    } = subject;
-    let action = match &decision.action {
-        Action::Wrap(_) => "wrap",
-        Action::Replicate(_) => "replicate",
-        Action::Keep => "keep",
-        Action::Leave(_) => "leave",
-        Action::Refuse(_) => "refuse",
-        Action::Clean => "remove",
+/// One line on the whole image.
+pub(crate) fn summary(plan: &Plan, implementation: &Implementation) -> String {
+    let count = |wanted: fn(&Action) -> bool| {
+        let actions = plan.decisions.iter().map(|decision| &decision.action);
+        actions.filter(|action| wanted(action)).count()
     };
-    let object = Object::new()
-        .with("implementation", implementation.to_string())
-        .with_path("image", image)
-        .with_path("path", &decision.path())
-        .with("action", action);
-    match &decision.action {
-        Action::Wrap(wrap) | Action::Replicate(wrap) => object
-            .with_path(
-                "script",
-                &layout.scripts(implementation).join(&decision.name),
-            )
-            .with_path("interpreter", &wrap.head.interpreter),
-        Action::Leave(why) | Action::Refuse(why) => object.with("reason", why.as_str()),
-        Action::Keep | Action::Clean => object,
-    }
-}
-
-/// One line about the whole image.
-pub(crate) fn summary(plan: &Plan) -> String {
-    let wrapped = plan.wraps().count();
-    let is_left = |decision: &&Decision| matches!(decision.action, Action::Leave(_) | Action::Keep);
-    let left = plan.decisions.iter().filter(is_left).count();
+    let wrapped = count(|action| matches!(action, Action::Wrap(_)));
+    let left = count(|action| matches!(action, Action::Leave(_) | Action::Keep));
     let scripts = if wrapped == 1 { "script" } else { "scripts" };
-    format!("{wrapped} {scripts} wrapped, {left} left alone")
+    format!("{implementation}: {wrapped} {scripts} wrapped, {left} left alone")
 }

@@ -99,7 +99,7 @@ fn names_that_cannot_be_exchanged_are_renamed_over() {
     lay(image.path(), SCRIPTS);
     faulty(&[NO_FLAGS], image.path()).run().expect(0);
     assert_eq!(listing(image.path()), undisturbed());
-    // The list and three wrappers, two each. A script gets its name by a link.
+    // The RECORD and three wrappers with two renames each; a script gets its name by a link.
     each_failure(&[NO_FLAGS], "renameat", 8);
 }
 
@@ -110,8 +110,7 @@ fn a_file_system_without_links_and_flags_will_do() {
     lay(image.path(), SCRIPTS);
     faulty(&faults, image.path()).run().expect(0);
     assert!(!listing(image.path()).contains(".py-wrapper."));
-    // Five for the list and each of three wrappers, two of which only find out that there are no links; and three
-    // scripts.
+    // The RECORD and three wrappers with five renames each, and three scripts.
     for when in 1..=23 {
         let image = scratch();
         lay(image.path(), SCRIPTS);
@@ -138,7 +137,7 @@ fn nothing_is_lost(image: &Path) {
 }
 
 #[test]
-fn what_cannot_be_put_back_is_kept_and_the_next_run_finishes() {
+fn a_script_that_cannot_be_put_back_is_kept_and_the_next_run_finishes() {
     // The list, and three times a script and its wrapper. From the second on there is something to put back.
     for when in 2..=7 {
         let image = scratch();
@@ -197,25 +196,59 @@ fn a_name_that_a_killed_run_took_away_comes_back() {
 }
 
 #[test]
-fn what_may_be_all_there_is_of_a_script_is_never_removed() {
-    for name in [".py-wrapper.1.2", ".py-wrapper.1.2.new.foo"] {
+fn a_script_that_cannot_be_put_back_without_links_and_flags_is_kept() {
+    // Each rename fails from one on, also those of the way back.
+    for when in 1..=23 {
+        let image = scratch();
+        lay(image.path(), SCRIPTS);
+        let fault = format!("renameat:error=EIO:when={when}+");
+        let faults = [NO_FLAGS, "linkat:error=EPERM", &fault];
+        let run = faulty(&faults, image.path()).run().expect(2);
+        let left = listing(image.path());
+        for line in ["exact", "env python3"] {
+            assert!(left.contains(line), "{when}: {left}");
+        }
+        assert!(
+            left == whole_before() || run.stderr.contains("is kept as "),
+            "{when}: {}",
+            run.stderr
+        );
+        faulty(&[], image.path()).run().expect(0);
+        let after = listing(image.path());
+        assert!(
+            after == undisturbed() || after == parted(),
+            "{when}: {after}"
+        );
+    }
+}
+
+/// The tree of [`SCRIPTS`].
+fn whole_before() -> String {
+    let image = scratch();
+    lay(image.path(), SCRIPTS);
+    listing(image.path())
+}
+
+#[test]
+fn a_leftover_that_may_be_the_last_copy_of_a_script_is_never_removed() {
+    for (name, foo) in [
+        (".py-wrapper.1.2", ""),
+        (".py-wrapper.1.2.foo", "usr/bin/foo 755 \"\""),
+    ] {
         let image = scratch();
         let line = "755 \"#!/usr/bin/python3.11\\n\"";
-        lay(
-            image.path(),
-            &format!("usr/bin/foo 755 \"#!/bin/sh\"\nusr/bin/{name} {line}"),
-        );
+        lay(image.path(), &format!("usr/bin/{name} {line}\n{foo}"));
         let before = state(image.path());
         let run = faulty(&[], image.path()).run().expect(1);
         run.complains(&format!(
-            "{name}: is what a run that failed or was killed kept"
+            "{name}: is a script that a failed or killed run kept"
         ));
         assert_eq!(state(image.path()), before);
     }
 }
 
 #[test]
-fn what_was_not_done_is_not_told() {
+fn only_what_was_done_is_reported() {
     let image = scratch();
     lay(image.path(), SCRIPTS);
     let told = |faults: &[&str], status: i32| {

@@ -74,7 +74,7 @@ fn all_files_or_none() {
     replicate(image.path(), &[])
         .run()
         .expect(2)
-        .complains("--replicate wants FILE... and IMAGE");
+        .complains("--replicate needs FILE... and IMAGE");
     let forced = [&["--force"][..], &files].concat();
     replicate(image.path(), &forced).run().expect(0);
     let script = fs::read_to_string(image.path().join("usr/lib/python-exec/pypy3/old")).unwrap();
@@ -159,7 +159,7 @@ fn a_killed_run_is_finished_and_cleaned_by_the_next_one() {
     let left = "usr/lib/python-exec/pypy3/foo 755 \"#!/usr/bin/pypy3\\nx\\n\"\n\
          usr/lib/python-exec/pypy3/.py-wrapper.1.1 600 \"\"\n\
          usr/lib/python-exec/python3.11/.py-wrapper.1.2 600 \"\"\n\
-         usr/bin/.py-wrapper.1.3.new.foo 600 \"\"\n";
+         usr/bin/.py-wrapper.1.3 600 \"\"\n";
     let script = "foo 755 \"#!/usr/bin/python\\nx\\n\"";
     let image = scratch();
     lay(image.path(), &format!("usr/bin/{script}\n{left}"));

@@ -74,8 +74,11 @@ fn a_refused_image_is_not_handed_on_and_the_others_are() {
         .run()
         .expect(1);
     assert_eq!(run.stdout, format!("{good}end\t1\n"));
-    run.complains("wrap /usr/bin/foo: its first line names python3.12")
-        .complains(&format!("(in {}/python3.11)", root.path().display()));
+    let script = root.path().join("python3.11/usr/bin/foo");
+    run.complains(&format!(
+        "wrap {}: its first line names python3.12",
+        script.display()
+    ));
     let missing = format!("python3.13\t{}/none\n", root.path().display());
     let run = tool()
         .stdin(format!("{missing}{good}end\t0\n"))

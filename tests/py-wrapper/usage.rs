@@ -34,7 +34,7 @@ fn words_that_do_not_go_together_are_one_line() {
         (&["--impl=python3.12", "a", "b"], "one image at a time"),
         (
             &["--impl=python3.12", "--no-end", "a"],
-            "--no-end wants --images-from",
+            "--no-end needs --images-from",
         ),
         (
             &["--impl=python3.12,python3_12", "--replicate", "f", "a"],
@@ -46,7 +46,7 @@ fn words_that_do_not_go_together_are_one_line() {
         ),
         (
             &["--impl=python3.12", "--bindir=bin", "a"],
-            "invalid value 'bin' for '--bindir <DIR>': is not an absolute path",
+            "use --bindir bin: is not an absolute path",
         ),
         (
             &["--impl=python3.12", "--eprefix=/a/../b", "a"],
@@ -58,7 +58,7 @@ fn words_that_do_not_go_together_are_one_line() {
         ),
         (
             &["--impl=python3.12", "--interpreter=/bin/{epython}", "a"],
-            "{epython} stands for nothing; {interpreter} and {version} do",
+            "{epython} has no meaning; {interpreter} and {version} have",
         ),
         (
             &["--impl=python3.12", "--scriptroot=/a'b", "a"],

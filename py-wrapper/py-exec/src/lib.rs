@@ -1,9 +1,9 @@
 //! `py-exec`, the dispatcher: which Python's script runs, and its start.
 //!
 //! It runs before every script, so it costs a few system calls and nothing else: no allocation, no
-//! formatting, no standard library. [`place`] finds the wrapper's name and the script root, [`order`]
-//! walks the implementations from the most preferred on, [`dispatch`] executes the first that can be,
-//! [`explain`] prints instead. All system calls are in [`sys`].
+//! formatting, no standard library. `place` finds the wrapper's name and the script root, `order`
+//! walks the implementations from the most preferred on, `dispatch` executes the first that can be,
+//! `explain` prints instead. All system calls are in `sys`.
 #![cfg_attr(not(test), no_std)]
 
 mod candidate;

@@ -1,148 +1,158 @@
-//! Makes the files of scripts under their temporary names: the moved script, and the wrapper.
+//! Makes the files of scripts under their temporary names: the moved script of each edition, and the wrapper.
 //!
-//! Nothing here is visible to users yet, and [`Undo`](super::undo::Undo) knows every name before it is made. Two threads
-//! share the work, because there are two directories and a file system makes new files one directory at a time. That
-//! counts where making a file is slow: ext4 without a journal looks at every inode that was freed in the last minutes.
+//! Users see nothing of it yet, and each name was noted for the way back before. Files are made in several directories,
+//! and file systems make new files one directory at a time, so two threads share the work. It counts where making a file
+//! is slow: ext4 without a journal looks at every inode that was freed in the last minutes.
 
 use std::collections::HashMap;
-use std::ffi::{CStr, CString, OsStr};
-use std::io::Write;
+use std::ffi::{OsStr, OsString};
+use std::fs::File;
 use std::os::fd::AsFd;
-use std::panic::resume_unwind;
 use std::sync::{Arc, Mutex};
-use std::thread;
 
-use common::fs::{Identity, XattrTarget, as_os};
+use common::fs::metadata::{set_mode, set_times};
+use common::fs::{Identity, XattrTarget, c_name};
 use common::{Error, Result, lock};
+use rayon::prelude::*;
+use rustix::fs::Timestamps;
 
-use super::metadata::{Metadata, times};
+use super::metadata;
+use super::source::Source;
 use super::transaction::Transaction;
-use crate::image::folder::Folder;
-use crate::image::source::Source;
-use crate::installed::Sum;
-use crate::script::Head;
+use crate::image::Folder;
+use crate::plan::{Edition, Origin};
+use crate::record::Sum;
 use crate::wrapper::Wrapper;
 
-/// From so many scripts on a second thread wins more than it costs.
-const WORTH_A_THREAD: usize = 32;
+/// As many as directories get files when an image is wrapped.
+const THREADS: usize = 2;
 
-/// A temporary name in a directory.
-pub(super) type Place = (Arc<Folder>, CString);
+/// A thread costs more than it gains for fewer scripts than this.
+const WORTH_A_THREAD: usize = 16;
 
-/// A script of an image, and where its files are made.
-pub(super) struct Pair<'a> {
-    pub(super) bindir: Arc<Folder>,
+/// A script, and the names under which its files are made.
+pub(super) struct Making<'a> {
+    pub(super) origin: &'a Origin,
     pub(super) name: &'a OsStr,
-    pub(super) head: &'a Head,
-    /// For the moved script; nothing where that is there already.
-    pub(super) script: Option<Place>,
-    /// For the wrapper.
-    pub(super) wrapper: CString,
-    pub(super) text: Arc<Wrapper>,
+    pub(super) bindir: Arc<Folder>,
+    pub(super) editions: Vec<MakingEdition<'a>>,
+    pub(super) wrapper: &'a Wrapper,
+    pub(super) wrapper_name: OsString,
 }
 
-/// The temporary names of scripts that have several names, by the device and inode of what they come from.
-type Groups = Mutex<HashMap<Identity, CString>>;
+/// One edition of a script; `None` if the script is in its place already.
+pub(super) struct MakingEdition<'a> {
+    pub(super) edition: &'a Edition,
+    pub(super) place: Option<(Arc<Folder>, OsString)>,
+}
 
-/// Makes the files of all pairs. Returns the hash of each moved script, in the same order.
-///
-/// If several pairs fail, it returns the error of the first one.
-pub(super) fn all(pairs: &[Pair<'_>], work: &Transaction<'_>) -> Result<Vec<Sum>> {
+/// The temporary names of scripts that have several names, by the inode that they come from and the edition.
+type Groups = Mutex<HashMap<(Identity, usize), OsString>>;
+
+/// Makes the files of all scripts. Returns the hashes of the editions, or the error of the first script that failed.
+pub(super) fn all(makings: &[Making<'_>], transaction: &Transaction<'_>) -> Result<Vec<Vec<Sum>>> {
     let groups = Groups::default();
-    let maker = Maker { work, groups };
-    let make = |pairs: &[Pair<'_>]| -> Result<Vec<Sum>> {
-        pairs.iter().map(|pair| maker.pair(pair)).collect()
+    let make = |making: &Making<'_>| {
+        transaction.alive()?;
+        one(making, transaction.settings.epoch, &groups)
     };
-    if pairs.len() < WORTH_A_THREAD {
-        return make(pairs);
+    if makings.len() < THREADS * WORTH_A_THREAD {
+        return makings.iter().map(make).collect();
     }
-    let (first, second) = pairs.split_at(pairs.len() / 2);
-    thread::scope(|scope| {
-        let second = scope.spawn(|| make(second));
-        let first = make(first);
-        let second = second.join().unwrap_or_else(|panic| resume_unwind(panic));
-        let mut sums = first?;
-        sums.extend(second?);
-        Ok(sums)
-    })
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(THREADS).build();
+    let pool = pool.map_err(|cause| Error::said("start threads", cause.to_string()))?;
+    let sums: Vec<_> = pool.install(|| makings.par_iter().map(make).collect());
+    sums.into_iter().collect()
 }
 
-/// What the threads share.
-struct Maker<'a> {
-    work: &'a Transaction<'a>,
-    groups: Groups,
+fn one(making: &Making<'_>, epoch: Option<i64>, groups: &Groups) -> Result<Vec<Sum>> {
+    let source = Source::open(making.origin, &making.bindir, making.name)?;
+    let mut sums = Vec::new();
+    for (at, MakingEdition { edition, place }) in making.editions.iter().enumerate() {
+        let content = edition.head.exchange(&source.content);
+        sums.push(Sum::of(&content));
+        let Some((scripts, temporary)) = place else {
+            continue;
+        };
+        // A script that does not change needs no second file. If it may not have a second name
+        // (fs.protected_hardlinks, too many names) it is copied.
+        let is_same = source.is_part && content == source.content;
+        let bindir = making.bindir.dir();
+        if is_same
+            && bindir
+                .link(making.name, scripts.dir(), temporary.as_os_str())
+                .is_ok()
+        {
+            continue;
+        }
+        let make = || script(&source, &content, scripts, temporary);
+        if source.it.links < 2 {
+            make()?;
+            continue;
+        }
+        // The names of one file become names of one file again. The lock is held until the first one is complete.
+        let mut groups = lock(groups);
+        let group = (source.it.identity, at);
+        let linked = groups.get(&group).map(|first| {
+            let linked =
+                scripts
+                    .dir()
+                    .link(first.as_os_str(), scripts.dir(), temporary.as_os_str());
+            linked.is_ok()
+        });
+        if linked != Some(true) {
+            make()?;
+            groups.insert(group, temporary.clone());
+        }
+    }
+    wrapper(making, &source, &metadata::times(epoch, &source.it))?;
+    Ok(sums)
 }
 
-impl Maker<'_> {
-    fn pair(&self, pair: &Pair<'_>) -> Result<Sum> {
-        self.work.check_signals()?;
-        let source = Source::in_folder(&pair.bindir, pair.name)?;
-        let content = pair.head.exchange(&source.content);
-        if let Some((scripts, temporary)) = &pair.script {
-            // A script that stays as it is needs no second file. Where it may not have a second name
-            // (fs.protected_hardlinks, too many names) it is copied like any other.
-            let is_linked = content == source.content && {
-                let temporary = as_os(temporary);
-                pair.bindir.link(pair.name, scripts, temporary).is_ok()
+/// Makes a script with this content, and with all else that the source has if that is a part of the image.
+fn script(source: &Source, content: &[u8], folder: &Folder, name: &OsStr) -> Result<()> {
+    let file = folder.create(name, content)?;
+    if !source.is_part {
+        return installed(&file, &source.it.times(), folder, name);
+    }
+    let copied = metadata::copy(&source.file, &source.it, &file);
+    copied.map_err(folder.failed_at("set attributes of", name))
+}
+
+/// Makes the wrapper of a script, with its owner and permissions if it is a part of the image.
+fn wrapper(making: &Making<'_>, source: &Source, times: &Timestamps) -> Result<()> {
+    let (folder, name) = (&making.bindir, making.wrapper_name.as_os_str());
+    let target = match making.wrapper {
+        Wrapper::Text(text) => {
+            let file = folder.create(name, text)?;
+            if !source.is_part {
+                return installed(&file, times, folder, name);
+            }
+            let set = || {
+                let to = XattrTarget::Open(file.as_fd());
+                metadata::copy_owner(&source.it, to)?;
+                set_mode(to, source.it.mode & 0o777)?;
+                set_times(to, times)
             };
-            if !is_linked {
-                self.grouped(&source, &content, scripts, temporary)?;
-            }
+            return set().map_err(folder.failed_at("set attributes of", name));
         }
-        let metadata = Metadata::of_wrapper(&source, times(self.work.options.epoch, &source.stat));
-        wrapper(&pair.text, &metadata, &pair.bindir, &pair.wrapper)?;
-        Ok(Sum::of(&content))
-    }
-
-    /// Makes a script. The names of one file become names of one file again.
-    fn grouped(&self, source: &Source, content: &[u8], folder: &Folder, name: &CStr) -> Result<()> {
-        if source.stat.links < 2 {
-            return script(source, content, folder, name);
+        Wrapper::Link(target) => target,
+    };
+    let make = || {
+        folder.dir().symlink(target.as_path(), name)?;
+        let link = c_name(name)?;
+        let link = XattrTarget::Name(folder.dir(), &link);
+        if source.is_part {
+            metadata::copy_owner(&source.it, link)?;
         }
-        // Held until the first name is complete, so that the others can be linked to it.
-        let mut groups = lock(&self.groups);
-        if let Some(first) = groups.get(&source.stat.identity) {
-            if folder.link(first.as_c_str(), folder, name).is_ok() {
-                return Ok(());
-            }
-        }
-        script(source, content, folder, name)?;
-        groups.insert(source.stat.identity, name.to_owned());
-        Ok(())
-    }
+        set_times(link, times)
+    };
+    make().map_err(folder.failed_at("link", name))
 }
 
-/// Makes a file with this content and all the metadata of `source`.
-pub(super) fn script(source: &Source, content: &[u8], folder: &Folder, name: &CStr) -> Result<()> {
-    let metadata = Metadata::whole(source);
-    let metadata = metadata.map_err(folder.fail("read attributes for", as_os(name)))?;
-    file(content, &metadata, folder, name)
-}
-
-/// Makes a wrapper.
-pub(super) fn wrapper(
-    wrapper: &Wrapper,
-    metadata: &Metadata,
-    folder: &Folder,
-    name: &CStr,
-) -> Result<()> {
-    match wrapper {
-        Wrapper::Text(text) => file(text, metadata, folder, name),
-        Wrapper::Link(target) => {
-            let made = folder.symlink(target.as_os_str(), as_os(name));
-            made.map_err(folder.fail("link", as_os(name)))?;
-            let finished = metadata.apply_to_link(XattrTarget::Name(folder, name));
-            finished.map_err(folder.fail("set attributes of", as_os(name)))
-        }
-    }
-}
-
-fn file(content: &[u8], metadata: &Metadata, folder: &Folder, name: &CStr) -> Result<()> {
-    let made = folder.create_file(name);
-    let mut file = made.map_err(folder.fail("create", as_os(name)))?;
-    let path = || folder.at(as_os(name));
-    file.write_all(content)
-        .map_err(|cause| Error::io("write", path(), cause))?;
-    let finished = metadata.apply(XattrTarget::Open(file.as_fd()));
-    finished.map_err(|cause| Error::io("set attributes of", path(), cause))
+/// What is installed from elsewhere gets the mode 755 and belongs to the user who runs this, as with install(1).
+fn installed(file: &File, times: &Timestamps, folder: &Folder, name: &OsStr) -> Result<()> {
+    let to = XattrTarget::Open(file.as_fd());
+    let set = set_mode(to, 0o755).and_then(|()| set_times(to, times));
+    set.map_err(folder.failed_at("set attributes of", name))
 }

@@ -1,99 +1,48 @@
 //! Owner, extended attributes, mode and times of the files that are made.
+//!
+//! A script keeps all of them, or the run fails: what img-merge reports as lost is an error here.
 
+use std::fs::File;
 use std::os::fd::AsFd;
 
-use common::Result;
-use common::fs::attributes::timespec;
 use common::fs::metadata::{set_mode, set_owner, set_times};
 use common::fs::{Attributes, XattrTarget, Xattrs};
-use rustix::fs::Timestamps;
-use rustix::io;
+use rustix::fs::{Timespec, Timestamps};
+use rustix::io::Result;
 
-use crate::image::folder::Folder;
-use crate::image::source::Source;
-
-/// What a file gets once its content is complete.
+/// Gives `new` everything that `old` has but its content.
 ///
-/// Unlike in [`common::fs::apply_metadata`] everything has to be set: a script that loses something is not wrapped.
-#[derive(Debug)]
-pub(super) struct Metadata {
-    owner: Option<(u32, u32)>,
-    xattrs: Xattrs,
-    mode: u32,
-    times: Timestamps,
+/// The order matters: a change of owner clears set-id bits, and times come last.
+pub(super) fn copy(old: &File, it: &Attributes, new: &File) -> Result<()> {
+    let (old, new) = (
+        XattrTarget::Open(old.as_fd()),
+        XattrTarget::Open(new.as_fd()),
+    );
+    copy_owner(it, new)?;
+    if let Some(lost) = Xattrs::read(old)?.write(new)?.first() {
+        return Err(lost.cause);
+    }
+    set_mode(new, it.mode)?;
+    set_times(new, &it.times())
 }
 
-impl Metadata {
-    /// Everything that `source` has, if it is a part of the image; else what install(1) would give.
-    pub(super) fn whole(source: &Source) -> io::Result<Self> {
-        let wrapper = Self::of_wrapper(source, source.stat.times());
-        if !source.is_part {
-            return Ok(wrapper);
-        }
-        Ok(Self {
-            xattrs: Xattrs::read(source.target())?,
-            mode: source.stat.mode,
-            ..wrapper
-        })
-    }
-
-    /// Owner and permissions of the script `source`, and times of its own.
-    pub(super) fn of_wrapper(source: &Source, times: Timestamps) -> Self {
-        let Source { stat, is_part, .. } = source;
-        Self {
-            owner: is_part.then_some((stat.uid, stat.gid)),
-            xattrs: Xattrs::default(),
-            mode: if *is_part { stat.mode & 0o777 } else { 0o755 },
-            times,
-        }
-    }
-
-    /// Sets all of it. A change of owner clears set-id bits, and each step changes a time, so the order matters.
-    pub(super) fn apply(&self, to: XattrTarget<'_>) -> io::Result<()> {
-        self.apply_owner(to)?;
-        if let Some(lost) = self.xattrs.write(to)?.first() {
-            return Err(lost.cause);
-        }
-        set_mode(to, self.mode)?;
-        set_times(to, &self.times)
-    }
-
-    /// The same for a symlink, which has no mode.
-    pub(super) fn apply_to_link(&self, to: XattrTarget<'_>) -> io::Result<()> {
-        self.apply_owner(to)?;
-        set_times(to, &self.times)
-    }
-
-    fn apply_owner(&self, to: XattrTarget<'_>) -> io::Result<()> {
-        match self.owner {
-            Some((uid, gid)) => own(to, uid, gid),
-            None => Ok(()),
-        }
-    }
-}
-
-fn own(to: XattrTarget<'_>, uid: u32, gid: u32) -> io::Result<()> {
+/// Gives `to` itself the owner that `it` has.
+pub(super) fn copy_owner(it: &Attributes, to: XattrTarget<'_>) -> Result<()> {
     let now = to.stat()?;
-    if (now.uid, now.gid) == (uid, gid) {
+    if (now.uid, now.gid) == (it.uid, it.gid) {
         return Ok(());
     }
-    set_owner(to, uid, gid)
+    set_owner(to, it.uid, it.gid)
 }
 
-/// Gives a new directory the owner of `like` and the mode 755.
-pub(super) fn finish_directory(folder: &Folder, like: &Attributes) -> Result<()> {
-    let to = XattrTarget::Open(folder.as_fd());
-    let finished = own(to, like.uid, like.gid).and_then(|()| set_mode(to, 0o755));
-    finished.map_err(|cause| common::Error::io("set attributes of", folder.path(), cause))
-}
-
-/// The times of a wrapper or a new directory: `SOURCE_DATE_EPOCH`, else those of `like`.
-pub(super) fn times(epoch: Option<i64>, like: &Attributes) -> Timestamps {
-    epoch.map_or_else(
-        || like.times(),
-        |seconds| Timestamps {
-            last_access: timespec(seconds, 0),
-            last_modification: timespec(seconds, 0),
-        },
-    )
+/// The times of what we make: `SOURCE_DATE_EPOCH` in seconds, else those of what it stands for.
+pub(super) fn times(epoch: Option<i64>, it: &Attributes) -> Timestamps {
+    let Some(tv_sec) = epoch else {
+        return it.times();
+    };
+    let time = Timespec { tv_sec, tv_nsec: 0 };
+    Timestamps {
+        last_access: time,
+        last_modification: time,
+    }
 }

@@ -1,181 +1,180 @@
-//! The changes to one image: files under temporary names, and the renames at the end.
+//! The change of one image: temporary names, and the renames that make it visible.
 
-use std::collections::HashMap;
-use std::ffi::{CString, OsStr};
+use std::ffi::{OsStr, OsString};
+use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use common::fs::{At, Attributes, FileId, Published, as_os, c_name, exchange, publish};
+use common::fs::{At, Attributes, FileId, XattrTarget, c_name, exchange};
 use common::{Error, Interrupts, Result};
 use rustix::fs::Mode;
 use rustix::io::Errno;
 
+use super::folders::Folders;
 use super::metadata;
-use super::undo::{Step, Undo};
-use crate::image::folder::Folder;
-use crate::image::leftovers::Place;
-use crate::image::temporary;
-use crate::installed::Sum;
-use crate::options::Options;
-use crate::wrapper::Wrapper;
+use super::undo::{Exchanged, Step, Undo};
+use crate::image::{Folder, rename_new, temporary, temporary_for};
+use crate::settings::Settings;
 
 pub(super) struct Transaction<'a> {
-    pub(super) options: &'a Options,
-    pub(super) undo: Undo,
+    pub(super) settings: &'a Settings,
     interrupts: &'a Interrupts,
-    pub(super) renames: Vec<Rename>,
-    wrappers: HashMap<PathBuf, (Arc<Wrapper>, Sum)>,
+    pub(super) folders: Folders<'a>,
+    undo: Undo,
+    renames: Vec<Rename>,
     count: usize,
 }
 
-/// A temporary name and the one that its file gets at the end.
-pub(super) struct Rename {
-    /// The installed path of the directory.
+/// A file that was made, and the name that it gets at the end.
+struct Rename {
     way: PathBuf,
-    from: CString,
-    to: CString,
-    /// Whether it takes the place of another file.
-    replaces: bool,
+    from: OsString,
+    to: OsString,
+    name: Name,
+}
+
+/// Whether a file gets a name that is free, or takes the place of another file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Name {
+    Free,
+    Taken,
 }
 
 impl<'a> Transaction<'a> {
-    pub(super) fn new(place: Place<'a>, interrupts: &'a Interrupts) -> Result<Self> {
-        Ok(Self {
-            options: place.options,
-            undo: Undo::new(place.image.try_clone()?),
+    pub(super) fn new(
+        image: &'a Folder,
+        settings: &'a Settings,
+        interrupts: &'a Interrupts,
+    ) -> Self {
+        Self {
+            settings,
             interrupts,
+            folders: Folders::new(image),
+            undo: Undo::default(),
             renames: Vec::new(),
-            wrappers: HashMap::new(),
             count: 0,
-        })
+        }
     }
 
-    /// A temporary name in `way`. It becomes `to` on success and is removed on failure.
-    pub(super) fn reserve(&mut self, way: &Path, to: &OsStr, replaces: bool) -> Result<CString> {
-        let number = self.number();
-        let from = if replaces {
-            temporary::replacing(number, to)
-        } else {
-            temporary::numbered(number)
+    /// A temporary name in the directory `way`: it becomes `to` at the end, and is removed if the transaction fails.
+    pub(super) fn reserve(&mut self, way: &Path, to: &OsStr, name: Name) -> OsString {
+        self.count += 1;
+        let from = match name {
+            Name::Free => temporary(self.count),
+            Name::Taken => temporary_for(self.count, to),
         };
-        let name = |name: &OsStr| c_name(name).map_err(|cause| Error::io("use name", name, cause));
-        let rename = Rename {
+        self.undo.push(Step::Remove(way.to_owned(), from.clone()));
+        self.renames.push(Rename {
             way: way.to_owned(),
-            from: name(&from)?,
-            to: name(to)?,
-            replaces,
-        };
-        let from = rename.from.clone();
-        self.undo.push(way, Step::Remove(from.clone()));
-        self.renames.push(rename);
-        Ok(from)
+            from: from.clone(),
+            to: to.to_owned(),
+            name,
+        });
+        from
     }
 
-    /// The wrapper for a bin directory. It is made once.
-    pub(super) fn wrapper(&mut self, bindir: &Path) -> (Arc<Wrapper>, Sum) {
-        let (kind, layout) = (self.options.kind, &self.options.layout);
-        let make = || {
-            let wrapper = Wrapper::new(kind, layout, bindir);
-            let sum = match &wrapper {
-                Wrapper::Text(text) => Sum::of(text),
-                Wrapper::Link(_) => Sum::default(),
-            };
-            (Arc::new(wrapper), sum)
-        };
-        let known = self.wrappers.entry(bindir.to_owned());
-        known.or_insert_with(make).clone()
-    }
-
-    /// Gives every file its name, in the order in which the names were reserved.
-    pub(super) fn commit(&mut self) -> Result<()> {
-        for rename in std::mem::take(&mut self.renames) {
-            self.check_signals()?;
-            let folder = self.undo.folders.open(&rename.way)?;
-            let from = At::new(&folder, &rename.from);
-            let to = At::new(&folder, &rename.to);
-            let fail = folder.fail("rename", as_os(&rename.to));
-            if rename.replaces {
-                let new = FileId::of(&from.stat().map_err(&fail)?);
-                let spare = self.spare(&rename.way)?;
-                exchange(from, to, &spare).map_err(&fail)?;
-                let step = Step::PutBack {
-                    kept: rename.from.clone(),
-                    place: rename.to.clone(),
-                    new,
-                };
-                self.undo.push(&rename.way, step);
+    /// Gives every file its name, those last that were reserved after the first `last`.
+    ///
+    /// The others keep their order: a script comes before its wrapper.
+    pub(super) fn commit(&mut self, last: usize) -> Result<()> {
+        let mut renames = std::mem::take(&mut self.renames);
+        renames.rotate_left(last);
+        for rename in renames {
+            self.alive()?;
+            let folder = self.folders.get(&rename.way)?;
+            if rename.name == Name::Free {
+                rename_new(&folder, &rename.from, &rename.to)?;
+                self.undo.push(Step::Remove(rename.way, rename.to));
                 continue;
             }
-            match publish(from, to).map_err(&fail)? {
-                Published::Done => self.undo.push(&rename.way, Step::Remove(rename.to.clone())),
-                Published::Taken => return Err(fail(Errno::EXIST)),
-            }
+            self.count += 1;
+            let spare = temporary(self.count);
+            self.undo
+                .push(Step::Remove(rename.way.clone(), spare.clone()));
+            self.exchange(&folder, rename, &spare)?;
         }
         Ok(())
     }
 
-    /// A free name for file systems that cannot exchange two names.
-    fn spare(&mut self, way: &Path) -> Result<CString> {
-        let name = temporary::numbered(self.number());
-        let spare = c_name(&name).map_err(|cause| Error::io("use name", &name, cause))?;
-        self.undo.push(way, Step::Remove(spare.clone()));
-        Ok(spare)
+    /// Exchanges a file with what has its name.
+    fn exchange(&mut self, folder: &Folder, rename: Rename, spare: &OsStr) -> Result<()> {
+        let failed = folder.failed_at("exchange", &rename.to);
+        let names = [&rename.from, &rename.to, spare].map(c_name);
+        let [Ok(from), Ok(to), Ok(spare)] = &names else {
+            return Err(failed(Errno::INVAL));
+        };
+        let from = At::new(folder.dir(), from);
+        let new = FileId::of(&from.stat().map_err(&failed)?);
+        let done = exchange(from, At::new(folder.dir(), to), spare).map_err(&failed);
+        // A failure may also leave the old file there, and that must not be removed.
+        if done.is_ok() || !from.find(new).is_ok_and(|it| it.is_some()) {
+            let (name, kept) = (rename.to.clone(), rename.from.clone());
+            let exchanged = Exchanged { name, kept, new };
+            self.undo.push(Step::Restore(rename.way, exchanged));
+        }
+        done
     }
 
-    /// Opens a directory. If it is missing, makes it and those above it, with the owner and the times of `like`.
-    pub(super) fn make(&mut self, way: &Path, like: &Attributes) -> Result<Arc<Folder>> {
-        if let Some(folder) = self.undo.folders.held(way) {
-            return Ok(folder);
-        }
-        let mut here = PathBuf::from("/");
-        for name in way.components().skip(1) {
-            let parent = self.undo.folders.open(&here)?;
-            let times = parent.stat_self()?.times();
-            let child = here.join(name);
-            match parent.make_dir(name.as_os_str(), Mode::from_raw_mode(0o755)) {
-                Ok(()) => {
-                    self.undo.keep_times(&here, times);
-                    let name = c_name(name.as_os_str()).unwrap_or_default();
-                    self.undo.push(&here, Step::RemoveDir(name));
-                    metadata::finish_directory(&*self.undo.folders.open(&child)?, like)?;
-                    let times = metadata::times(self.options.epoch, like);
-                    self.undo.keep_times(&child, times);
-                }
-                Err(Errno::EXIST) => {}
-                Err(cause) => return Err(parent.fail("make directory", name.as_os_str())(cause)),
-            }
-            here = child;
-        }
-        self.open(way)
+    /// How many names are reserved.
+    pub(super) fn reserved(&self) -> usize {
+        self.renames.len()
     }
 
-    /// Opens a directory that exists, and keeps it open. It keeps its times.
-    pub(super) fn open(&mut self, way: &Path) -> Result<Arc<Folder>> {
-        if let Some(folder) = self.undo.folders.held(way) {
-            return Ok(folder);
-        }
-        let folder = self.undo.folders.hold(way)?;
-        self.undo.keep_times(way, folder.stat_self()?.times());
+    /// A directory that exists. It keeps its times.
+    pub(super) fn existing(&mut self, way: &Path) -> Result<Arc<Folder>> {
+        let folder = self.folders.get(way)?;
+        self.undo.keep_times(way, &folder.attributes()?);
         Ok(folder)
     }
 
-    /// The same for one of the many directories that do not stay open.
-    pub(super) fn open_for_now(&mut self, way: &Path) -> Result<Arc<Folder>> {
-        let folder = self.undo.folders.open(way)?;
-        self.undo.keep_times(way, folder.stat_self()?.times());
+    /// A directory that is made if it is missing, with the owner and the times of `like` and the mode 755.
+    pub(super) fn made(&mut self, way: &Path, like: &Attributes) -> Result<Arc<Folder>> {
+        let missing = |error: &Error| error.kind() == std::io::ErrorKind::NotFound;
+        match self.existing(way) {
+            Err(error) if missing(&error) => {}
+            existing => return existing,
+        }
+        let parent = way.parent().unwrap_or(Path::new("/"));
+        let name = way.file_name().unwrap_or_default();
+        let parent_folder = self.made(parent, like)?;
+        let made = parent_folder
+            .dir()
+            .make_dir(name, Mode::from_raw_mode(0o755));
+        made.map_err(parent_folder.failed_at("make directory", name))?;
+        self.undo
+            .push(Step::RemoveDir(parent.to_owned(), name.to_owned()));
+        let folder = self.folders.get(way)?;
+        let owned = metadata::copy_owner(like, XattrTarget::Open(folder.dir().as_fd()));
+        owned.map_err(folder.failed("set owner of"))?;
+        let set = folder.dir().set_mode(0o755);
+        set.map_err(folder.failed("set mode of"))?;
+        let times = metadata::times(self.settings.epoch, like);
+        self.undo.set_times(way, times);
         Ok(folder)
     }
 
-    fn number(&mut self) -> usize {
-        self.count += 1;
-        self.count
-    }
-
-    /// Fails after a signal.
-    pub(super) fn check_signals(&self) -> Result<()> {
+    /// An error after a signal.
+    pub(super) fn alive(&self) -> Result<()> {
         match self.interrupts.pending() {
             Some(signal) => Err(Error::said("wrap", format!("signal {signal} came"))),
             None => Ok(()),
         }
+    }
+
+    /// Ends it after all went well.
+    pub(super) fn settle(mut self) -> Result<(), Vec<Error>> {
+        let errors = self.undo.settle(&mut self.folders);
+        if errors.is_empty() {
+            Ok(())
+        } else {
+            Err(errors)
+        }
+    }
+
+    /// Undoes everything because of `error`. Returns all errors.
+    pub(super) fn roll_back(mut self, error: Error) -> Vec<Error> {
+        let mut errors = vec![error];
+        errors.extend(self.undo.roll_back(&mut self.folders));
+        errors
     }
 }

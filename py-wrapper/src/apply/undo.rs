@@ -1,183 +1,189 @@
-//! The steps that were made on an image, and how they are taken back.
+//! The steps that were made, and the way back.
 
-use std::collections::{BTreeMap, HashMap};
-use std::ffi::CString;
+use std::collections::BTreeMap;
+use std::ffi::{OsStr, OsString};
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
-use common::fs::{At, FileId, as_os, put_back};
+use common::fs::{At, Attributes, FileId, c_name, put_back};
 use common::{Error, Result, show};
 use rustix::fs::Timestamps;
-use rustix::io::{self, Errno};
+use rustix::io::Errno;
 
-use crate::image::folder::Folder;
+use super::folders::Folders;
+use crate::image::Folder;
 
-/// The directories of an image, by their installed paths.
-///
-/// Scripts are in two or three, which stay open. Every distribution has its own directory with a list, and an image
-/// may hold more of those than a process may have open (`RLIMIT_NOFILE`): they are opened for each step.
-#[derive(Debug)]
-pub(super) struct Folders {
-    image: Folder,
-    held: HashMap<PathBuf, Arc<Folder>>,
-}
-
-impl Folders {
-    /// The directory at `way`, if it is open already.
-    pub(super) fn held(&self, way: &Path) -> Option<Arc<Folder>> {
-        self.held.get(way).cloned()
-    }
-
-    /// The directory at `way`.
-    pub(super) fn open(&self, way: &Path) -> Result<Arc<Folder>> {
-        match self.held(way) {
-            Some(folder) => Ok(folder),
-            None => self.image.existing(way).map(Arc::new),
-        }
-    }
-
-    /// The same, and it stays open.
-    pub(super) fn hold(&mut self, way: &Path) -> Result<Arc<Folder>> {
-        let folder = self.open(way)?;
-        self.held.insert(way.to_owned(), folder.clone());
-        Ok(folder)
-    }
-}
-
-/// A step that can be taken back.
+/// A step that can be undone: a name in the directory of that path.
 #[derive(Debug)]
 pub(super) enum Step {
-    /// A name was made, or is about to be. It may have another name since.
-    Remove(CString),
+    /// A name was made. It may not be there yet, or be renamed since.
+    Remove(PathBuf, OsString),
     /// A directory was made.
-    RemoveDir(CString),
-    /// The file `new` was exchanged with the one at `place`, which is at `kept` now.
-    PutBack {
-        kept: CString,
-        place: CString,
-        new: FileId,
-    },
+    RemoveDir(PathBuf, OsString),
+    /// A file was exchanged with what had its name.
+    Restore(PathBuf, Exchanged),
+}
+
+/// A name after an exchange.
+#[derive(Debug)]
+pub(super) struct Exchanged {
+    /// The name.
+    pub(super) name: OsString,
+    /// The temporary name that what it was has now.
+    pub(super) kept: OsString,
+    /// What it is now.
+    pub(super) new: FileId,
 }
 
 /// What was done so far.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Undo {
-    pub(super) folders: Folders,
-    /// The steps in their order, each with the installed path of its directory.
-    steps: Vec<(PathBuf, Step)>,
+    steps: Vec<Step>,
     /// The times that directories get at the end.
     times: BTreeMap<PathBuf, Timestamps>,
 }
 
 impl Undo {
-    pub(super) fn new(image: Folder) -> Self {
-        let held = HashMap::new();
-        Self {
-            folders: Folders { image, held },
-            steps: Vec::new(),
-            times: BTreeMap::new(),
+    pub(super) fn push(&mut self, step: Step) {
+        self.steps.push(step);
+    }
+
+    /// Remembers the times that a directory has before the first change.
+    pub(super) fn keep_times(&mut self, way: &Path, now: &Attributes) {
+        if !self.times.contains_key(way) {
+            self.times.insert(way.to_owned(), now.times());
         }
     }
 
-    pub(super) fn push(&mut self, way: &Path, step: Step) {
-        self.steps.push((way.to_owned(), step));
+    /// Gives a new directory these times at the end.
+    pub(super) fn set_times(&mut self, way: &Path, times: Timestamps) {
+        self.times.insert(way.to_owned(), times);
     }
 
-    /// The directory at `way` gets these times at the end, if it gets no others already.
-    pub(super) fn keep_times(&mut self, way: &Path, times: Timestamps) {
-        self.times.entry(way.to_owned()).or_insert(times);
-    }
-
-    /// After success: removes the files that were replaced.
-    pub(super) fn settle(self) -> Result<(), Vec<Error>> {
+    /// All went well: removes what was replaced.
+    pub(super) fn settle(self, folders: &mut Folders<'_>) -> Vec<Error> {
         let mut errors = Vec::new();
-        for (way, step) in &self.steps {
-            if let Step::PutBack { kept, .. } = step {
-                let folder = self.folders.open(way);
-                errors.extend(folder.and_then(|folder| folder.remove(as_os(kept))).err());
+        for step in self.steps {
+            if let Step::Restore(way, exchanged) = step {
+                let removed = folders.get(&way).and_then(|f| f.remove(&exchanged.kept));
+                errors.extend(removed.err());
             }
         }
-        errors.extend(self.restore_times());
-        if errors.is_empty() {
-            Ok(())
-        } else {
-            Err(errors)
-        }
-    }
-
-    /// Takes every step back, the last one first, and returns what failed.
-    ///
-    /// It ends at a name that cannot have its file back: a script that was moved and has its wrapper stays so, and
-    /// the steps before would remove the script.
-    pub(super) fn roll_back(mut self) -> Vec<Error> {
-        let mut errors = Vec::new();
-        while let Some((way, step)) = self.steps.pop() {
-            let error = match self.folders.open(&way) {
-                Ok(folder) => step.take_back(&folder).err(),
-                Err(error) => Some(error),
-            };
-            match (step, error) {
-                (Step::RemoveDir(name), None) => {
-                    self.times.remove(&way.join(as_os(&name)));
-                }
-                (Step::PutBack { kept, place, .. }, Some(error)) => {
-                    let path = |name| self.folders.image.below(&way.join(as_os(name)));
-                    let kept = path(&kept);
-                    let kept = show::path(&kept);
-                    let why = format!("what it was is kept as {kept}; run again to finish");
-                    errors.extend([error, Error::refused("put back", path(&place), why)]);
-                    return errors;
-                }
-                (_, error) => errors.extend(error),
-            }
-        }
-        errors.extend(self.restore_times());
+        errors.extend(set_times(&self.times, folders, |_, _| true));
         errors
     }
 
-    /// Gives the directories that changed their times.
+    /// Undoes every step, the last one first, and returns what could not be undone.
     ///
-    /// A user who may write to a directory without owning it cannot set its times, which is no failure.
-    fn restore_times(&self) -> Vec<Error> {
-        let restore = |(way, times): (&PathBuf, &Timestamps)| {
-            let folder = self.folders.open(way)?;
-            if folder.stat_self()?.modified == times.last_modification {
-                return Ok(());
-            }
-            match folder.set_times(times) {
-                Ok(()) | Err(Errno::PERM | Errno::ACCESS) => Ok(()),
-                Err(cause) => Err(Error::io("set times of", folder.path(), cause)),
-            }
-        };
-        let restored = self.times.iter().map(restore);
-        restored.filter_map(Result::err).collect()
-    }
-}
-
-impl Step {
-    fn take_back(&self, folder: &Folder) -> Result<()> {
-        let (verb, name, done) = match self {
-            Self::Remove(name) => ("remove", name, folder.unlink(name.as_c_str())),
-            Self::RemoveDir(name) => ("remove", name, folder.remove_dir(name.as_c_str())),
-            Self::PutBack { kept, place, new } => {
-                let (kept, at) = (At::new(folder, kept), At::new(folder, place));
-                ("rename", place, put_back_file(kept, at, *new))
-            }
-        };
-        match (self, done) {
-            // It may not have been made, or have its last name already.
-            (Self::Remove(_), Err(Errno::NOENT)) => Ok(()),
-            (_, done) => done.map_err(folder.fail(verb, as_os(name))),
+    /// It ends where a name cannot get its file back: a script that was moved and has its wrapper stays so, and the
+    /// steps before would remove the script.
+    pub(super) fn roll_back(mut self, folders: &mut Folders<'_>) -> Vec<Error> {
+        let mut errors = Vec::new();
+        for step in self.steps.into_iter().rev() {
+            let undone = match step {
+                Step::Remove(way, name) => folders.get(&way).and_then(|f| remove(&f, &name)),
+                Step::RemoveDir(way, name) => {
+                    self.times.remove(&way.join(&name));
+                    folders.get(&way).and_then(|folder| {
+                        let removed = folder.dir().remove_dir(&name);
+                        removed.map_err(folder.failed_at("remove", &name))
+                    })
+                }
+                Step::Restore(way, exchanged) => {
+                    let Err(error) = folders.get(&way).and_then(|f| restore(&f, &exchanged)) else {
+                        continue;
+                    };
+                    let kept = folders.path(&way.join(&exchanged.kept));
+                    let kept = show::path(&kept);
+                    let why = format!("its old content is kept as {kept}; run again to finish");
+                    let place = folders.path(&way.join(&exchanged.name));
+                    errors.extend([error, Error::refused("put back", place, why)]);
+                    return errors;
+                }
+            };
+            errors.extend(undone.err());
         }
+        // A directory of somebody else may have refused every step, and would refuse its times too.
+        let has_changed = |folder: &Folder, times: &Timestamps| {
+            let now = folder.attributes();
+            now.map_or(true, |now| now.modified != times.last_modification)
+        };
+        errors.extend(set_times(&self.times, folders, has_changed));
+        errors
     }
 }
 
-/// Gives `place` its file back. EEXIST if another process has put a file there: then the old one stays at `kept`.
-fn put_back_file(kept: At<'_>, place: At<'_>, new: FileId) -> io::Result<()> {
-    put_back(kept, place, new)?;
-    match kept.stat() {
-        Ok(left) if !new.is(&left, kept.dir)? => Err(Errno::EXIST),
-        Ok(_) | Err(Errno::NOENT) => Ok(()),
-        Err(cause) => Err(cause),
+/// Gives a name what it was, and removes what took its place.
+fn restore(folder: &Folder, exchanged: &Exchanged) -> Result<()> {
+    let restore = || {
+        let (name, kept) = (c_name(&exchanged.name)?, c_name(&exchanged.kept)?);
+        let kept = At::new(folder.dir(), &kept);
+        put_back(kept, At::new(folder.dir(), &name), exchanged.new)?;
+        match kept.stat() {
+            Ok(there) if exchanged.new.is(&there, folder.dir())? => folder.dir().unlink(kept.name),
+            // Another process put a file there. What it was is still here, and the next step back would remove it.
+            Ok(_) => Err(Errno::EXIST),
+            Err(Errno::NOENT) => Ok(()),
+            Err(cause) => Err(cause),
+        }
+    };
+    restore().map_err(folder.failed_at("rename", &exchanged.kept))
+}
+
+/// Removes a name that may be gone already.
+fn remove(folder: &Folder, name: &OsStr) -> Result<()> {
+    match folder.dir().unlink(name) {
+        Ok(()) | Err(Errno::NOENT) => Ok(()),
+        Err(cause) => Err(folder.failed_at("remove", name)(cause)),
+    }
+}
+
+/// Sets the times of the directories that are `wanted`.
+///
+/// A user who may write to a directory of somebody else may not set its times; the kernel has set them.
+fn set_times(
+    times: &BTreeMap<PathBuf, Timestamps>,
+    folders: &mut Folders<'_>,
+    wanted: impl Fn(&Folder, &Timestamps) -> bool,
+) -> Vec<Error> {
+    let mut set = |(way, times): (&PathBuf, &Timestamps)| {
+        let folder = folders.get(way)?;
+        if !wanted(&folder, times) {
+            return Ok(());
+        }
+        let set = folder.dir().set_times(times);
+        set.map_err(folder.failed("set times of"))
+    };
+    let errors = times.iter().filter_map(|entry| set(entry).err());
+    errors
+        .filter(|e| e.kind() != ErrorKind::PermissionDenied)
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    #[test]
+    fn a_name_that_another_process_took_does_not_get_its_file_back() {
+        let home = tempfile::tempdir().unwrap();
+        let write = |name: &str| fs::write(home.path().join(name), name).unwrap();
+        let folder = Folder::image(home.path()).unwrap();
+        for name in ["kept", "name"] {
+            write(name);
+        }
+        let new = FileId::of(&folder.stat(OsStr::new("name")).unwrap());
+        let exchanged = Exchanged {
+            name: "name".into(),
+            kept: "kept".into(),
+            new,
+        };
+        write("other");
+        fs::rename(home.path().join("other"), home.path().join("name")).unwrap();
+        assert!(restore(&folder, &exchanged).is_err());
+        assert_eq!(fs::read(home.path().join("kept")).unwrap(), b"kept");
+        assert_eq!(fs::read(home.path().join("name")).unwrap(), b"other");
     }
 }

@@ -1,173 +1,165 @@
-//! A directory of an image: open, with its path for messages. No call leaves the image or follows a link.
+//! A directory of an image that we hold open, and its path for messages.
+//!
+//! No call leaves the image or follows a link. Errors name what was tried and the path.
 
-use std::ffi::{OsStr, OsString};
-use std::io::Read;
-use std::ops::Deref;
+use std::ffi::OsStr;
+use std::fs::File;
+use std::io::{Read, Write};
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Component, Path, PathBuf};
+use std::sync::Arc;
 
-use common::fs::{Attributes, Dir, Kind, Lock, as_os, flock};
+use common::fs::{Attributes, Dir, Kind, as_os};
 use common::{Error, Result};
 use rustix::io::Errno;
 
-/// An open directory. The calls of [`Dir`] answer with the kernel's error alone; [`Folder::fail`] adds the path.
+/// An open directory.
 #[derive(Debug)]
 pub(crate) struct Folder {
     dir: Dir,
-    path: PathBuf,
+    image: Arc<Path>,
+    /// Its path on the installed system.
+    way: PathBuf,
 }
 
-/// The answer to a search for a directory below another.
+/// What opening a path of the installed system came to.
 #[derive(Debug)]
 pub(crate) enum Descent {
     /// The directory.
     Found(Folder),
-    /// There is no such name.
+    /// A name of the path does not exist.
     Missing,
-    /// The path leads through something that is not a directory.
+    /// A name of the path is not a directory; a link is not followed.
     Blocked(PathBuf, Kind),
 }
 
-impl Descent {
-    /// The directory, or `None` if it does not exist. An error if something else is in its way.
-    pub(crate) fn unless_blocked(self) -> Result<Option<Folder>> {
-        match self {
-            Self::Found(folder) => Ok(Some(folder)),
-            Self::Missing => Ok(None),
-            Self::Blocked(path, _) => Err(Error::refused("use", path, "is not a directory")),
-        }
-    }
-}
-
-impl Deref for Folder {
-    type Target = Dir;
-
-    fn deref(&self) -> &Dir {
-        &self.dir
-    }
-}
-
 impl Folder {
-    /// Opens the image itself, and makes its path absolute. That path may go through links.
+    /// Opens the image itself, whose own path may go through links.
     pub(crate) fn image(path: &Path) -> Result<Self> {
         let dir = Dir::named(path).map_err(|cause| Error::io("open image", path, cause))?;
-        let path = std::path::absolute(path).map_err(|cause| Error::io("find", path, cause))?;
-        Ok(Self { dir, path })
+        Ok(Self {
+            dir,
+            image: path.into(),
+            way: PathBuf::from("/"),
+        })
     }
 
-    /// Waits until no other run works below it, and keeps others out until it is closed.
-    ///
-    /// A signal ends the process while it waits, so call this before anything is changed. On a file system that
-    /// cannot lock a directory it does nothing.
-    pub(crate) fn lock(&self) -> Result<()> {
-        let locked = flock(&self.dir, Lock::Exclusive);
-        locked
-            .map(|_| ())
-            .map_err(|cause| Error::io("lock", &self.path, cause))
-    }
-
-    /// The path, for messages.
-    pub(crate) fn path(&self) -> &Path {
-        &self.path
-    }
-
-    /// The path of a name in it, for messages.
-    pub(crate) fn at(&self, name: impl AsRef<Path>) -> PathBuf {
-        self.path.join(name)
-    }
-
-    /// Turns the kernel's answer to a call on `name` into an error.
-    pub(crate) fn fail<'a>(
-        &'a self,
-        verb: &'static str,
-        name: &'a OsStr,
-    ) -> impl Fn(Errno) -> Error + 'a {
-        move |cause| Error::io(verb, self.at(name), cause)
-    }
-
-    /// Opens the directory at `way`, an installed path, below it.
+    /// Opens the directory that the installed system knows as `way`.
     pub(crate) fn descend(&self, way: &Path) -> Result<Descent> {
-        let mut here = self.try_clone()?;
+        let mut here = self.child(OsStr::new(".")).map_err(self.failed("open"))?;
+        here.way = PathBuf::from("/");
         for part in way.components() {
             let Component::Normal(name) = part else {
                 continue;
             };
-            here = match here.subfolder(name) {
+            here = match here.child(name) {
                 Ok(child) => child,
                 Err(Errno::NOENT) => return Ok(Descent::Missing),
                 Err(Errno::NOTDIR | Errno::LOOP) => {
-                    return Ok(Descent::Blocked(here.at(name), here.stat(name)?.kind));
+                    let kind = here.stat(name)?.kind;
+                    return Ok(Descent::Blocked(here.path(name), kind));
                 }
-                Err(cause) => return Err(Error::io("open", here.at(name), cause)),
+                Err(cause) => return Err(Error::io("open", here.path(name), cause)),
             };
         }
         Ok(Descent::Found(here))
     }
 
-    /// The same for a directory that existed before.
-    pub(crate) fn existing(&self, way: &Path) -> Result<Self> {
-        match self.descend(way)? {
-            Descent::Found(folder) => Ok(folder),
-            _ => Err(Error::refused("open", self.below(way), "is gone")),
-        }
-    }
-
-    /// The path at `way` below it, for messages.
-    pub(crate) fn below(&self, way: &Path) -> PathBuf {
-        self.at(way.strip_prefix("/").unwrap_or(way))
-    }
-
     /// Opens the directory `name` in it.
-    pub(crate) fn subfolder(&self, name: &OsStr) -> Result<Self, Errno> {
-        let path = self.at(name);
-        self.dir.child(name).map(|dir| Self { dir, path })
-    }
-
-    /// Another handle of the same directory.
-    pub(crate) fn try_clone(&self) -> Result<Self> {
-        let dir = self.dir.try_clone();
+    pub(crate) fn child(&self, name: &OsStr) -> Result<Self, Errno> {
         Ok(Self {
-            dir: dir.map_err(|cause| Error::io("open", &self.path, cause))?,
-            path: self.path.clone(),
+            dir: self.dir.child(name)?,
+            image: self.image.clone(),
+            way: self.way.join(name),
         })
     }
 
+    /// The handle.
+    pub(crate) fn dir(&self) -> &Dir {
+        &self.dir
+    }
+
+    /// Its path on the installed system.
+    pub(crate) fn way(&self) -> &Path {
+        &self.way
+    }
+
+    /// The path of a name in it, for messages.
+    pub(crate) fn path(&self, name: &OsStr) -> PathBuf {
+        let way = self.way.strip_prefix("/").unwrap_or(&self.way);
+        self.image.join(way).join(name)
+    }
+
+    /// Makes an error of what the kernel answered when we tried `verb` on the directory itself.
+    pub(crate) fn failed(&self, verb: &'static str) -> impl Fn(Errno) -> Error + '_ {
+        self.failed_at(verb, OsStr::new(""))
+    }
+
+    /// The same for a name in it.
+    pub(crate) fn failed_at<'a>(
+        &'a self,
+        verb: &'static str,
+        name: &'a OsStr,
+    ) -> impl Fn(Errno) -> Error + 'a {
+        move |cause| Error::io(verb, self.path(name), cause)
+    }
+
     /// The names in it, sorted.
-    pub(crate) fn names(&self) -> Result<Vec<OsString>> {
-        // A handle that was listed before is at the end of its listing.
+    pub(crate) fn names(&self) -> Result<Vec<std::ffi::OsString>> {
         let listing = self.dir.rewind().and_then(|()| self.dir.list());
-        let listing = listing.map_err(|cause| Error::io("read directory", &self.path, cause))?;
+        let listing = listing.map_err(self.failed("read directory"))?;
         Ok(listing.iter().map(|e| as_os(e.name).to_owned()).collect())
     }
 
-    /// The attributes of a name in it.
+    /// The attributes of a name, which may be a link.
     pub(crate) fn stat(&self, name: &OsStr) -> Result<Attributes> {
-        self.dir.stat_name(name).map_err(self.fail("stat", name))
+        self.dir
+            .stat_name(name)
+            .map_err(self.failed_at("stat", name))
     }
 
     /// Its own attributes.
-    pub(crate) fn stat_self(&self) -> Result<Attributes> {
-        let stat = self.dir.stat();
-        stat.map_err(|cause| Error::io("stat", &self.path, cause))
+    pub(crate) fn attributes(&self) -> Result<Attributes> {
+        self.dir.stat().map_err(self.failed("stat"))
     }
 
-    /// The first `length` bytes of a file.
-    pub(crate) fn read(&self, name: &OsStr, length: u64) -> Result<Vec<u8>> {
-        let file = self.dir.open_file(name).map_err(self.fail("open", name))?;
+    /// Opens a file for reading.
+    pub(crate) fn open(&self, name: &OsStr) -> Result<File> {
+        self.dir
+            .open_file(name)
+            .map_err(self.failed_at("open", name))
+    }
+
+    /// The first `limit` bytes of a file.
+    pub(crate) fn read(&self, name: &OsStr, limit: u64) -> Result<Vec<u8>> {
         let mut content = Vec::new();
-        let read = file.take(length).read_to_end(&mut content);
-        read.map_err(|cause| Error::io("read", self.at(name), cause))?;
+        self.open(name)?
+            .take(limit)
+            .read_to_end(&mut content)
+            .map_err(|cause| Error::io("read", self.path(name), cause))?;
         Ok(content)
     }
 
-    /// The target of a symlink.
+    /// The target of a link.
     pub(crate) fn read_link(&self, name: &OsStr) -> Result<PathBuf> {
         let target = self.dir.read_link(name);
-        let target = target.map_err(self.fail("read link", name))?;
-        Ok(as_os(&target).into())
+        let target = target.map_err(self.failed_at("read link", name))?;
+        Ok(OsStr::from_bytes(target.to_bytes()).into())
     }
 
-    /// Removes a name that is not of a directory.
+    /// Makes a file that nobody else can open yet, and fills it.
+    pub(crate) fn create(&self, name: &OsStr, content: &[u8]) -> Result<File> {
+        let file = self.dir.create_file(name);
+        let mut file = file.map_err(self.failed_at("create", name))?;
+        file.write_all(content)
+            .map_err(|cause| Error::io("write", self.path(name), cause))?;
+        Ok(file)
+    }
+
+    /// Removes a file or link.
     pub(crate) fn remove(&self, name: &OsStr) -> Result<()> {
-        self.dir.unlink(name).map_err(self.fail("remove", name))
+        self.dir
+            .unlink(name)
+            .map_err(self.failed_at("remove", name))
     }
 }

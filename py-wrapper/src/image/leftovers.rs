@@ -1,144 +1,148 @@
-//! What a killed run left in the bin directories and beside the scripts, and what may be done with it.
+//! Temporary names, and how to tell what a killed run left under them.
+//!
+//! `.py-wrapper.PID.N.NAME` is what NAME will be and, once the two are exchanged, what NAME was. A file that gets a
+//! name of its own, and what is on its way for a moment, is `.py-wrapper.PID.N`.
 
 use std::ffi::{OsStr, OsString};
-use std::path::{Path, PathBuf};
+use std::os::unix::ffi::OsStrExt;
+use std::path::PathBuf;
 
 use common::Result;
 use common::fs::{At, Kind, Published, c_name, publish};
 use rustix::io::Errno;
 
 use super::folder::{Descent, Folder};
-use super::temporary::{is_temporary, stands_for};
-use crate::options::Options;
+use super::{HEAD, is_executable};
+use crate::layout::Layout;
 use crate::wrapper;
 
-/// The bytes of a file that are read to tell its kind. No kernel and no installer makes a longer first line.
-pub(crate) const HEAD: u64 = 4096;
+const PREFIX: &str = ".py-wrapper.";
 
-/// The mode of a file that we make, until it is complete.
-const UNFINISHED: u32 = 0o600;
+/// The longest name that file systems take, in bytes (`NAME_MAX`).
+const LONGEST: usize = 255;
 
-/// What a temporary name in a bin directory is worth.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Leftover<'a> {
-    /// It may be removed.
-    Stale,
-    /// The file of this name, which is missing.
-    Lost(&'a OsStr),
-    /// It may be the only copy of a script.
-    Kept,
+/// The temporary name with this number in our own process.
+pub(crate) fn temporary(number: usize) -> OsString {
+    format!("{PREFIX}{}.{number}", std::process::id()).into()
 }
 
-/// An image, and what is asked about it.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Place<'a> {
-    pub(crate) image: &'a Folder,
-    pub(crate) options: &'a Options,
+/// The same for what takes the place of `name`, if there is room for that.
+pub(crate) fn temporary_for(number: usize, name: &OsStr) -> OsString {
+    let plain = temporary(number);
+    let mut whole = plain.clone();
+    whole.push(".");
+    whole.push(name);
+    if whole.len() > LONGEST { plain } else { whole }
 }
 
-impl Place<'_> {
-    /// Judges the temporary name `name` in `bindir`, which is open as `folder`.
-    ///
-    /// A file that is not a script may go. So may one whose name is a wrapper with a script behind it: that script was
-    /// moved, and only the end of the run was missing.
-    pub(crate) fn judge<'n>(
-        self,
-        folder: &Folder,
-        bindir: &Path,
-        name: &'n OsStr,
-    ) -> Result<Leftover<'n>> {
-        let file = folder.stat(name)?;
-        let is_file = file.kind == Kind::File && file.mode != UNFINISHED;
-        if !is_file || wrapper::is_wrapper(&folder.read(name, HEAD)?) {
-            return Ok(Leftover::Stale);
-        }
-        let original = stands_for(name);
-        let there = original.map(|original| (original, folder.stat_name(original)));
-        Ok(match there {
-            Some((original, Err(Errno::NOENT))) => Leftover::Lost(original),
-            _ if file.mode & 0o111 == 0 => Leftover::Stale,
-            Some((original, Ok(it))) if self.is_wrapped(folder, bindir, original, it.kind)? => {
-                Leftover::Stale
-            }
-            _ => Leftover::Kept,
-        })
-    }
-
-    /// Whether `name` is a wrapper and any implementation has a script of that name.
-    fn is_wrapped(self, folder: &Folder, bindir: &Path, name: &OsStr, kind: Kind) -> Result<bool> {
-        let is_wrapper = match kind {
-            Kind::File => wrapper::is_wrapper(&folder.read(name, HEAD)?),
-            Kind::Symlink => {
-                wrapper::is_link_to(&folder.read_link(name)?, &self.options.layout, bindir)
-            }
-            _ => false,
-        };
-        let mut scripts = self.script_folders()?.into_iter();
-        Ok(is_wrapper && scripts.any(|(_, folder)| folder.stat_name(name).is_ok()))
-    }
-
-    /// Gives each lost file its name again. What cannot be read is reported by the survey, which comes next.
-    pub(crate) fn put_back_lost(self) -> Result<()> {
-        for bindir in &self.options.layout.bindirs {
-            let Ok(Descent::Found(folder)) = self.image.descend(bindir) else {
-                continue;
-            };
-            for name in folder.names().unwrap_or_default() {
-                if !is_temporary(&name) {
-                    continue;
-                }
-                if let Leftover::Lost(original) = self.judge(&folder, bindir, &name)? {
-                    put_back(&folder, &name, original)?;
-                }
-            }
-        }
-        Ok(())
-    }
-
-    /// The stale names in the bin directories and beside the scripts of all implementations.
-    pub(crate) fn stale(self) -> Result<Vec<(PathBuf, OsString)>> {
-        let mut stale = Vec::new();
-        for bindir in &self.options.layout.bindirs {
-            if let Descent::Found(folder) = self.image.descend(bindir)? {
-                for name in temporary_names(&folder)? {
-                    if self.judge(&folder, bindir, &name)? == Leftover::Stale {
-                        stale.push((bindir.clone(), name));
-                    }
-                }
-            }
-        }
-        for (way, folder) in self.script_folders()? {
-            let names = temporary_names(&folder)?.into_iter();
-            stale.extend(names.map(|name| (way.clone(), name)));
-        }
-        Ok(stale)
-    }
-
-    /// The directories in the script root, with their installed paths.
-    fn script_folders(self) -> Result<Vec<(PathBuf, Folder)>> {
-        let way = &self.options.layout.script_root;
-        let Descent::Found(root) = self.image.descend(way)? else {
-            return Ok(Vec::new());
-        };
-        let open = |name: OsString| Some((way.join(&name), root.subfolder(&name).ok()?));
-        Ok(root.names()?.into_iter().filter_map(open).collect())
-    }
+/// Whether a name is a temporary one.
+pub(crate) fn is_temporary(name: &OsStr) -> bool {
+    name.as_bytes().starts_with(PREFIX.as_bytes())
 }
 
-fn temporary_names(folder: &Folder) -> Result<Vec<OsString>> {
-    let names = folder.names()?.into_iter();
-    Ok(names.filter(|name| is_temporary(name)).collect())
+/// The name whose place a temporary one takes.
+fn stands_for(temporary: &OsStr) -> Option<&OsStr> {
+    let numbered = temporary.as_bytes().strip_prefix(PREFIX.as_bytes())?;
+    let name = numbered.splitn(3, |&b| b == b'.').nth(2)?;
+    Some(OsStr::from_bytes(name))
 }
 
-/// Gives a file its name `original` again, which a killed run took away.
-pub(crate) fn put_back(folder: &Folder, temporary: &OsStr, original: &OsStr) -> Result<()> {
-    let fail = folder.fail("rename", original);
-    let published = c_name(temporary).and_then(|from| {
-        let to = c_name(original)?;
-        publish(At::new(folder, &from), At::new(folder, &to))
-    });
-    match published.map_err(&fail)? {
-        Published::Done => Ok(()),
-        Published::Taken => Err(fail(Errno::EXIST)),
+/// The name that a killed run took away and gave nothing else. `names` are those of the directory, sorted.
+///
+/// Only a file system that can neither exchange names nor link them has such a moment.
+pub(crate) fn lost<'a>(names: &[OsString], temporary: &'a OsStr) -> Option<&'a OsStr> {
+    let name = stands_for(temporary)?;
+    let is_there = names.binary_search_by(|n| n.as_os_str().cmp(name)).is_ok();
+    (!is_there).then_some(name)
+}
+
+/// Gives each lost file its name again, and returns the names that there are then.
+pub(crate) fn put_back(folder: &Folder) -> Result<Vec<OsString>> {
+    let names = folder.names()?;
+    let mut found = false;
+    for temporary in &names {
+        if let Some(name) = lost(&names, temporary) {
+            rename_new(folder, temporary, name)?;
+            found = true;
+        }
+    }
+    if found { folder.names() } else { Ok(names) }
+}
+
+/// Renames within a folder; an error if the new name is taken.
+pub(crate) fn rename_new(folder: &Folder, from: &OsStr, to: &OsStr) -> Result<()> {
+    let rename = || {
+        let (from, to) = (c_name(from)?, c_name(to)?);
+        match publish(At::new(folder.dir(), &from), At::new(folder.dir(), &to))? {
+            Published::Done => Ok(()),
+            Published::Taken => Err(Errno::EXIST),
+        }
+    };
+    rename().map_err(folder.failed_at("rename", to))
+}
+
+/// Whether a temporary name in a bin directory may be all that is left of a script.
+///
+/// It may not if it is no script, if its name still stands for the same file, or if its name is a wrapper and a
+/// script is behind that: then the script was moved, and only the end of the run is missing.
+pub(super) fn is_precious(
+    image: &Folder,
+    layout: &Layout,
+    bindir: &Folder,
+    temporary: &OsStr,
+) -> Result<bool> {
+    let kept = bindir.stat(temporary)?;
+    if !is_executable(&kept) || wrapper::is_wrapper(&bindir.read(temporary, HEAD)?) {
+        return Ok(false);
+    }
+    let Some(name) = stands_for(temporary) else {
+        return Ok(true);
+    };
+    let Ok(there) = bindir.stat(name) else {
+        return Ok(true);
+    };
+    let is_wrapped = match there.kind {
+        _ if there.identity == kept.identity => return Ok(false),
+        Kind::File => wrapper::is_wrapper(&bindir.read(name, HEAD)?),
+        Kind::Symlink => wrapper::is_link_to(&bindir.read_link(name)?, layout, bindir.way()),
+        _ => false,
+    };
+    let has_script = |scripts: &Folder| scripts.stat(name).is_ok();
+    Ok(!(is_wrapped && script_folders(image, layout)?.iter().any(has_script)))
+}
+
+/// The temporary names beside the scripts, each with its directory.
+pub(super) fn beside_scripts(image: &Folder, layout: &Layout) -> Result<Vec<(PathBuf, OsString)>> {
+    let mut leftovers = Vec::new();
+    for scripts in script_folders(image, layout)? {
+        let names = scripts.names()?.into_iter();
+        let temporary = names.filter(|name| is_temporary(name));
+        leftovers.extend(temporary.map(|name| (scripts.way().to_owned(), name)));
+    }
+    Ok(leftovers)
+}
+
+/// The directories in the script root.
+fn script_folders(image: &Folder, layout: &Layout) -> Result<Vec<Folder>> {
+    let Descent::Found(root) = image.descend(&layout.script_root)? else {
+        return Ok(Vec::new());
+    };
+    let open = |name: OsString| root.child(&name).ok();
+    Ok(root.names()?.into_iter().filter_map(open).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_temporary_name_tells_whose_place_it_takes() {
+        let name = OsStr::new("a.b.c");
+        let temporary_name = temporary_for(7, name);
+        assert!(is_temporary(&temporary_name));
+        assert_eq!(stands_for(&temporary_name), Some(name));
+        assert_eq!(stands_for(&temporary(7)), None);
+        let long = "x".repeat(LONGEST);
+        assert_eq!(temporary_for(7, OsStr::new(&long)), temporary(7));
     }
 }
