@@ -1,25 +1,25 @@
-//! The script of one implementation, and what keeps it from running.
+//! The script of one implementation, and whether it can run.
 
 use crate::path::Path;
 use crate::place::Place;
 use crate::sys::{self, Errno};
 
-/// The script of one implementation, which may not be there.
+/// The script of one implementation. It may be missing.
 pub(crate) struct Candidate {
     /// `SCRIPTROOT/EPYTHON/NAME`.
     pub(crate) script: Path,
 }
 
-/// What a look at the script shows.
+/// The result of a look at the script.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Check {
-    /// It is not there.
+    /// It is missing.
     Absent,
-    /// It is there and may not be executed.
+    /// It exists, but we may not execute it.
     Forbidden(Errno),
-    /// Its first line names an interpreter that is not there.
+    /// Its first line names an interpreter that is missing.
     NoInterpreter,
-    /// Nothing is seen to be in its way.
+    /// Nothing prevents it from running, as far as we can see.
     Ready,
 }
 
@@ -52,7 +52,7 @@ impl Candidate {
         }
     }
 
-    /// The interpreter that the first line names; empty where it names none.
+    /// The interpreter that the first line names; empty if there is none.
     pub(crate) fn interpreter(&self) -> Path {
         let mut buffer = [0; 256];
         let head = self.script.c_str().and_then(|path| sys::open(path).ok());

@@ -1,7 +1,7 @@
 //! A configuration file: one implementation a line, the most preferred first.
 //!
-//! `#` in the first column begins a comment, `-` before a name disables it, empty lines say nothing.
-//! The first line on an implementation is the one that counts.
+//! `#` in the first column begins a comment, `-` before a name disables it, and empty lines are ignored. Of several
+//! lines on one implementation the first counts.
 
 use crate::name::Rank;
 

@@ -4,76 +4,57 @@ use crate::config::{Config, Entry};
 use crate::name::{LONGEST, Rank};
 use crate::path::Path;
 use crate::say;
-use crate::sys::{self, Fd};
+use crate::sys::{self, Fd, Start};
 
 /// Why an implementation is visited.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Why {
     /// EPYTHON names it.
-    Ordered,
+    Epython,
     /// The configuration names it.
     Configured,
-    /// It is there.
-    There,
-    /// It is there, but the configuration disables it. It is not tried.
+    /// It is in the script root.
+    Present,
+    /// It is in the script root, but the configuration disables it. It is not tried.
     Disabled,
 }
 
-/// Visits the implementations in order. For [`crate::dispatch`] the first one that can run is the last one.
-pub(crate) trait Visitor {
-    /// Called with each implementation.
-    fn visit(&mut self, implementation: &[u8], why: Why);
-}
+/// Called with each implementation in order. For [`crate::dispatch`] the first one that can run is the last one.
+type Visit<'a> = &'a mut dyn FnMut(&[u8], Why);
 
 /// Visits the implementation that EPYTHON names, and returns it. A value that names none is reported and ignored.
-pub(crate) fn ordered<'a>(
-    root: &Path,
-    epython: Option<&'a [u8]>,
-    visitor: &mut impl Visitor,
-) -> Option<&'a [u8]> {
-    let ordered = epython.filter(|name| is_known(name, root))?;
-    visitor.visit(ordered, Why::Ordered);
-    Some(ordered)
+pub(crate) fn epython(start: &Start, root: &Path, visit: Visit<'_>) -> Option<&'static [u8]> {
+    let name = start.variable(b"EPYTHON")?;
+    let path = Path::of(&[root.as_bytes(), b"/", name]);
+    let is_dir = |path| sys::stat(path).is_ok_and(|stat| stat.is_dir());
+    if Rank::of(name).is_none() || !path.c_str().is_some_and(is_dir) {
+        say::warn(&[b"EPYTHON value invalid (", name, b")."]);
+        return None;
+    }
+    visit(name, Why::Epython);
+    Some(name)
 }
 
-/// Visits the implementations below `root` in order, without the one that was visited already.
-pub(crate) fn walk(
-    root: &Path,
-    ordered: Option<&[u8]>,
-    config: Config<'_>,
-    visitor: &mut impl Visitor,
-) {
-    for name in config.wanted().filter(|name| Some(*name) != ordered) {
-        visitor.visit(name, Why::Configured);
+/// Visits the implementations below `root` in order, without `visited`, which was visited already.
+pub(crate) fn walk(root: &Path, visited: Option<&[u8]>, config: Config<'_>, visit: Visit<'_>) {
+    for name in config.wanted().filter(|name| Some(*name) != visited) {
+        visit(name, Why::Configured);
     }
     let Some(Ok(directory)) = root.c_str().map(sys::open_dir) else {
         return;
     };
     let mut below = None;
-    // One reading of the directory for each. Nearly always the first one runs.
-    while let Some(found) = Ranked::best(&directory, below) {
-        let name = found.name();
+    // The directory is read once for each. Nearly always the first one runs.
+    while let Some(next) = Ranked::best(&directory, below) {
+        let name = next.name();
         match config.entry_on(name) {
-            _ if Some(name) == ordered => {}
+            _ if Some(name) == visited => {}
             Some(Entry::Wanted(_)) => {}
-            Some(_) => visitor.visit(name, Why::Disabled),
-            None => visitor.visit(name, Why::There),
+            Some(_) => visit(name, Why::Disabled),
+            None => visit(name, Why::Present),
         }
-        below = Some(found.rank);
+        below = Some(next.rank);
     }
-}
-
-/// Whether EPYTHON names an implementation in the script root. If not, reports that.
-fn is_known(name: &[u8], root: &Path) -> bool {
-    let path = Path::of(&[root.as_bytes(), b"/", name]);
-    let known = Rank::of(name).is_some()
-        && path
-            .c_str()
-            .is_some_and(|path| sys::stat(path).is_ok_and(|stat| stat.is_dir()));
-    if !known {
-        say::warn(&[b"EPYTHON value invalid (", name, b")."]);
-    }
-    known
 }
 
 /// An implementation in the script root.

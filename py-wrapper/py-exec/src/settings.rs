@@ -14,38 +14,53 @@ const GLOBAL: &[u8] = b"python-exec";
 /// The rest of a larger file is not read, and that is reported.
 const LARGEST: usize = 16 * 1024;
 
-/// Calls `work` with the configuration of the script `name` and the path of its file.
-pub(crate) fn with_config(
-    start: &Start,
-    name: &[u8],
-    defaults: Defaults<'_>,
-    work: &mut dyn FnMut(Config<'_>, Option<&Path>),
-) {
-    let Some((file, path)) = find(start, name, defaults) else {
-        return work(Config::default(), None);
-    };
-    let mut buffer = [0; LARGEST];
-    let mut text = file.fill(&mut buffer).unwrap_or_else(|cause| {
-        unread(&path, cause);
-        b""
-    });
-    if text.len() == LARGEST {
-        unread(&path, Errno::FBIG);
-        // A line that was cut does not count as a whole one.
-        let end = text.iter().rposition(|&b| b == b'\n').unwrap_or(0);
-        text = &text[..end];
-    }
-    checked(text, &path, work);
+/// The configuration of one script.
+pub(crate) struct Settings {
+    buffer: [u8; LARGEST],
+    length: usize,
+    path: Option<Path>,
 }
 
-fn checked(text: &[u8], path: &Path, work: &mut dyn FnMut(Config<'_>, Option<&Path>)) {
-    let config = Config(text);
-    for entry in config.entries() {
-        if let Entry::Invalid(line) = entry {
-            say::warn(&[b"Invalid impl in ", path.as_bytes(), b": ", line]);
+impl Settings {
+    /// Reads the configuration of the script `name`. It reports what it cannot read and what it does not understand.
+    pub(crate) fn read(start: &Start, name: &[u8], defaults: Defaults<'_>) -> Self {
+        let mut settings = Self {
+            buffer: [0; LARGEST],
+            length: 0,
+            path: None,
+        };
+        let Some((file, path)) = find(start, name, defaults) else {
+            return settings;
+        };
+        let mut text = file.fill(&mut settings.buffer).unwrap_or_else(|cause| {
+            unread(&path, cause);
+            b""
+        });
+        if text.len() == LARGEST {
+            unread(&path, Errno::FBIG);
+            // A line that was cut does not count as a whole one.
+            let end = text.iter().rposition(|&b| b == b'\n').unwrap_or(0);
+            text = &text[..end];
         }
+        for entry in Config(text).entries() {
+            if let Entry::Invalid(line) = entry {
+                say::warn(&[b"Invalid impl in ", path.as_bytes(), b": ", line]);
+            }
+        }
+        settings.length = text.len();
+        settings.path = Some(path);
+        settings
     }
-    work(config, Some(path));
+
+    /// The lines of the file; none if there is no file.
+    pub(crate) fn config(&self) -> Config<'_> {
+        Config(&self.buffer[..self.length])
+    }
+
+    /// The file that was read.
+    pub(crate) fn path(&self) -> Option<&Path> {
+        self.path.as_ref()
+    }
 }
 
 fn unread(path: &Path, cause: Errno) {
