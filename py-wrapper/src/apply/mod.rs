@@ -121,16 +121,20 @@ fn lay_out<'a>(
         return Ok(None);
     };
     let (bindir, name) = (decision.bindir.as_path(), decision.name.as_os_str());
-    let (like, wrapper_place) = match origin {
-        Origin::Image => (transaction.existing(bindir)?.attributes()?, Name::Taken),
-        Origin::File(_) => (transaction.folders.image.attributes()?, Name::Free),
+    let existing = match origin {
+        Origin::Image => Some(transaction.existing(bindir)?),
+        Origin::File(_) => None,
+    };
+    let (like, wrapper_place) = match &existing {
+        Some(bindir) => (bindir.as_ref(), Name::Taken),
+        None => (transaction.folders.image, Name::Free),
     };
     let mut makings = Vec::new();
     for edition in editions {
         let mut place = None;
         if !edition.is_there {
             let way = transaction.settings.layout.scripts(&edition.implementation);
-            let folder = transaction.made(&way, &like)?;
+            let folder = transaction.made(&way, like)?;
             place = Some((folder, transaction.reserve(&way, name, Name::Free)));
         }
         makings.push(MakingEdition { edition, place });
@@ -138,7 +142,7 @@ fn lay_out<'a>(
     Ok(Some(Making {
         origin,
         name,
-        bindir: transaction.made(bindir, &like)?,
+        bindir: transaction.made(bindir, like)?,
         editions: makings,
         wrapper: &wrappers[bindir].0,
         wrapper_name: transaction.reserve(bindir, name, wrapper_place),

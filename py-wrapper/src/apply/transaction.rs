@@ -5,7 +5,7 @@ use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use common::fs::{At, Attributes, FileId, XattrTarget, c_name, exchange};
+use common::fs::{At, FileId, XattrTarget, c_name, exchange};
 use common::{Error, Interrupts, Result};
 use rustix::fs::Mode;
 use rustix::io::Errno;
@@ -123,12 +123,12 @@ impl<'a> Transaction<'a> {
     /// A directory that exists. It keeps its times.
     pub(super) fn existing(&mut self, way: &Path) -> Result<Arc<Folder>> {
         let folder = self.folders.get(way)?;
-        self.undo.keep_times(way, &folder.attributes()?);
+        self.undo.keep_times(way, &folder)?;
         Ok(folder)
     }
 
     /// A directory that is made if it is missing, with the owner and the times of `like` and the mode 755.
-    pub(super) fn made(&mut self, way: &Path, like: &Attributes) -> Result<Arc<Folder>> {
+    pub(super) fn made(&mut self, way: &Path, like: &Folder) -> Result<Arc<Folder>> {
         let missing = |error: &Error| error.kind() == std::io::ErrorKind::NotFound;
         match self.existing(way) {
             Err(error) if missing(&error) => {}
@@ -143,12 +143,12 @@ impl<'a> Transaction<'a> {
         made.map_err(parent_folder.failed_at("make directory", name))?;
         self.undo
             .push(Step::RemoveDir(parent.to_owned(), name.to_owned()));
-        let folder = self.folders.get(way)?;
-        let owned = metadata::copy_owner(like, XattrTarget::Open(folder.dir().as_fd()));
+        let (folder, like) = (self.folders.get(way)?, like.attributes()?);
+        let owned = metadata::copy_owner(&like, XattrTarget::Open(folder.dir().as_fd()));
         owned.map_err(folder.failed("set owner of"))?;
         let set = folder.dir().set_mode(0o755);
         set.map_err(folder.failed("set mode of"))?;
-        let times = metadata::times(self.settings.epoch, like);
+        let times = metadata::times(self.settings.epoch, &like);
         self.undo.set_times(way, times);
         Ok(folder)
     }

@@ -5,7 +5,7 @@ use std::ffi::{OsStr, OsString};
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
-use common::fs::{At, Attributes, FileId, c_name, put_back};
+use common::fs::{At, FileId, c_name, put_back};
 use common::{Error, Result, show};
 use rustix::fs::Timestamps;
 use rustix::io::Errno;
@@ -49,10 +49,12 @@ impl Undo {
     }
 
     /// Remembers the times that a directory has before the first change.
-    pub(super) fn keep_times(&mut self, way: &Path, now: &Attributes) {
+    pub(super) fn keep_times(&mut self, way: &Path, folder: &Folder) -> Result<()> {
         if !self.times.contains_key(way) {
-            self.times.insert(way.to_owned(), now.times());
+            let times = folder.attributes()?.times();
+            self.times.insert(way.to_owned(), times);
         }
+        Ok(())
     }
 
     /// Gives a new directory these times at the end.

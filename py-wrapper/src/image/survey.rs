@@ -62,10 +62,8 @@ pub(crate) enum Occupant {
 /// A signal ends the process while it waits: nothing is at stake yet.
 pub(crate) fn open_to_change(path: &Path, layout: &Layout) -> Result<Folder> {
     let image = Folder::image(path)?;
-    match flock(image.dir(), Lock::Exclusive).map_err(image.failed("lock"))? {
-        // A file system that cannot lock directories: other runs cannot ask either.
-        Locked::Held | Locked::Busy | Locked::Unsupported => {}
-    }
+    // A file system that cannot lock directories: other runs cannot lock either.
+    let _locked: Locked = flock(image.dir(), Lock::Exclusive).map_err(image.failed("lock"))?;
     for bindir in &layout.bindirs {
         // The survey reports a directory that cannot be read.
         if let Ok(Descent::Found(bindir)) = image.descend(bindir) {
