@@ -1,4 +1,4 @@
-//! How every tool reads its words: the shared options, one-line usage errors, completions.
+//! How every tool reads its command line: the shared options, usage errors on one line, completions.
 
 use std::ffi::OsString;
 use std::io::Write;
@@ -45,16 +45,16 @@ pub struct Stream {
 /// How much a tool says on stderr.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Verbosity {
-    /// Errors alone.
+    /// Only errors.
     Quiet,
     /// Errors and one summary.
     Normal,
-    /// A line for each thing done.
+    /// A line for each action.
     Verbose,
 }
 
 impl Shared {
-    /// What `-q` and `-v` ask for.
+    /// The choice of `-q` and `-v`.
     #[must_use]
     pub fn verbosity(&self) -> Verbosity {
         match (self.quiet, self.verbose) {
@@ -66,7 +66,7 @@ impl Shared {
 }
 
 impl Stream {
-    /// How the stream has to close.
+    /// How the stream has to end.
     #[must_use]
     pub fn end(&self) -> End {
         if self.no_end {
@@ -77,11 +77,11 @@ impl Stream {
     }
 }
 
-/// Reads the words of `tool` into `P`.
+/// Reads the command line of `tool` into `P`.
 ///
 /// # Errors
-/// What the tool is to exit with at once: 0 after `--help`, `--version` and `--completion`, and
-/// `usage_status` after a usage error, which has been said on stderr in one line.
+/// The status to exit with at once: 0 after `--help`, `--version` and `--completion`, and `usage_status` after a usage
+/// error, which it reports on one line.
 pub fn parse<P: Parser>(
     tool: &'static str,
     words: impl IntoIterator<Item = OsString>,

@@ -1,4 +1,4 @@
-//! The one shape of every error: what was tried, on what, and why it failed.
+//! The form of every error: the verb, the path, and the cause.
 
 use std::ffi::OsString;
 use std::fmt::{self, Display, Formatter};
@@ -12,7 +12,7 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 /// A step that failed, shown as `verb path: cause` on one line in lower case.
 ///
-/// The tool's name is put before it by whoever prints it ([`report`]).
+/// [`report`] prints it with the tool's name in front.
 #[derive(Debug)]
 pub struct Error {
     verb: String,
@@ -28,7 +28,7 @@ enum Cause {
 }
 
 impl Error {
-    /// `verb path` failed with `cause`, the answer of a system call.
+    /// `verb path` failed with `cause`, the error of a system call.
     pub fn io(
         verb: impl Into<String>,
         path: impl AsRef<Path>,
@@ -41,7 +41,7 @@ impl Error {
         }
     }
 
-    /// `verb subject` is refused because of `cause`, words of our own.
+    /// `verb subject` is refused because of `cause`, a text of ours.
     pub fn refused(
         verb: impl Into<String>,
         subject: impl Into<OsString>,
@@ -54,7 +54,7 @@ impl Error {
         }
     }
 
-    /// `verb` failed and there is nothing to name but the cause.
+    /// `verb` failed, and only the cause can be named.
     pub fn said(verb: impl Into<String>, cause: impl Into<String>) -> Self {
         Self {
             verb: verb.into(),
@@ -63,21 +63,12 @@ impl Error {
         }
     }
 
-    /// The kind of the system's answer; [`io::ErrorKind::Other`] where the cause is our own words.
+    /// The kind of a system error; [`io::ErrorKind::Other`] if the cause is a text of ours.
     #[must_use]
     pub fn kind(&self) -> io::ErrorKind {
         match &self.cause {
             Cause::System(error) => error.kind(),
             Cause::Refused(_) | Cause::Said(_) => io::ErrorKind::Other,
-        }
-    }
-
-    /// The number of the system's answer, where a system call gave one.
-    #[must_use]
-    pub fn errno(&self) -> Option<i32> {
-        match &self.cause {
-            Cause::System(error) => error.raw_os_error(),
-            Cause::Refused(_) | Cause::Said(_) => None,
         }
     }
 
@@ -101,16 +92,9 @@ impl Display for Error {
     }
 }
 
-impl std::error::Error for Error {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        match &self.cause {
-            Cause::System(error) => Some(error),
-            Cause::Refused(_) | Cause::Said(_) => None,
-        }
-    }
-}
+impl std::error::Error for Error {}
 
-/// A system's answer in lower case and without the number that Rust adds.
+/// A system error in lower case, without the number that Rust adds.
 #[must_use]
 pub fn plain(error: &io::Error) -> String {
     let mut words = error.to_string();
@@ -128,19 +112,17 @@ pub fn plain(error: &io::Error) -> String {
 }
 
 /// Prints `tool: error` on stderr, one line for each error.
-///
-/// A stderr that cannot be written has no one to be told.
 pub fn report<'e>(tool: &str, errors: impl IntoIterator<Item = &'e Error>) {
     for error in errors {
         eprint_line(&format!("{tool}: {error}"));
     }
 }
 
-/// Prints one whole line on stderr by one write, so that lines of several tools do not mix.
+/// Prints one whole line on stderr by one write, so that lines of several tools do not mix. It ignores an error: there
+/// is no other place to report it.
 pub fn eprint_line(line: &str) {
     use io::Write;
     let whole = format!("{line}\n");
-    // Where stderr is gone there is no place left to complain at.
     drop(io::stderr().write_all(whole.as_bytes()));
 }
 
@@ -152,7 +134,6 @@ mod tests {
     fn an_error_is_verb_path_cause_in_lower_case() {
         let error = Error::io("open", "/x/y", io::Error::from_raw_os_error(2));
         assert_eq!(error.to_string(), "open /x/y: no such file or directory");
-        assert_eq!(error.errno(), Some(2));
         assert_eq!(error.kind(), io::ErrorKind::NotFound);
     }
 

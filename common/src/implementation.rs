@@ -1,28 +1,29 @@
 //! One Python by name: `python3.12`, `python2.7`, `python3.13t`, `pypy3`.
 //!
-//! The name alone is here; where the interpreter lies is found by whoever needs it.
+//! This is only the name. The tools that need the interpreter find its path themselves.
 
-use std::cmp::Ordering;
 use std::fmt::{self, Display, Formatter};
 use std::str::FromStr;
 
-/// A Python implementation as packagers name it, valid ever after it was parsed.
+/// A Python implementation as packagers name it. A value is always valid.
 ///
-/// Two spellings are read, as Gentoo's eclasses have them: EPYTHON (`python3.12`, `pypy3.11`), which is
-/// also how it is shown, and the target (`python3_12`, `pypy3_11`), which [`Self::target`] gives.
+/// It has two spellings in Gentoo's eclasses: EPYTHON (`python3.12`, `pypy3.11`), which `Display` writes, and the
+/// target (`python3_12`, `pypy3_11`), which [`Self::target`] returns.
 ///
 /// Implementations are ordered from the least to the most preferred: `PyPy` before `CPython`, then by
 /// version as numbers (3.9 before 3.10), a free-threaded build before the plain one.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+// The order of the fields is the order of preference.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Implementation {
     family: Family,
     major: u16,
-    /// `pypy3` has none: that name is the whole line of a major version.
+    /// `pypy3` has none: it stands for every version 3.
     minor: Option<u16>,
-    free_threaded: bool,
+    /// Whether it has the global interpreter lock, which is the plain build.
+    is_locked: bool,
 }
 
-/// Who made the interpreter.
+/// The project that makes the interpreter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Family {
     /// `pypy3`, `pypy3.11`.
@@ -31,23 +32,23 @@ pub enum Family {
     CPython,
 }
 
-/// A word that names no implementation.
+/// A name of no implementation.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UnknownName(String);
 
 impl Implementation {
-    /// Names the interpreter of `family` with this version.
+    /// The implementation of `family` with this version.
     #[must_use]
     pub fn new(family: Family, major: u16, minor: Option<u16>, free_threaded: bool) -> Self {
         Self {
             family,
             major,
             minor,
-            free_threaded,
+            is_locked: !free_threaded,
         }
     }
 
-    /// Who made it.
+    /// The family of the interpreter.
     #[must_use]
     pub fn family(&self) -> Family {
         self.family
@@ -62,7 +63,7 @@ impl Implementation {
     /// Whether this is a build without the global interpreter lock (`python3.13t`, PEP 703).
     #[must_use]
     pub fn is_free_threaded(&self) -> bool {
-        self.free_threaded
+        !self.is_locked
     }
 
     /// The spelling of Gentoo's `PYTHON_TARGETS`: `python3_12`.
@@ -87,7 +88,7 @@ impl Display for Implementation {
             Family::PyPy => "pypy",
             Family::CPython => "python",
         };
-        let suffix = if self.free_threaded { "t" } else { "" };
+        let suffix = if self.is_locked { "" } else { "t" };
         write!(f, "{family}{}{suffix}", self.version_string())
     }
 }
@@ -118,36 +119,13 @@ fn parse(name: &str) -> Option<Implementation> {
         Family::PyPy => !free_threaded,
         Family::CPython => minor.is_some(),
     };
-    named.then_some(Implementation {
-        family,
-        major,
-        minor,
-        free_threaded,
-    })
+    named.then(|| Implementation::new(family, major, minor, free_threaded))
 }
 
-/// A decimal number of at most four digits in its one canonical form: no sign, no leading zero.
+/// A decimal number of at most four digits in its canonical form: no sign, no leading zero.
 fn number(digits: &str) -> Option<u16> {
-    let canonical = digits == "0" || !digits.starts_with('0');
-    let decimal = (1..=4).contains(&digits.len()) && digits.bytes().all(|b| b.is_ascii_digit());
-    if canonical && decimal {
-        digits.parse().ok()
-    } else {
-        None
-    }
-}
-
-impl Ord for Implementation {
-    fn cmp(&self, other: &Self) -> Ordering {
-        let key = |i: &Self| (i.family, i.major, i.minor, !i.free_threaded);
-        key(self).cmp(&key(other))
-    }
-}
-
-impl PartialOrd for Implementation {
-    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
-        Some(self.cmp(other))
-    }
+    let number: u16 = digits.parse().ok()?;
+    (number < 10_000 && number.to_string() == digits).then_some(number)
 }
 
 impl Display for UnknownName {

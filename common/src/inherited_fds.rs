@@ -1,6 +1,6 @@
-//! Descriptors that were open when the program began, by their numbers.
+//! Descriptors that were open when the program started, by their numbers.
 
-// A descriptor is known by its number alone; the one unsafe place of this crate.
+// Only the number of such a descriptor is known. This is the only unsafe code of this crate.
 #![allow(unsafe_code)]
 
 use std::fs::File;
@@ -19,25 +19,19 @@ pub(crate) fn number(path: &Path) -> Option<RawFd> {
     if path == Path::new("/dev/stderr") {
         return Some(2);
     }
-    let directory = path.parent()?;
-    let lists = ["/dev/fd", "/proc/self/fd"].map(Path::new);
-    if !lists.contains(&directory) {
-        return None;
-    }
-    let number = path.file_name()?.to_str()?;
+    let number = path.strip_prefix("/dev/fd");
+    let number = number.or_else(|_| path.strip_prefix("/proc/self/fd"));
+    let number = number.ok()?.to_str()?;
     let is_plain = number.bytes().all(|byte| byte.is_ascii_digit());
     number.parse().ok().filter(|_| is_plain)
 }
 
-/// A second descriptor of what is open at `number`.
-///
-/// # Errors
-/// Nothing that we were given is open there, or not for writing.
+/// A duplicate of the inherited descriptor `number`. EBADF if it is not one that we inherited, or not open for writing.
 pub(crate) fn writable(number: RawFd) -> io::Result<File> {
-    // SAFETY: the descriptor is not kept and not closed. Where none is open, the kernel says so, and one that
-    // another thread closes meanwhile is as good as that.
+    // SAFETY: the descriptor is neither kept nor closed. If none is open, or another thread closes it meanwhile, the
+    // kernel answers EBADF.
     let there = unsafe { BorrowedFd::borrow_raw(number) };
-    // What was opened since the program began is ours and has no name outside.
+    // A descriptor that we opened ourselves has the flag, and no user can name it.
     let is_ours = fcntl_getfd(there)?.contains(FdFlags::CLOEXEC);
     let is_for_reading = fcntl_getfl(there)? & OFlags::ACCMODE == OFlags::RDONLY;
     if is_ours || is_for_reading {

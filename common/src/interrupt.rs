@@ -1,12 +1,12 @@
-//! INT, TERM and HUP: nothing is left half-made, and then the tool dies by that same signal.
+//! INT, TERM and HUP: the tool leaves nothing half-made, and then dies by the same signal.
 //!
-//! While nothing is at stake a signal ends the process at once, even one that waits for a lock or
-//! reads a pipe. While a [`Hold`] lives, a signal is only noted: the work looks at
-//! [`Interrupts::pending`] between its steps, gives up, undoes what it did, and drops the hold, which
-//! dies by the signal. A signal that was ignored when we started stays ignored (`nohup`, `cmd &`).
+//! Without a [`Hold`] a signal ends the process at once, also while it waits for a lock or reads a pipe. While a hold
+//! lives, a signal is only recorded: the work checks [`Interrupts::pending`] between its steps, stops, rolls back, and
+//! drops the hold, which ends the process by the signal. A signal that was ignored when we started stays ignored
+//! (`nohup`, `cmd &`).
 
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::thread;
 
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGXFSZ};
@@ -14,7 +14,7 @@ use signal_hook::flag;
 use signal_hook::iterator::Signals;
 use signal_hook::low_level::emulate_default_handler;
 
-use crate::{Error, Result, exit, procfs};
+use crate::{Error, Result, exit, lock, procfs};
 
 /// The signals that ask a tool to stop.
 const ENDING: [i32; 3] = [SIGINT, SIGTERM, SIGHUP];
@@ -22,15 +22,15 @@ const ENDING: [i32; 3] = [SIGINT, SIGTERM, SIGHUP];
 /// The watch over the signals of this process.
 #[derive(Debug, Clone)]
 pub struct Interrupts {
-    state: Arc<Mutex<State>>,
-    /// The signal that came last, or 0. The handler writes it, so that a signal counts from its delivery on and
-    /// not only when the thread that waits for it runs.
+    holds: Arc<Mutex<Holds>>,
+    /// The last signal, or 0. The handler writes it, so a signal counts from its delivery on, and not only from when
+    /// the waiting thread runs.
     delivered: Arc<AtomicUsize>,
 }
 
 #[derive(Debug, Default)]
-struct State {
-    holds: usize,
+struct Holds {
+    count: usize,
     pending: Option<i32>,
 }
 
@@ -40,13 +40,11 @@ impl Interrupts {
         let ignored = ignored_signals()?;
         outlive_file_limit(ignored)?;
         let watch = Self {
-            state: Arc::default(),
+            holds: Arc::default(),
             delivered: Arc::default(),
         };
-        let heeded: Vec<_> = ENDING
-            .into_iter()
-            .filter(|s| !ignored.contains(*s))
-            .collect();
+        let mut heeded = ENDING.to_vec();
+        heeded.retain(|signal| !ignored.contains(*signal));
         let unwatched = |cause| Error::io("watch", "signals", cause);
         for signal in &heeded {
             let delivered = watch.delivered.clone();
@@ -66,38 +64,33 @@ impl Interrupts {
         Ok(watch)
     }
 
-    /// From here until the hold is dropped a signal is noted and does not end the process.
+    /// Until the hold is dropped, a signal is recorded and does not end the process.
     #[must_use]
     pub fn hold(&self) -> Hold {
-        self.lock().holds += 1;
+        lock(&self.holds).count += 1;
         Hold(self.clone())
     }
 
-    /// The signal that came while a hold lived.
+    /// The signal that arrived while a hold lived.
     #[must_use]
     pub fn pending(&self) -> Option<i32> {
-        self.noted(&mut self.lock())
+        self.recorded(&mut lock(&self.holds))
     }
 
-    fn noted(&self, state: &mut State) -> Option<i32> {
+    fn recorded(&self, holds: &mut Holds) -> Option<i32> {
         let delivered = i32::try_from(self.delivered.load(Ordering::SeqCst)).unwrap_or(0);
-        if state.pending.is_none() && delivered != 0 {
-            state.pending = Some(delivered);
+        if holds.pending.is_none() && delivered != 0 {
+            holds.pending = Some(delivered);
         }
-        state.pending
+        holds.pending
     }
 
     fn arrived(&self, signal: i32) {
-        let mut state = self.lock();
-        if state.holds == 0 {
+        let mut holds = lock(&self.holds);
+        if holds.count == 0 {
             die_by(signal);
         }
-        state.pending.get_or_insert(signal);
-    }
-
-    fn lock(&self) -> MutexGuard<'_, State> {
-        // The state is two plain values that are never half-changed.
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        holds.pending.get_or_insert(signal);
     }
 }
 
@@ -107,22 +100,19 @@ pub struct Hold(Interrupts);
 
 impl Drop for Hold {
     fn drop(&mut self) {
-        let mut state = self.0.lock();
-        state.holds -= 1;
-        if let (0, Some(signal)) = (state.holds, self.0.noted(&mut state)) {
+        let mut holds = lock(&self.0.holds);
+        holds.count -= 1;
+        if let (0, Some(signal)) = (holds.count, self.0.recorded(&mut holds)) {
             die_by(signal);
         }
     }
 }
 
-/// From here on a write beyond the limit of file sizes (setrlimit(2), `ulimit -f`) fails with EFBIG, and is
-/// undone like one to a full disk: SIGXFSZ would end us in the middle.
+/// Makes a write beyond the limit of file sizes (setrlimit(2), `ulimit -f`) fail with EFBIG, which is rolled back like
+/// a full disk. Without this SIGXFSZ would end us in the middle.
 ///
-/// A handler does that and not an ignored signal, because what we execute inherits only the latter. `ignored`
-/// are the signals that were ignored when we started; they stay so.
-///
-/// # Errors
-/// The handler cannot be set.
+/// It sets a handler and does not ignore the signal, because the programs that we execute would inherit that. `ignored`
+/// are the signals that were ignored when we started; they stay ignored.
 pub fn outlive_file_limit(ignored: SignalSet) -> Result<()> {
     if !ignored.contains(SIGXFSZ) {
         flag::register(SIGXFSZ, Arc::default())
@@ -131,7 +121,7 @@ pub fn outlive_file_limit(ignored: SignalSet) -> Result<()> {
     Ok(())
 }
 
-/// Ends this process by `signal`, so that whoever waits for it sees that signal.
+/// Ends this process by `signal`, so that its parent sees that signal.
 pub fn die_by(signal: i32) -> ! {
     // It returns only for a signal whose default does not end a process.
     let _returned = emulate_default_handler(signal);
@@ -190,7 +180,7 @@ mod tests {
     #[test]
     fn a_signal_waits_while_it_is_held() {
         let watch = Interrupts {
-            state: Arc::default(),
+            holds: Arc::default(),
             delivered: Arc::default(),
         };
         let hold = watch.hold();

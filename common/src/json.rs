@@ -1,4 +1,4 @@
-//! JSON Lines for `--json`: one object for each thing done, each with `"schema": 1`.
+//! JSON Lines for `--json`: one object for each action, each with `"schema": 1`.
 
 use std::io::{BufWriter, Write};
 use std::os::unix::ffi::OsStrExt;
@@ -13,8 +13,8 @@ pub use serde_json::Value;
 use crate::outputs::Output;
 use crate::{Error, Result};
 
-/// The version of the objects' form. It grows when a reader of the old form would err.
-pub const SCHEMA: u64 = 1;
+/// The version of the objects. It grows when a change would mislead a reader of the old version.
+const SCHEMA: u64 = 1;
 
 /// An object under construction.
 ///
@@ -23,7 +23,7 @@ pub const SCHEMA: u64 = 1;
 pub struct Object(Map<String, Value>);
 
 impl Object {
-    /// An object with its schema and nothing else.
+    /// An object that holds only its schema.
     #[must_use]
     pub fn new() -> Self {
         let mut object = Map::new();
@@ -38,7 +38,7 @@ impl Object {
         self
     }
 
-    /// Adds a path: under `key` where it is UTF-8, else in base64 under `key_b64`.
+    /// Adds a path: under `key` if it is UTF-8, else in base64 under `key_b64`.
     #[must_use]
     pub fn with_path(mut self, key: &str, path: &Path) -> Self {
         match path.to_str() {
@@ -51,7 +51,7 @@ impl Object {
         self
     }
 
-    /// The object as a JSON value, for those who nest it.
+    /// The object as a JSON value, to nest it in another.
     #[must_use]
     pub fn into_value(self) -> Value {
         Value::Object(self.0)
@@ -66,7 +66,7 @@ pub struct Lines {
 }
 
 impl Lines {
-    /// Makes the file, or opens it to be written anew; see [`Output`].
+    /// Opens the file; see [`Output`].
     pub fn create(path: &Path) -> Result<Self> {
         Ok(Self {
             out: BufWriter::new(Output::open(path)?),
@@ -79,14 +79,14 @@ impl Lines {
         writeln!(self.out, "{}", object.into_value()).map_err(|c| Error::io("write", &self.path, c))
     }
 
-    /// Writes what is still held back: what a signal may end us after is to be in the file.
+    /// Writes the buffered objects, so that a signal cannot lose them.
     pub fn flush(&mut self) -> Result<()> {
         self.out
             .flush()
             .map_err(|cause| Error::io("write", &self.path, cause))
     }
 
-    /// The same at the end; a disk that is full says so here.
+    /// The same at the end. A full disk shows here.
     pub fn finish(mut self) -> Result<()> {
         self.flush()
     }

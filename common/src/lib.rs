@@ -1,8 +1,8 @@
-//! What the tools of py-multibuild share, and nothing that only one of them needs.
+//! The code that several tools of py-multibuild share.
 //!
-//! A tool reads its words with [`cli`], names Pythons with [`Implementation`], passes finished
-//! images on as [`record`]s, fails with [`Error`] and the codes of [`exit`], and leaves nothing
-//! half-made when a [signal](interrupt) comes.
+//! A tool reads its command line with [`cli`], names Pythons with [`Implementation`], passes finished images on as
+//! [`record`]s, fails with [`Error`] and the codes of [`exit`], works on files with [`mod@fs`], and leaves nothing
+//! half-made after a [signal](interrupt).
 
 pub mod cli;
 pub mod error;

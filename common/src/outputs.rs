@@ -1,5 +1,5 @@
-//! The files that a tool is to write: each its own, or one would overwrite the other in silence, and none
-//! at the cost of what is there.
+//! The files that options name for output. Two options may not name the same file, and a file is emptied only when
+//! there is something to write.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
@@ -7,12 +7,12 @@ use std::os::fd::AsFd;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf, absolute};
 
+use crate::fs::Identity;
 use crate::{Error, Result, inherited_fds};
 
-/// A file that is written from its beginning on.
+/// A file that is written from its beginning.
 ///
-/// What it held before stays until the first write or flush: who finds out that there is nothing to be done
-/// leaves it as it was.
+/// It keeps its old content until the first write or flush, so a run that does nothing leaves it unchanged.
 #[derive(Debug)]
 pub struct Output {
     file: File,
@@ -20,24 +20,16 @@ pub struct Output {
 }
 
 impl Output {
-    /// Opens the file, or makes it; the name of an open descriptor of ours, as `/dev/stdout`, is that descriptor.
-    ///
-    /// # Errors
-    /// It cannot be written.
+    /// Opens the file, or makes it. The name of an inherited descriptor, such as `/dev/stdout`, is that descriptor.
     pub fn open(path: &Path) -> Result<Self> {
         let failed = |cause| Error::io("create", path, cause);
         if let Some(file) = descriptor(path).map_err(failed)? {
-            return Ok(Self {
-                file,
-                holds_old: false,
-            });
+            let holds_old = false;
+            return Ok(Self { file, holds_old });
         }
-        let way = OpenOptions::new()
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .open(path);
-        let file = way.map_err(failed)?;
+        let mut options = OpenOptions::new();
+        options.write(true).create(true).truncate(false);
+        let file = options.open(path).map_err(failed)?;
         let holds_old = file.metadata().map_err(failed)?.is_file();
         Ok(Self { file, holds_old })
     }
@@ -63,26 +55,21 @@ impl Write for Output {
     }
 }
 
-/// The open descriptor of ours that `path` names, once more: as `/dev/stdout`, `/dev/fd/N`, or as the regular
-/// file that stdout or stderr is.
+/// A duplicate of the descriptor that `path` names: `/dev/stdout`, `/dev/fd/N`, or the regular file behind stdout or
+/// stderr.
 ///
-/// Such a file must not be opened anew: that would empty it, and would write over what the descriptor's other
-/// users write, since each opening has its own place in the file.
-///
-/// # Errors
-/// The descriptor is not open, or not for writing.
-pub fn descriptor(path: &Path) -> io::Result<Option<File>> {
+/// Such a file must not be opened again: each open file has its own offset, so one writer would overwrite the other.
+/// EBADF if the descriptor is not open for writing.
+fn descriptor(path: &Path) -> io::Result<Option<File>> {
     if let Some(number) = inherited_fds::number(path) {
         return inherited_fds::writable(number).map(Some);
     }
     let Some(named) = regular(path) else {
         return Ok(None);
     };
-    for stream in [
-        io::stdout().as_fd().try_clone_to_owned()?,
-        io::stderr().as_fd().try_clone_to_owned()?,
-    ] {
-        let stream = File::from(stream);
+    let (out, err) = (io::stdout(), io::stderr());
+    for stream in [out.as_fd(), err.as_fd()] {
+        let stream = File::from(stream.try_clone_to_owned()?);
         if named == identity(&stream.metadata()?) {
             return Ok(Some(stream));
         }
@@ -90,12 +77,9 @@ pub fn descriptor(path: &Path) -> io::Result<Option<File>> {
     Ok(None)
 }
 
-/// Refuses a regular file that two options name; each is given with its name on the command line.
+/// Refuses a regular file that two options name. Each option is given by its name on the command line.
 ///
-/// What takes several writers, such as a device, a fifo or `/dev/stdout`, is let pass.
-///
-/// # Errors
-/// The file, with both options.
+/// It accepts devices, fifos and `/dev/stdout`, which several writers may share.
 pub fn distinct(files: &[(&'static str, Option<&Path>)]) -> Result<()> {
     let mut seen: Vec<(&str, Place)> = Vec::new();
     for (option, path) in files {
@@ -103,7 +87,7 @@ pub fn distinct(files: &[(&'static str, Option<&Path>)]) -> Result<()> {
             continue;
         };
         let place = Place::of(path).map_err(|cause| Error::io("find", path, cause))?;
-        if let Some((other, _)) = seen.iter().find(|(_, there)| there.is(&place)) {
+        if let Some((other, _)) = seen.iter().find(|(_, known)| *known == place) {
             let cause = format!("{other} and {option} name the same file");
             return Err(Error::refused("write", path, cause));
         }
@@ -112,43 +96,38 @@ pub fn distinct(files: &[(&'static str, Option<&Path>)]) -> Result<()> {
     Ok(())
 }
 
-/// Where a file is or will be.
-struct Place {
-    /// Its directory without links.
-    path: PathBuf,
-    /// Which one it is, if it is there.
-    file: Option<(u64, u64)>,
+/// A file that exists, or the path of a new one without links.
+#[derive(PartialEq)]
+enum Place {
+    File(Identity),
+    New(PathBuf),
 }
 
 impl Place {
     fn of(path: &Path) -> io::Result<Self> {
+        if let Some(file) = regular(path) {
+            return Ok(Self::File(file));
+        }
         let whole = absolute(path)?;
-        let real = || {
-            Some(
-                fs::canonicalize(whole.parent()?)
-                    .ok()?
-                    .join(whole.file_name()?),
-            )
-        };
-        Ok(Self {
-            path: real().unwrap_or(whole),
-            file: regular(path),
-        })
-    }
-
-    fn is(&self, other: &Self) -> bool {
-        self.path == other.path || (self.file.is_some() && self.file == other.file)
+        let parent = whole.parent().and_then(|dir| fs::canonicalize(dir).ok());
+        Ok(Self::New(match (parent, whole.file_name()) {
+            (Some(parent), Some(name)) => parent.join(name),
+            _ => whole,
+        }))
     }
 }
 
-/// Which regular file it is, if it is one.
-fn regular(path: &Path) -> Option<(u64, u64)> {
+/// The identity of a regular file.
+fn regular(path: &Path) -> Option<Identity> {
     let data = fs::metadata(path).ok()?;
     data.is_file().then(|| identity(&data))
 }
 
-fn identity(data: &fs::Metadata) -> (u64, u64) {
-    (data.dev(), data.ino())
+fn identity(data: &fs::Metadata) -> Identity {
+    Identity {
+        device: data.dev(),
+        inode: data.ino(),
+    }
 }
 
 fn takes_several(path: &Path) -> bool {

@@ -1,27 +1,20 @@
-//! Files that the kernel makes up when they are read, as in /proc.
+//! Files that the kernel generates when they are read, as in /proc.
 
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;
 
-/// The whole of such a file.
+/// The whole content of such a file.
 ///
-/// The kernel tells no size for it, see proc(5): with room from the start it is one read for each page and
-/// not one for each doubling.
-///
-/// # Errors
-/// Those of open(2) and read(2).
+/// The kernel gives no size for it (proc(5)), so a large buffer from the start saves reads.
 pub fn read(path: impl AsRef<Path>) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::with_capacity(16 << 10);
-    // A file that is read as a mere stream is not asked for its size.
+    // `take` keeps std from asking for the size.
     File::open(path)?.take(u64::MAX).read_to_end(&mut bytes)?;
     Ok(bytes)
 }
 
-/// The same as text; what is no UTF-8 is replaced.
-///
-/// # Errors
-/// Those of [`read`].
+/// The same as text. Bytes that are not UTF-8 are replaced.
 pub fn read_text(path: impl AsRef<Path>) -> io::Result<String> {
     read(path).map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
 }

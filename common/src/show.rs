@@ -1,14 +1,14 @@
-//! Bytes that go to a person: a name is shown so that a line stays a line.
+//! Names for people: a name never breaks a line or confuses a terminal.
 //!
-//! Paths and arguments are bytes and may hold newlines, escapes and what is not UTF-8. Where that
-//! is so, the name is written as bash's `$'…'`, which can be pasted back; else it is written as it is.
+//! Paths and arguments are bytes. A name with control characters, or one that is not UTF-8, is written as bash's
+//! `$'…'`, which can be pasted back into a shell. All others are written unchanged.
 
 use std::ffi::OsStr;
 use std::fmt::{self, Display, Formatter, Write};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
-/// A name on its way to a terminal or a log; see [`name`] and [`path`].
+/// A name that can be printed; see [`name`] and [`path`].
 #[derive(Debug, Clone, Copy)]
 pub struct Shown<'a>(&'a [u8]);
 
@@ -41,20 +41,18 @@ fn quoted(bytes: &[u8], f: &mut Formatter<'_>) -> fmt::Result {
                 '\t' => f.write_str("\\t")?,
                 '\r' => f.write_str("\\r")?,
                 '\'' | '\\' => write!(f, "\\{c}")?,
-                c if c.is_control() => {
-                    let mut units = [0; 4];
-                    for byte in c.encode_utf8(&mut units).bytes() {
-                        write!(f, "\\x{byte:02x}")?;
-                    }
-                }
+                c if c.is_control() => hex(c.encode_utf8(&mut [0; 4]).as_bytes(), f)?,
                 c => f.write_char(c)?,
             }
         }
-        for byte in chunk.invalid() {
-            write!(f, "\\x{byte:02x}")?;
-        }
+        hex(chunk.invalid(), f)?;
     }
     f.write_char('\'')
+}
+
+fn hex(bytes: &[u8], f: &mut Formatter<'_>) -> fmt::Result {
+    let mut bytes = bytes.iter();
+    bytes.try_for_each(|byte| write!(f, "\\x{byte:02x}"))
 }
 
 #[cfg(test)]

@@ -1,17 +1,16 @@
-//! Settings of the build: where scripts and configuration are, and how the bare program is linked.
+//! Settings of the build: the directories of scripts and configuration, and how the bare program is linked.
 //!
-//! Three programs come of it. Without features one with std, for the tests. With `bare` one without std: on
-//! a processor that `sys/bare.rs` knows without libc too, elsewhere with libc, linked statically where
-//! there is a static one.
+//! There are three programs. Without features it has std, for the tests. With `bare` it has no std; on a processor that
+//! `sys/bare.rs` knows it has no libc either, and on others it is linked with libc, statically if a static one exists.
 
 use std::fmt::Display;
 use std::path::Path;
 use std::process::Command;
 
-/// Neither a loader nor relocations: the kernel maps the program at its own address.
+/// No loader and no relocations: the kernel maps the program at a fixed address.
 const FIXED: [&str; 2] = ["-static", "-no-pie"];
 
-/// What a static program with libc is made of, as the compiler driver puts it together.
+/// The libraries of a static program with libc, as the compiler driver links them.
 const LIBRARIES: [&str; 3] = ["c", "gcc", "gcc_eh"];
 
 fn main() {
@@ -28,7 +27,7 @@ fn main() {
     println!("cargo::rustc-cfg=alone");
     if known && !is_set("THROUGH_LIBC") {
         println!("cargo::rustc-cfg=bare");
-        // No libc and no start code: the kernel jumps right in.
+        // No libc and no start code: the kernel jumps to our entry point.
         link(&["-nostdlib", "-nostartfiles", "-Wl,--build-id=none"]);
         link(&FIXED);
     } else if LIBRARIES.iter().all(|name| is_there_statically(name)) {
@@ -48,7 +47,7 @@ fn link<S: Display>(words: &[S]) {
     }
 }
 
-/// Whether the linker knows a static library; of a file that it does not know it prints the bare name.
+/// Whether the linker finds a static library. It prints only the name of one that it does not find.
 fn is_there_statically(library: &str) -> bool {
     let linker = std::env::var_os("RUSTC_LINKER").unwrap_or_else(|| "cc".into());
     let asked = Command::new(linker)

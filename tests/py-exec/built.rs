@@ -1,4 +1,4 @@
-//! What is set when the program is built: the script root and the directory of the configuration.
+//! The script root and the directory of the configuration, which are set when the program is built.
 
 use std::fs;
 use std::os::unix::fs::symlink;
@@ -8,7 +8,7 @@ use test_support::{lay, scratch};
 use crate::program::{ask, build};
 
 #[test]
-fn the_build_sets_the_layout_that_is_assumed() {
+fn the_build_sets_the_default_layout() {
     let tree = scratch();
     let root = tree.path().canonicalize().unwrap();
     let (scripts, etc) = (root.join("opt/scripts"), root.join("opt/etc"));
@@ -24,12 +24,12 @@ fn the_build_sets_the_layout_that_is_assumed() {
         ("PY_EXEC_SCRIPTROOT", scripts.to_str().unwrap()),
         ("PY_EXEC_SYSCONFDIR", etc.to_str().unwrap()),
     ];
-    // The same place twice: what was built before must not stay when the variables change.
+    // The same directory twice: a change of the variables must rebuild the program.
     let place = tree.path().join("target");
     let plain = build("bare", &place, &[]);
     fs::copy(plain, tree.path().join("plain")).unwrap();
     let program = build("bare", &place, &variables);
-    // Nothing lies beside it or above it that would be a script root.
+    // There is no script root near it.
     fs::create_dir_all(tree.path().join("bin")).unwrap();
     fs::copy(program, tree.path().join("bin/py-exec")).unwrap();
     symlink("py-exec", tree.path().join("bin/foo")).unwrap();

@@ -1,4 +1,4 @@
-//! A working directory, a PATH, an environment and a configuration that mean harm.
+//! A hostile working directory, PATH, environment and configuration.
 
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, chown};
@@ -8,7 +8,7 @@ use test_support::{Tool, lay};
 
 use crate::program::{ask, foo, programs, tree};
 
-/// What must never run.
+/// A script that must never run.
 const EVIL: &str = "755 \"#!/bin/sh\\necho EVIL\\n\"";
 
 #[test]
@@ -37,7 +37,7 @@ fn nothing_comes_from_the_working_directory() {
                 .in_directory(&evil);
             assert_eq!(run.run().expect(0).stdout, "python3.9/foo\n", "{path}");
         }
-        // A name that is nowhere has the default root, which does not exist.
+        // A name that is not found gets the default root, which does not exist.
         let layout = format!("--layout={}/none", tree.path().display());
         let run = ask(&program, tree.path())
             .args([&layout, "foo"])
@@ -46,7 +46,7 @@ fn nothing_comes_from_the_working_directory() {
         run.run()
             .expect(127)
             .complains("no python-exec wrapped executable found in");
-        // Relative directories of the environment count as none.
+        // Relative directories in the environment are ignored.
         for home in [".", "", "../bin"] {
             let run = foo(tree.path())
                 .env("XDG_CONFIG_HOME", home)
@@ -94,7 +94,7 @@ fn names_never_leave_the_script_root() {
 }
 
 #[test]
-fn anothers_configuration_and_odd_files_are_not_read() {
+fn a_configuration_of_another_user_or_kind_is_not_read() {
     for program in programs() {
         let tree = tree(&program, &["python3.9", "python3.10"]);
         lay(
@@ -106,7 +106,7 @@ fn anothers_configuration_and_odd_files_are_not_read() {
         if rustix::process::geteuid().is_root() {
             chown(&conf, Some(12345), None).unwrap();
             assert_eq!(foo(tree.path()).run().expect(0).stdout, "python3.10/foo\n");
-            // Real and effective user differ: the file is the one's or the other's, and not read.
+            // The real and the effective user differ: the file is not read, whichever of them owns it.
             let wrapper = tree.path().join("usr/bin/foo");
             open_up(tree.path());
             for owner in [0, 12345] {
@@ -135,7 +135,7 @@ fn open_up(directory: &Path) {
 }
 
 #[test]
-fn a_call_without_a_name_is_no_crash() {
+fn a_call_without_a_name_does_not_crash() {
     for program in programs() {
         let code = "import ctypes, sys\n\
              libc = ctypes.CDLL(None)\n\
@@ -146,7 +146,7 @@ fn a_call_without_a_name_is_no_crash() {
             .args(["-c", code])
             .arg(&program)
             .run();
-        // Kernels since 5.18 give a program an empty name where it was given none.
+        // Since 5.18 the kernel gives a program an empty name if the caller gives none.
         assert_eq!(run.status, Some(127), "{}", run.stderr);
         assert_eq!(run.stderr.lines().count(), 1, "{}", run.stderr);
         let long = "x".repeat(5000);

@@ -1,4 +1,4 @@
-//! Which implementation runs: EPYTHON, the configuration, the rest.
+//! Which implementation runs: by EPYTHON, by the configuration, then the others.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -8,7 +8,7 @@ use test_support::lay;
 
 use crate::program::{foo, programs, tree};
 
-/// Asserts that the script of `name` runs and that `said` is all that is said.
+/// Asserts that the script of `name` runs, and that `said` is the whole standard error.
 fn runs(tree: &Path, name: &str, said: &str) {
     let run = foo(tree).run().expect(0);
     assert_eq!(
@@ -66,12 +66,15 @@ fn the_configuration_is_the_first_file_that_opens() {
             .env("EPYTHON", "python3.13")
             .run()
             .expect(0);
-        assert_eq!(run.stdout, "python3.13/foo\n", "EPYTHON is an order");
+        assert_eq!(
+            run.stdout, "python3.13/foo\n",
+            "EPYTHON wins over the configuration"
+        );
     }
 }
 
 #[test]
-fn what_is_wrong_in_a_configuration_is_told_and_passed_over() {
+fn invalid_lines_of_a_configuration_are_reported_and_ignored() {
     for program in programs() {
         let tree = tree(&program, &["python3.9", "python3.10", "pypy3"]);
         let conf = tree
@@ -101,7 +104,7 @@ fn what_is_wrong_in_a_configuration_is_told_and_passed_over() {
                 "python3.10",
                 format!("python-exec: Invalid impl in {conf}:  python3.9\n"),
             ),
-            // The end of a long line is no line of its own.
+            // The end of a long line is not a line of its own.
             (
                 &format!("{long}python3.9\\npypy3\\n"),
                 "pypy3",
@@ -135,7 +138,7 @@ fn what_is_wrong_in_a_configuration_is_told_and_passed_over() {
 }
 
 #[test]
-fn what_cannot_be_run_is_told_and_the_next_one_runs() {
+fn a_script_that_cannot_run_is_reported_and_the_next_one_runs() {
     for program in programs() {
         let tree = tree(
             &program,

@@ -1,4 +1,4 @@
-//! How the wrapper is reached: links, copies, the program itself, and what the script gets.
+//! The ways to a wrapper: links, copies and the program itself; and what the script inherits.
 
 use std::fs;
 use std::os::unix::fs::symlink;
@@ -19,7 +19,7 @@ fn the_last_link_before_the_dispatcher_names_the_script() {
                 .expect(0);
             assert_eq!(run.stdout, "python3.9/foo\n");
         }
-        // A link to the program, as python-exec2c takes it, and a link to python-exec's own names.
+        // A link to the program, also under the name that python-exec has for it.
         let bin = tree.path().join("usr/bin");
         let root = tree.path().join("usr/lib/python-exec");
         for (name, target) in [
@@ -50,7 +50,7 @@ fn make_executable(path: &Path) {
 }
 
 #[test]
-fn a_copy_has_its_own_name() {
+fn a_copy_has_the_name_of_the_script() {
     for program in programs() {
         let tree = tree(&program, &["python3.9"]);
         let root = tree.path().join("usr/lib/python-exec");
@@ -64,7 +64,7 @@ fn a_copy_has_its_own_name() {
 }
 
 #[test]
-fn the_dispatcher_itself_is_no_wrapper() {
+fn the_dispatcher_itself_cannot_be_run() {
     for program in programs() {
         let tree = tree(&program, &["python3.9"]);
         let text = tree.path().join("usr/lib/python-exec/py-exec2");
@@ -85,7 +85,7 @@ fn the_dispatcher_itself_is_no_wrapper() {
     }
 }
 
-/// Shows every argument, the environment, the signals that are ignored, and the open descriptors.
+/// Prints every argument, the environment, the ignored signals, and the open descriptors.
 const SHOW: &str = "755 \"#!/bin/dash\\nprintf '%s|' \\\"$@\\\"\\nenv -0 | sort -z | tr '\\\\\\\\0' '\\\\n'\\n\
      grep -E '^Sig(Ign|Blk)' /proc/self/status\\necho /proc/self/fd/*\\n\"";
 

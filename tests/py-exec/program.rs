@@ -1,4 +1,4 @@
-//! The program in both its forms, in a small tree of its own.
+//! The program in each of its forms, in a small tree of its own.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -7,7 +7,7 @@ use std::sync::OnceLock;
 use tempfile::TempDir;
 use test_support::{Tool, lay, scratch};
 
-/// The forms of the program: the one with std, the one that is installed, and that of other processors.
+/// The forms of the program: with std, as it is installed, and as it is installed on other processors.
 pub(crate) fn programs() -> [PathBuf; 3] {
     static BUILT: OnceLock<[PathBuf; 2]> = OnceLock::new();
     let [bare, others] = BUILT.get_or_init(|| {
@@ -29,7 +29,7 @@ fn place() -> PathBuf {
     place.expect("a target directory").to_owned()
 }
 
-/// Builds it with a feature as `make` does, into a target directory, with these variables.
+/// Builds it with a feature, as `make` does, into the target directory `place`, with these variables.
 pub(crate) fn build(feature: &str, place: &Path, variables: &[(&str, &str)]) -> PathBuf {
     let manifest = concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml");
     let done = Command::new(env!("CARGO"))
@@ -46,7 +46,7 @@ pub(crate) fn build(feature: &str, place: &Path, variables: &[(&str, &str)]) -> 
     place.join("dispatcher/py-exec")
 }
 
-/// A tree with a script `foo` for each implementation, which says who it is.
+/// A tree with a script `foo` for each implementation, which prints its own path.
 pub(crate) fn tree(program: &Path, implementations: &[&str]) -> TempDir {
     let tree = scratch();
     let root = tree.path().canonicalize().expect("a directory");
@@ -68,7 +68,7 @@ pub(crate) fn tree(program: &Path, implementations: &[&str]) -> TempDir {
     tree
 }
 
-/// The wrapper of the tree, with nobody's configuration but the tree's.
+/// The wrapper of the tree, with no other configuration than the tree's.
 pub(crate) fn foo(tree: &Path) -> Tool {
     ask(&tree.join("usr/bin/foo"), tree)
 }

@@ -1,8 +1,7 @@
-//! Records: how the tools hand finished images to each other (`py-multibuild(7)`, RECORDS).
+//! Records: how the tools pass finished images to each other (`py-multibuild(7)`, RECORDS).
 //!
-//! A record is `EPYTHON<TAB>ABSOLUTE-PATH<LF>`: this image is complete. `end<TAB>STATUS<LF>` closes a
-//! stream. Whoever writes a stream uses [`Writer`], whoever reads one [`Reader`]; a filter holds one
-//! of each and hands the status on.
+//! A record is `EPYTHON<TAB>ABSOLUTE-PATH<LF>`: this image is complete. `end<TAB>STATUS<LF>` closes a stream. A
+//! [`Writer`] writes a stream, a [`Reader`] reads one. A filter has one of each and passes the status on.
 
 mod reader;
 mod writer;
@@ -14,7 +13,7 @@ use std::path::PathBuf;
 
 use crate::Implementation;
 
-/// The word that opens the last line of a stream. No implementation bears it.
+/// The first word of the last line of a stream. No implementation has this name.
 const END: &str = "end";
 
 /// An image that is complete.
@@ -22,6 +21,6 @@ const END: &str = "end";
 pub struct Record {
     /// The implementation that it was built for.
     pub implementation: Implementation,
-    /// Where it lies: an absolute path without tab or newline.
+    /// Its absolute path, without tab or newline.
     pub image: PathBuf,
 }

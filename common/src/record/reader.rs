@@ -1,4 +1,4 @@
-//! Reads a stream of records, line by line as they come.
+//! Reads a stream of records, each line as soon as it arrives.
 
 use std::collections::HashSet;
 use std::ffi::OsString;
@@ -12,20 +12,19 @@ use crate::{Error, Implementation, Result, show};
 /// The longest line that is read, in bytes: a path of `PATH_MAX` and room for the name.
 const LONGEST_LINE: u64 = 8192;
 
-/// How a stream closes.
+/// How a stream has to end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum End {
-    /// With a line `end<TAB>STATUS`; without it the stream is broken.
+    /// With a line `end<TAB>STATUS`. Without it the stream is broken.
     Required,
-    /// A stream made by hand may simply stop (`--no-end`).
+    /// Without that line, too: a stream that was made by hand (`--no-end`).
     Optional,
 }
 
 /// Reads the records of a stream.
 ///
-/// It is an iterator that gives each record as soon as its line is there, or the first thing that is
-/// wrong with the stream, after which it gives nothing more. When it has given everything,
-/// [`Reader::finish`] tells how the stream ended.
+/// It is an iterator over the records. After the first error it ends. Then [`Reader::finish`] returns the status at the
+/// end of the stream.
 #[derive(Debug)]
 pub struct Reader<R> {
     input: R,
@@ -57,20 +56,17 @@ impl<R: BufRead> Reader<R> {
         }
     }
 
-    /// The status that the stream was closed with.
-    ///
-    /// # Errors
-    /// A stream that stopped without its `end` line, where that is [`End::Required`].
+    /// The status that the stream was closed with. An error if the `end` line is missing and [`End::Required`].
     ///
     /// # Panics
-    /// When the records have not all been taken: that is a mistake of the caller.
+    /// If the iterator was not run to its end.
     pub fn finish(self) -> Result<u8> {
         match self.state {
             State::Ended(status) => Ok(status),
             State::Stopped if self.end == End::Optional => Ok(0),
             State::Stopped => Err(self.wrong("the stream stops without its end line")),
             State::Broken => Err(self.wrong("the stream is broken")),
-            State::Open => panic!("the records of the stream were not all taken"),
+            State::Open => panic!("the records of the stream were not read to the end"),
         }
     }
 
@@ -85,12 +81,15 @@ impl<R: BufRead> Reader<R> {
         let (name, value) = (&line[..tab], &line[tab + 1..]);
         if name == END.as_bytes() {
             self.state = State::Ended(self.status(value)?);
-            return self.nothing_follows().map(|()| None);
+            return match self.read_line()? {
+                None => Ok(None),
+                Some(_) => Err(self.wrong("something follows the end line")),
+            };
         }
         self.record(name, value).map(Some)
     }
 
-    /// The next line without its newline; nothing at the end of the input.
+    /// The next line without its newline; `None` at the end of the input.
     fn read_line(&mut self) -> Result<Option<Vec<u8>>> {
         let mut line = Vec::new();
         self.line += 1;
@@ -112,20 +111,7 @@ impl<R: BufRead> Reader<R> {
         let text = std::str::from_utf8(digits).unwrap_or_default();
         let canonical = !text.starts_with('+');
         let status = text.parse().ok().filter(|_| canonical);
-        status.ok_or_else(|| self.wrong("the status at the end is no number from 0 to 255"))
-    }
-
-    fn nothing_follows(&mut self) -> Result<()> {
-        let rest = self
-            .input
-            .fill_buf()
-            .map_err(|cause| Error::io("read records from", &self.source, cause))?;
-        if rest.is_empty() {
-            Ok(())
-        } else {
-            self.line += 1;
-            Err(self.wrong("something follows the end line"))
-        }
+        status.ok_or_else(|| self.wrong("the status at the end is not a number from 0 to 255"))
     }
 
     fn record(&mut self, name: &[u8], path: &[u8]) -> Result<Record> {
@@ -221,9 +207,9 @@ mod tests {
             ),
             ("python3.11\t/a", "line 1: the last line has no newline"),
             ("end\t0", "the last line has no newline"),
-            ("end\t256\n", "no number from 0 to 255"),
-            ("end\t+1\n", "no number from 0 to 255"),
-            ("end\t\n", "no number from 0 to 255"),
+            ("end\t256\n", "not a number from 0 to 255"),
+            ("end\t+1\n", "not a number from 0 to 255"),
+            ("end\t\n", "not a number from 0 to 255"),
             ("end\n", "line 1: a record has no tab"),
             (
                 "end\t0\npython3.11\t/a\n",

@@ -8,8 +8,7 @@ use crate::{Error, Result};
 
 /// Writes records, each flushed as soon as it is written, and the line that closes the stream.
 ///
-/// A writer that is dropped without [`Writer::end`] leaves a stream that every reader takes for broken,
-/// which is right for a tool that dies.
+/// Without [`Writer::end`] every reader reports a broken stream, which is right for a tool that dies.
 #[derive(Debug)]
 pub struct Writer<W> {
     out: W,
@@ -21,23 +20,18 @@ impl<W: Write> Writer<W> {
         Self { out }
     }
 
-    /// Hands `record` on.
-    ///
-    /// # Errors
-    /// A path that a line cannot hold is refused; a reader that is gone is the system's EPIPE.
+    /// Writes `record`. It refuses a path that does not fit into a line; EPIPE if the reader is gone.
     pub fn record(&mut self, record: &Record) -> Result<()> {
-        let path = record.image.as_os_str().as_bytes();
+        let image = record.image.as_os_str();
+        let refused = |why: &str| Err(Error::refused("write record of", image, why));
         if !record.image.is_absolute() {
-            return Err(refused(record, "is not an absolute path"));
+            return refused("is not an absolute path");
         }
-        if path.iter().any(|byte| matches!(byte, b'\t' | b'\n')) {
-            return Err(refused(record, "a tab or newline cannot be in a record"));
+        if image.as_bytes().iter().any(|byte| b"\t\n".contains(byte)) {
+            return refused("a tab or newline cannot be in a record");
         }
-        let mut line = record.implementation.to_string().into_bytes();
-        line.push(b'\t');
-        line.extend_from_slice(path);
-        line.push(b'\n');
-        self.line(&line)
+        let name = record.implementation.to_string();
+        self.line(&[name.as_bytes(), b"\t", image.as_bytes(), b"\n"].concat())
     }
 
     /// Closes the stream with the writer's exit status.
@@ -49,10 +43,6 @@ impl<W: Write> Writer<W> {
         let written = self.out.write_all(line).and_then(|()| self.out.flush());
         written.map_err(|cause: io::Error| Error::io("write record to", "standard output", cause))
     }
-}
-
-fn refused(record: &Record, why: &str) -> Error {
-    Error::refused("write record of", record.image.as_os_str(), why)
 }
 
 #[cfg(test)]

@@ -3,13 +3,13 @@
 
 use core::arch::asm;
 
-/// Makes the system call `number`; an error is its number below zero.
+/// Makes the system call `number`. A negative result is an error number.
 ///
 /// The x86-64 calling convention of the kernel: number in rax, words in rdi rsi rdx r10 r8 r9, result in
 /// rax; rcx and r11 are lost (syscall(2)).
 ///
 /// # Safety
-/// As the call itself asks: what the words point to must be there and as long as it is told.
+/// As the call itself asks: what the words point to must exist and be as long as the call is told.
 pub(super) unsafe fn call(number: u32, words: [usize; 6]) -> isize {
     let result;
     // SAFETY: the registers are those of the convention; memory is the caller's to vouch for.

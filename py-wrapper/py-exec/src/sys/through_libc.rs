@@ -1,18 +1,19 @@
-//! The way into the kernel on every processor: libc's syscall(2).
+//! System calls on every processor, by libc's syscall(2).
 #![expect(unsafe_code, reason = "the boundary to libc")]
 
 use core::ffi::{c_int, c_long};
 
-// Of libc the program needs these two, which glibc and musl have alike; build.rs says how they are linked.
+// The program needs only these two functions of libc. glibc and musl both have them; build.rs decides how they are
+// linked.
 unsafe extern "C" {
     fn syscall(number: c_long, ...) -> c_long;
     fn __errno_location() -> *mut c_int;
 }
 
-/// Makes the system call `number`; an error is its number below zero.
+/// Makes the system call `number`. A negative result is an error number.
 ///
 /// # Safety
-/// As the call itself asks: what the words point to must be there and as long as it is told.
+/// As the call itself asks: what the words point to must exist and be as long as the call is told.
 pub(super) unsafe fn call(number: u32, words: [usize; 6]) -> isize {
     // SAFETY: passed on to our caller.
     let result = unsafe {

@@ -1,4 +1,4 @@
-//! What the program answers to a person.
+//! The options of the program: help, version, and questions about implementations.
 
 use std::path::Path;
 
@@ -63,7 +63,7 @@ fn the_implementations_are_listed_in_order() {
 }
 
 #[test]
-fn more_implementations_than_fit_are_all_listed() {
+fn a_hundred_implementations_are_listed() {
     let names: Vec<_> = (0..100).map(|minor| format!("python3.{minor}")).collect();
     let names: Vec<_> = names.iter().map(String::as_str).collect();
     for program in programs() {
@@ -82,7 +82,7 @@ fn more_implementations_than_fit_are_all_listed() {
 }
 
 #[test]
-fn help_and_version_are_there_and_every_option_is_in_the_manual() {
+fn help_and_version_are_printed_and_the_manual_has_every_option() {
     for program in programs() {
         let version = ask(&program, Path::new("/"))
             .arg("--version")
@@ -96,7 +96,7 @@ fn help_and_version_are_there_and_every_option_is_in_the_manual() {
 }
 
 #[test]
-fn a_part_of_the_layout_that_is_none_moves_no_other() {
+fn an_invalid_part_of_the_layout_leaves_the_others_valid() {
     for program in programs() {
         let tree = tree(&program, &["python3.9"]);
         let line = "755 \"#!/bin/sh\\n\"";
@@ -140,7 +140,7 @@ fn a_part_of_the_layout_that_is_none_moves_no_other() {
 }
 
 #[test]
-fn odd_arguments_get_one_line_and_a_status() {
+fn wrong_arguments_print_one_line_and_set_the_status() {
     let cases: [(&[&str], i32, &str); 10] = [
         (&["--bogus"], 1, "py-exec: --bogus is not an option"),
         (&["-x", "y"], 1, "py-exec: -x is not an option"),
@@ -175,7 +175,7 @@ fn odd_arguments_get_one_line_and_a_status() {
 }
 
 #[test]
-fn through_a_link_every_argument_is_the_scripts() {
+fn a_wrapper_passes_every_argument_to_the_script() {
     for program in programs() {
         let tree = tree(&program, &[]);
         lay(
@@ -190,7 +190,7 @@ fn through_a_link_every_argument_is_the_scripts() {
 }
 
 #[test]
-fn an_answer_that_cannot_be_written_is_a_failure() {
+fn an_answer_that_cannot_be_written_fails() {
     for program in programs() {
         let tree = tree(&program, &["python3.9", "python3.10"]);
         let wrapper = tree.path().join("usr/bin/foo");
