@@ -158,13 +158,13 @@ multibuild_merge_root() {
 
 	local variant=${MULTIBUILD_VARIANT:-(unknown)} report line
 	_py_multibuild_needs_tool img-merge
-	if ! report=$(img-merge --verbose --method=move --on-conflict=replace --dir-metadata=image "${1}" "${2}" 2>&1)
-	then
+	if ! report=$(img-merge --quiet --method=move --on-conflict=replace --dir-metadata=image "${1}" "${2}" 2>&1); then
 		eerror "${report}"
 		die "${variant}: merging image failed"
 	fi
+	# A merge that succeeds reports the replaced files only.
 	while IFS= read -r line; do
-		if [[ ${line} == *"; replaced the latter" ]]; then
+		if [[ ${line} ]]; then
 			eqawarn "QA Notice: ${variant} replaces a different file: ${line#img-merge: merge }"
 		fi
 	done <<< "${report}"
