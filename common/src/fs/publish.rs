@@ -32,7 +32,7 @@ pub enum Placeholder {
 
 /// The mode of a placeholder. No other directory is sticky and writable for nobody, so this mode identifies one
 /// that a killed run left.
-const PLACEHOLDER: Mode = Mode::SVTX.union(Mode::RUSR).union(Mode::XUSR);
+pub const PLACEHOLDER: Mode = Mode::SVTX.union(Mode::RUSR).union(Mode::XUSR);
 
 /// Whether `it` may be a placeholder that `caller` made.
 #[must_use]
