@@ -1,4 +1,4 @@
-//! The words of MAKEFLAGS and its like: what they say of a pool and of its size, and how a pool is put into
+//! The words of MAKEFLAGS and MAKEOPTS: the pool that they name, its size, and how to put a pool into
 //! them.
 //!
 //! The form is that of GNU make's manual, "Communicating Options to a Sub-make" and "POSIX Jobserver":
@@ -38,7 +38,7 @@ pub(crate) enum Form<'a> {
     /// The same for the environment where the make on PATH is older than 4.4: that make dies of the
     /// form `fifo:`. It takes options by their last spelling, abbreviations too, which the other clients
     /// do not know; so it finds a pool that is off, warns and goes on alone. (The script on the job's
-    /// PATH gives it a pool; this is for who calls it by its absolute path.)
+    /// PATH gives it a pool; this is for a make that is called by its absolute path.)
     FifoSparingOldMake(&'a Path),
     /// For make before 4.4: open descriptors.
     Descriptor(i32),
@@ -175,8 +175,8 @@ fn bounded(number: &[u8]) -> Option<Jobs> {
     number.parse().ok().map(Jobs::Bounded)
 }
 
-/// What is left of `-kj8` and its like without the `j` and its number, and that number; it may be empty,
-/// and the next word be it.
+/// A word such as `-kj8` without the `j` and its number, and that number. The number may be empty, and be the
+/// next word.
 fn without_j(word: &[u8]) -> Option<(Vec<u8>, &[u8])> {
     let letters = word.strip_prefix(b"-").filter(|it| !it.starts_with(b"-"))?;
     // Behind a letter that takes a value there are no more letters.

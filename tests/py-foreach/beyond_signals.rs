@@ -95,8 +95,8 @@ fn is_sleep(pid: i32) -> bool {
 }
 
 #[test]
-fn what_we_may_not_signal_is_named_and_does_not_hang_us() {
-    let test = "what_we_may_not_signal_is_named_and_does_not_hang_us";
+fn a_process_that_we_may_not_signal_is_named_and_does_not_hang_us() {
+    let test = "a_process_that_we_may_not_signal_is_named_and_does_not_hang_us";
     let Some(beyond) = Beyond::new(test) else {
         return;
     };
@@ -123,8 +123,8 @@ fn what_we_may_not_signal_is_named_and_does_not_hang_us() {
 }
 
 #[test]
-fn when_we_are_killed_what_we_may_not_signal_is_all_that_stays() {
-    let test = "when_we_are_killed_what_we_may_not_signal_is_all_that_stays";
+fn after_kill_only_processes_that_we_may_not_signal_stay() {
+    let test = "after_kill_only_processes_that_we_may_not_signal_stay";
     let Some(beyond) = Beyond::new(test) else {
         return;
     };

@@ -58,7 +58,7 @@ fn a_named_place_keeps_the_copy_and_an_old_one_is_refused() {
 }
 
 #[test]
-fn what_belongs_to_the_run_is_not_copied() {
+fn the_runs_own_files_are_not_copied() {
     let source = scratch();
     lay(
         source.path(),
@@ -141,7 +141,7 @@ fn sources_that_are_not_there_are_named() {
 }
 
 #[test]
-fn sources_that_are_none_are_found_once_and_before_anything_runs() {
+fn bad_sources_are_reported_once_before_anything_runs() {
     let dir = scratch();
     fs::write(dir.path().join("file"), "").unwrap();
     for (sources, why) in [

@@ -93,8 +93,8 @@ fn the_first_on_path_wins_and_pyenv_comes_after_it() {
 }
 
 #[test]
-fn what_does_not_answer_is_skipped_and_the_reason_said() {
-    let Some(python) = newest("what_does_not_answer_is_skipped_and_the_reason_said") else {
+fn a_program_that_does_not_answer_is_skipped_with_the_reason() {
+    let Some(python) = newest("a_program_that_does_not_answer_is_skipped_with_the_reason") else {
         return;
     };
     let root = scratch();

@@ -51,7 +51,7 @@ fn a_signal_is_128_and_its_number() {
 }
 
 #[test]
-fn what_cannot_be_run_is_126_and_what_is_not_there_127() {
+fn a_command_that_cannot_run_is_126_and_a_missing_one_127() {
     let dir = scratch();
     let file = dir.path().join("file");
     std::fs::write(&file, "echo from sh $0 $1\n").unwrap();
@@ -77,7 +77,7 @@ fn what_cannot_be_run_is_126_and_what_is_not_there_127() {
 }
 
 #[test]
-fn all_run_unless_told_otherwise() {
+fn all_jobs_run_without_halt() {
     let text = "echo $MULTIBUILD_ID; exit 1";
     assert_eq!(run(&["-j1"], text).expect(1).stdout, "a\nb\nc\n");
     let outcome = run(&["-j1", "--halt=soon"], text).expect(1);

@@ -476,7 +476,7 @@ fn images_are_refused_before_anything_runs() {
 }
 
 #[test]
-fn what_would_be_done_is_printed_and_not_done() {
+fn a_dry_run_prints_and_does_nothing() {
     let Some(all) = pythons::newest("what_would_be_done_is_printed", 1) else {
         return;
     };

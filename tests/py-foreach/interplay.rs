@@ -63,7 +63,7 @@ fn a_signal_while_a_time_limit_waits_for_the_grace() {
 }
 
 #[test]
-fn a_time_limit_ends_what_did_not_obey_the_signal() {
+fn a_time_limit_ends_a_job_that_ignored_the_signal() {
     let dir = room();
     let ready = Gate::new(dir.path(), "ready");
     let text = r#"trap "" INT; echo > "$GATES/ready"; while :; do sleep 1000; done"#;
@@ -154,8 +154,8 @@ fn the_status_is_told_of_those_that_run() {
 }
 
 #[test]
-fn a_wish_for_the_status_while_pythons_are_looked_for_ends_nothing() {
-    let test = "a_wish_for_the_status_while_pythons_are_looked_for_ends_nothing";
+fn usr1_during_discovery_ends_nothing() {
+    let test = "usr1_during_discovery_ends_nothing";
     let Some(all) = pythons::newest(test, 1) else {
         return;
     };
@@ -216,7 +216,7 @@ fn a_terminal_stops_and_continues_all() {
 }
 
 #[test]
-fn what_is_stopped_is_ended_like_any() {
+fn stopped_jobs_are_ended_like_others() {
     for signal in [Signal::TERM, Signal::INT] {
         let dir = room();
         let (run, _jobs) = stopped(dir.path(), "setsid sleep 1000 & wait");
@@ -228,7 +228,7 @@ fn what_is_stopped_is_ended_like_any() {
 }
 
 #[test]
-fn when_we_are_killed_what_is_stopped_ends_too() {
+fn after_kill_stopped_jobs_end_too() {
     let dir = room();
     let (run, _jobs) = stopped(dir.path(), "setsid sleep 1000 & wait");
     run.signal(Signal::KILL);

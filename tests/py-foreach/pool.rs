@@ -189,7 +189,7 @@ fn slots_that_a_killed_make_held_come_back_and_are_said() {
 }
 
 #[test]
-fn what_one_lost_that_succeeds_is_there_for_the_next() {
+fn slots_lost_by_a_job_that_succeeds_are_there_for_the_next() {
     let work = Work::new();
     let text = "case $MULTIBUILD_ID in a) make; exit 0;; esac; exec make";
     let run = work.tool().args(["-j5", "--max-impls=1"]);
@@ -206,7 +206,7 @@ fn what_one_lost_that_succeeds_is_there_for_the_next() {
 }
 
 #[test]
-fn what_the_last_one_lost_is_said_too() {
+fn slots_lost_by_the_last_job_are_reported_too() {
     let work = Work::new();
     let run = Running::start(work.tool().args(["-j3", "--variants", "a", "make"]));
     let makes = work.works(3);
@@ -218,7 +218,7 @@ fn what_the_last_one_lost_is_said_too() {
 }
 
 #[test]
-fn what_is_wrong_with_the_pool_for_good_is_said_once() {
+fn a_broken_pool_is_reported_once() {
     let work = Work::new();
     let wait = Gate::new(work.path(), "wait");
     let text =

@@ -167,7 +167,7 @@ fn the_same_bytes_go_back_on_every_path_out() {
 }
 
 #[test]
-fn when_nothing_runs_on_that_could_use_them_tokens_go_back_at_once() {
+fn unused_tokens_go_back_at_once() {
     let work = Work::new();
     let given = Given::new(&work, b"abcd");
     let (started, wait) = (
@@ -194,7 +194,7 @@ fn when_nothing_runs_on_that_could_use_them_tokens_go_back_at_once() {
 }
 
 #[test]
-fn what_is_no_pool_is_said_once_and_done_without() {
+fn a_pool_that_cannot_be_opened_is_reported_once_and_replaced() {
     let work = Work::new();
     let file = work.path().join("data");
     fs::write(&file, "data\n").unwrap();

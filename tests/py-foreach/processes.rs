@@ -70,7 +70,7 @@ fn a_daemon_that_holds_the_output_does_not_hang_us() {
 }
 
 #[test]
-fn what_a_background_process_prints_in_time_is_in_the_log() {
+fn output_of_a_background_process_is_in_the_log() {
     let dir = scratch();
     let (ready, go) = (Gate::new(dir.path(), "ready"), Gate::new(dir.path(), "go"));
     let text = r#"echo early; (echo > "$GATES/ready"; read x < "$GATES/go"; echo late) &"#;

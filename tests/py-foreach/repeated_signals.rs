@@ -39,7 +39,7 @@ gate("go", "r").readline()
 gate("clean", "w").write("\n")'"#;
 
 #[test]
-fn what_comes_twice_leaves_the_grace_unless_it_is_an_interrupt() {
+fn only_a_second_interrupt_ends_the_grace() {
     need_command("python3", "python3");
     for signal in [Signal::TERM, Signal::HUP, Signal::QUIT] {
         let dir = room();
@@ -62,7 +62,7 @@ fn what_comes_twice_leaves_the_grace_unless_it_is_an_interrupt() {
 }
 
 #[test]
-fn a_job_is_told_once_though_its_supervisor_hears_it_twice() {
+fn a_job_gets_a_signal_once_that_its_supervisor_gets_twice() {
     need_command("python3", "python3");
     let dir = room();
     let gate = |name| Gate::new(dir.path(), name);
@@ -84,7 +84,7 @@ fn a_job_is_told_once_though_its_supervisor_hears_it_twice() {
 }
 
 #[test]
-fn the_tree_of_a_killed_supervisor_is_told_once() {
+fn the_tree_of_a_killed_supervisor_gets_a_signal_once() {
     need_command("python3", "python3");
     let dir = room();
     let gate = |name| Gate::new(dir.path(), name);

@@ -140,7 +140,7 @@ fn variables_come_back_as_from_a_loop() {
 }
 
 #[test]
-fn what_cannot_be_written_or_read_is_found_before_anything_runs() {
+fn unreadable_and_unwritable_files_are_found_before_anything_runs() {
     let root = scratch();
     let text = format!(
         "build() {{ touch {}; }}\n",
@@ -231,7 +231,7 @@ fn any_bytes_come_back() {
 }
 
 #[test]
-fn a_failure_gives_what_it_has_and_an_exit_nothing() {
+fn a_failing_function_exports_and_an_exit_does_not() {
     let root = scratch();
     let text = "build() { list+=( $MULTIBUILD_VARIANT ); case $MULTIBUILD_VARIANT in v2) return 7;; v3) exit 9;; esac; }\n";
     let job = shell(

@@ -171,7 +171,7 @@ pub(crate) fn handled(pid: i32, signal: Signal) -> bool {
 }
 
 #[test]
-fn what_was_ignored_stays_ignored() {
+fn an_ignored_signal_stays_ignored() {
     let dir = room();
     let (ready, go) = (Gate::new(dir.path(), "ready"), Gate::new(dir.path(), "go"));
     let text = r#"kill -HUP $$; echo > "$GATES/ready"; read x < "$GATES/go""#;
@@ -228,7 +228,7 @@ pub(crate) fn state(pid: i32) -> char {
 }
 
 #[test]
-fn when_we_are_killed_no_job_runs_on() {
+fn after_kill_no_job_runs_on() {
     let dir = room();
     let ready = Gate::new(dir.path(), "ready");
     let run = Running::start(script(dir.path(), &["-j3"], STAYS));
@@ -241,7 +241,7 @@ fn when_we_are_killed_no_job_runs_on() {
 }
 
 #[test]
-fn the_status_is_told_when_asked_for() {
+fn usr1_prints_the_status() {
     let dir = room();
     let (ready, go) = (Gate::new(dir.path(), "ready"), Gate::new(dir.path(), "go"));
     let text = r#"echo "building $MULTIBUILD_ID"; echo > "$GATES/ready"; read x < "$GATES/go""#;

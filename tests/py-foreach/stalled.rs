@@ -90,7 +90,7 @@ fn died(run: Running, signal: Signal, dir: &Path) {
 }
 
 #[test]
-fn a_status_that_nobody_reads_keeps_no_job_and_no_signal_waiting() {
+fn an_unread_status_delays_no_job_and_no_signal() {
     let dir = room();
     let (ready, go) = (Gate::new(dir.path(), "ready"), Gate::new(dir.path(), "go"));
     let text = r#"echo "$MULTIBUILD_ID" > "$GATES/ready"; read x < "$GATES/go""#;
@@ -109,7 +109,7 @@ fn a_status_that_nobody_reads_keeps_no_job_and_no_signal_waiting() {
 }
 
 #[test]
-fn a_status_that_is_read_late_is_whole() {
+fn a_status_is_whole_for_a_late_reader() {
     let dir = room();
     let (ready, go) = (Gate::new(dir.path(), "ready"), Gate::new(dir.path(), "go"));
     let text = r#"echo "$MULTIBUILD_ID" > "$GATES/ready"; read x < "$GATES/go""#;
@@ -130,7 +130,7 @@ fn a_status_that_is_read_late_is_whole() {
 }
 
 #[test]
-fn what_is_said_last_keeps_no_signal_waiting() {
+fn final_messages_delay_no_signal() {
     for signal in [Signal::INT, Signal::TERM, Signal::HUP] {
         let dir = room();
         let ready = Gate::new(dir.path(), "ready");
@@ -146,7 +146,7 @@ fn what_is_said_last_keeps_no_signal_waiting() {
 }
 
 #[test]
-fn a_signal_while_the_last_is_said() {
+fn a_signal_during_the_final_messages() {
     let dir = room();
     let stderr = Stalled::new();
     let run = script(dir.path(), &["-j3"], "echo x; exit 3").into_command();
@@ -159,7 +159,7 @@ fn a_signal_while_the_last_is_said() {
 }
 
 #[test]
-fn what_is_said_last_is_whole_when_it_is_read_late() {
+fn final_messages_are_whole_for_a_late_reader() {
     let dir = room();
     let (ready, go) = (Gate::new(dir.path(), "ready"), Gate::new(dir.path(), "go"));
     let text = r#"echo > "$GATES/ready"; read x < "$GATES/go"; echo "$MULTIBUILD_ID ends"; exit 3"#;
@@ -180,7 +180,7 @@ fn what_is_said_last_is_whole_when_it_is_read_late() {
 }
 
 #[test]
-fn the_note_about_descriptors_keeps_no_signal_waiting() {
+fn the_note_about_descriptors_delays_no_signal() {
     let dir = room();
     let stderr = Stalled::new();
     let tool = script(dir.path(), &["-j3"], STAYS).into_command();
@@ -204,11 +204,8 @@ fn the_note_about_descriptors_keeps_no_signal_waiting() {
 }
 
 #[test]
-fn records_that_nobody_reads_keep_no_job_and_no_signal_waiting() {
-    let Some(pythons) = pythons::newest(
-        "records_that_nobody_reads_keep_no_job_and_no_signal_waiting",
-        2,
-    ) else {
+fn unread_records_delay_no_job_and_no_signal() {
+    let Some(pythons) = pythons::newest("unread_records_delay_no_job_and_no_signal", 2) else {
         return;
     };
     let dir = room();

@@ -23,7 +23,7 @@ fn terminal() -> (File, OwnedFd) {
 }
 
 #[test]
-fn a_board_that_cannot_be_drawn_keeps_no_signal_waiting() {
+fn a_board_that_cannot_be_drawn_delays_no_signal() {
     let dir = room();
     let ready = Gate::new(dir.path(), "ready");
     let (mut master, slave) = terminal();
@@ -45,7 +45,7 @@ fn a_board_that_cannot_be_drawn_keeps_no_signal_waiting() {
 }
 
 #[test]
-fn output_that_a_terminal_does_not_take_keeps_no_signal_waiting() {
+fn output_that_a_terminal_does_not_take_delays_no_signal() {
     for shared in [false, true] {
         let dir = room();
         let ready = Gate::new(dir.path(), "ready");

@@ -27,7 +27,7 @@ fn ask_everyone(dir: &Path) -> usize {
 }
 
 #[test]
-fn everyone_of_our_name_may_be_asked() {
+fn every_process_named_py_foreach_survives_usr1() {
     let dir = room();
     let (ready, go) = (Gate::new(dir.path(), "ready"), Gate::new(dir.path(), "go"));
     let text = r#"echo > "$GATES/ready"; read x < "$GATES/go""#;
@@ -44,7 +44,7 @@ fn everyone_of_our_name_may_be_asked() {
 }
 
 #[test]
-fn a_make_that_is_ours_for_a_moment_may_be_asked() {
+fn a_client_survives_usr1() {
     let dir = scratch();
     let (asked, go) = (Gate::new(dir.path(), "asked"), Gate::new(dir.path(), "go"));
     let make = dir.path().join("bin/make");

@@ -6,7 +6,7 @@ fn it_answers_as_every_tool_does() {
 }
 
 #[test]
-fn a_list_that_came_out_empty_is_not_the_wish_for_all() {
+fn an_empty_list_is_an_error() {
     for (option, list) in [("--impl", ""), ("--impl", " , "), ("--variants", "")] {
         let run = crate::tool().args([option, list, "true"]).run();
         run.expect(125)

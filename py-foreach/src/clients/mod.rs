@@ -34,7 +34,7 @@ pub(crate) const NAMES: [&str; 3] = ["make", "gmake", "ninja"];
 /// The variable that tells a client whose it is: [`Notes`] without the program's name.
 pub(crate) const NOTES: &str = "PY_FOREACH_NOTES";
 
-/// What a client is told by its script.
+/// The words that a script gives to its client.
 #[derive(Debug, Clone)]
 pub(crate) struct Client {
     /// One of [`NAMES`].
@@ -112,7 +112,7 @@ pub(crate) fn run(words: impl IntoIterator<Item = OsString>) -> u8 {
     status
 }
 
-/// From here on USR1 does not end this process: who asks every py-foreach for its status asks this one too,
+/// From here on USR1 does not end this process: `pkill -USR1 py-foreach` signals this one too,
 /// which is one for a moment. The real program has what it would have without us.
 fn outlive_status() {
     if ignored_signals().is_ok_and(|ignored| !ignored.contains(SIGUSR1)) {

@@ -36,7 +36,7 @@ impl Kind {
     }
 }
 
-/// The first program `name` on PATH; behind `scripts`, where that is told and on PATH.
+/// The first program `name` on PATH, after the directory `scripts` if that is given and on PATH.
 ///
 /// Only what comes behind may be taken: before it there may be the scripts of a py-foreach within this
 /// one, which lead here.
@@ -86,7 +86,7 @@ pub(crate) fn kind_of(program: &Path, known: &Path, probes: &Probes) -> Kind {
     kind
 }
 
-/// The form that every make understands; nothing for a ninja.
+/// The form that every make understands; none for a ninja.
 fn kind_without_answer(program: &Path) -> Kind {
     if program.ends_with("ninja") {
         Kind::Alone

@@ -26,7 +26,7 @@ use screen::Screen;
 /// How often the board is drawn.
 const INTERVAL: Duration = Duration::from_millis(250);
 
-/// The jobs that board and status tell of.
+/// The jobs that board and status report.
 #[derive(Debug)]
 pub(crate) struct Subject {
     /// Each job's name and log, in declared order.

@@ -24,7 +24,7 @@ pub(super) struct ClientScripts {
 }
 
 impl ClientScripts {
-    /// Decides them; nothing is made.
+    /// Decides them, and makes nothing yet.
     pub(super) fn plan(run_dir: &Path, given: &Variables) -> Result<Self> {
         let path = given.get("PATH").unwrap_or_default();
         let there = |name: &&str| clients::on_path(OsStr::new(name), path, None).is_some();

@@ -19,7 +19,7 @@ pub(crate) fn is_used(variables: &Variables) -> bool {
         || variables.get("CCACHE_PREFIX").is_some_and(is_distcc)
 }
 
-/// The slots that distcc has, as `distcc -j` tells; nothing where distcc is not used or does not tell.
+/// The slots that `distcc -j` reports; `None` if distcc is not used or reports none.
 ///
 /// # Errors
 /// It did not answer in time.
@@ -68,7 +68,7 @@ pub(crate) fn prepare(variables: &mut Variables, facts: Option<&Facts>) {
     }
 }
 
-/// What is behind distcc in the words of `CC` or `CXX`; nothing if distcc is not there.
+/// The words after distcc in `CC` or `CXX`; `None` without distcc.
 fn compiler_of(variables: &Variables, name: &str) -> Option<OsString> {
     let value = variables.get(name)?.as_bytes();
     let words: Vec<&[u8]> = value

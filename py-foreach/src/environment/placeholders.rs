@@ -9,7 +9,7 @@ use common::{Error, Result};
 /// What stands for the image in a word.
 const DESTDIR: &str = "{destdir}";
 
-/// What the names stand for in one job; nothing where the job has no such thing.
+/// The values of the placeholders in one job; `None` for a value that the job does not have.
 #[derive(Debug, Default)]
 pub(crate) struct Names<'a> {
     pub(crate) interpreter: Option<&'a OsStr>,

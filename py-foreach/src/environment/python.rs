@@ -1,4 +1,4 @@
-//! What a job is told of its interpreter: Gentoo's names (python-utils-r1), the interpreter's own answers.
+//! The variables of a job's interpreter: Gentoo's names (python-utils-r1), the interpreter's own answers.
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};

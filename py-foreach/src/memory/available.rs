@@ -74,7 +74,7 @@ impl Gauge {
 }
 
 impl Group {
-    /// What is left below the limit; nothing where there is none.
+    /// The room below the limit; `None` without a limit.
     fn headroom(&self) -> Option<u64> {
         let read = |name| fs::read_to_string(self.dir.join(name)).ok();
         let number = |name| read(name)?.trim().parse::<u64>().ok();

@@ -40,7 +40,7 @@ pub(crate) struct Memory {
 }
 
 impl Memory {
-    /// Nothing where no rule is asked for.
+    /// `None` if the rule is off.
     pub(crate) fn open(rule: cli::Memory) -> Result<Option<Self>> {
         let leave = match rule {
             cli::Memory::Off => return Ok(None),

@@ -1,4 +1,4 @@
-//! The pool of slots: never more than its size, whoever works.
+//! The pool of slots: never more processes than its size.
 //!
 //! A slot is in one of four places: *running* (one for each implementation that runs), *lent* (its token
 //! is in our fifo or was taken from there by a client in a job), *in stock* (in our hand), or, where the
@@ -6,7 +6,7 @@
 //! does it, and the sum never exceeds what the pool has. That is the whole proof of the bound.
 //!
 //! As **server** we own N slots. What no job needs is lent at once and in full: the kernel hands tokens
-//! to whoever reads, so no demand ever waits for us, and an idle client keeps nothing because the tokens
+//! to the next reader, so no demand ever waits for us, and an idle client keeps nothing because the tokens
 //! lie where all can take them.
 //!
 //! As **client** we have one slot of our own and read one more for each further need, never waiting for

@@ -26,7 +26,7 @@ pub(crate) struct Outer {
 }
 
 impl Outer {
-    /// Opens what MAKEFLAGS name; nothing where they name none.
+    /// Opens the pool that MAKEFLAGS name; `None` if they name none.
     ///
     /// # Errors
     /// It is not there, or it is no pool: descriptors that make closed for this recipe, or said to be

@@ -31,7 +31,7 @@ pub(crate) struct Run<'a> {
     pub(crate) at_once: usize,
 }
 
-/// What the engine is told.
+/// A message to the engine.
 #[derive(Debug)]
 pub(crate) enum Event {
     /// A signal came.

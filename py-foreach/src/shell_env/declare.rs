@@ -17,7 +17,7 @@ pub(super) enum Value {
     Associative(BTreeMap<Vec<u8>, Vec<u8>>),
 }
 
-/// The variables of a dump by their names; nothing where the text is not what bash prints.
+/// The variables of a dump by their names; `None` if bash did not print the text.
 pub(super) fn read(dump: &[u8]) -> Option<BTreeMap<String, Value>> {
     let mut rest = dump;
     let mut variables = BTreeMap::new();

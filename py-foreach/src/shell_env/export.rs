@@ -54,7 +54,7 @@ pub(super) fn exported<'a>(
     Ok(text)
 }
 
-/// The variables of a dump; nothing where the shell ended before it was whole.
+/// The variables of a dump; `None` if the shell ended before the dump was whole.
 fn read_dump(path: &Path) -> Result<Option<BTreeMap<String, Value>>> {
     let text = match fs::read(path) {
         Ok(text) => text,

@@ -5,7 +5,7 @@
 //! finds nothing of ours in its variables but the environment.
 //!
 //! The oldest bash is 4.3. What we have it run are words of older ones (`.`, `builtin`, `>|`, `declare -p`,
-//! `+=`, and `declare -g` of 4.2 in the file that the caller sources): no `${name@Q}` and its like, which
+//! `+=`, and `declare -g` of 4.2 in the file that the caller sources): no `${name@Q}` or similar, which
 //! came with 4.4. What differs among 4.3 and its successors is how `declare -p` quotes ([`declare`]).
 
 mod declare;
