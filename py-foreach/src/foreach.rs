@@ -14,7 +14,7 @@ use crate::ask::Probes;
 use crate::cli::Output;
 use crate::cli::{Mode, Settings};
 use crate::clients::Kind;
-use crate::console::{Console, Screen, Subject};
+use crate::console::{Console, Subject};
 use crate::environment::{self, Job, Temporary};
 use crate::job::PoolView;
 use crate::live::Live;
@@ -164,14 +164,13 @@ impl Prepared {
         let live = Arc::new(Live::default());
         let progress = Arc::new(LogProgress::new(jobs.len()));
         let wants_board = !settings.is_quiet() && settings.reports.output != Output::Prefix;
-        let screen = Arc::new(Screen::open(wants_board)?);
         let names = jobs.iter().map(|job| job.name.clone());
         let subject = Subject {
             jobs: names.zip(paths.iter().cloned()).collect(),
             live: Arc::clone(&live),
             progress: Arc::clone(&progress),
         };
-        let console = Console::start(subject, Arc::clone(&screen))?;
+        let console = Console::start(subject, wants_board)?;
         let run = Run {
             settings,
             jobs: &jobs,
@@ -180,20 +179,10 @@ impl Prepared {
             progress,
             pool: &view,
             console: &console,
-            screen,
             tell,
             at_once,
         };
-        let outcome = {
-            let _handed_over = watch.hand_over();
-            let outcome = run.all(pool, events);
-            if outcome.as_ref().is_ok_and(Outcome::has_failed) {
-                // The logs tell of it, whatever signal comes.
-                let logs = logs.temporary();
-                watch.step(|temporary| temporary.retain(|path| Some(path) != logs.as_ref()));
-            }
-            outcome?
-        };
+        let outcome = handed_over(watch, &logs, || run.all(pool, events))?;
         if outcome.signal.is_none() {
             // The engine no longer listened, or did not yet.
             for event in events.try_iter() {
@@ -209,6 +198,21 @@ impl Prepared {
             outcome,
         })
     }
+}
+
+/// Does `run` while the engine handles the signals. Logs tell of a failure, whatever signal comes after it.
+fn handed_over(
+    watch: &Watch,
+    logs: &Logs,
+    run: impl FnOnce() -> Result<Outcome>,
+) -> Result<Outcome> {
+    let _handed_over = watch.hand_over();
+    let outcome = run()?;
+    if outcome.has_failed() {
+        let logs = logs.temporary();
+        watch.step(|temporary| temporary.retain(|path| Some(path) != logs.as_ref()));
+    }
+    Ok(outcome)
 }
 
 /// A run that is over, but for what is to be reported and taken away.

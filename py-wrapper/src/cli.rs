@@ -18,6 +18,11 @@ const WRAPPERS: &str = "Wrappers and scripts";
 const LAYOUT: &str = "Paths of the installed system";
 const REPORT: &str = "Report";
 
+const USAGE: &str = "\
+py-wrapper [OPTIONS] --impl=IMPL IMAGE
+       py-wrapper [OPTIONS] --images-from=FILE
+       py-wrapper [OPTIONS] --impl=IMPL,... --replicate FILE... IMAGE";
+
 const EXAMPLES: &str = "\
 Examples:
   Wrap the scripts of one image, with links to py-exec:
@@ -29,7 +34,7 @@ Examples:
 
 /// Make each script of an image start the right Python
 #[derive(Debug, Parser)]
-#[command(name = "py-wrapper", version, after_help = EXAMPLES)]
+#[command(name = "py-wrapper", version, after_help = EXAMPLES, override_usage = USAGE)]
 pub(crate) struct Args {
     /// The implementation that the image was built for; a list with --replicate
     #[arg(short, long, value_name = "IMPL", help_heading = INPUT)]

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use common::{Error, Implementation, show};
 
-use crate::image::{Entry, EntryKind, Executable, Occupant, Survey};
+use crate::image::{Entry, EntryKind, Executable, Occupant};
 use crate::layout::Layout;
 use crate::script::{self, Class, Head};
 use crate::wrapper;
@@ -16,8 +16,6 @@ use crate::wrapper;
 pub struct Plan {
     /// One decision for each name, in the order of the bin directories and names.
     pub decisions: Vec<Decision>,
-    /// Bin directories that are symlinks.
-    pub linked: Vec<PathBuf>,
 }
 
 /// What is done with one name.
@@ -78,7 +76,7 @@ impl Edition {
     ) -> Option<Self> {
         let is_there = match there {
             Occupant::Nothing => false,
-            Occupant::File(theirs) if *theirs == head.exchange(ours) => true,
+            Occupant::File(theirs) if *theirs == head.replace(ours) => true,
             Occupant::File(_) | Occupant::Other => return None,
         };
         Some(Self {
@@ -137,7 +135,7 @@ pub(crate) struct Rules<'a> {
 }
 
 /// Decides on everything that was found in the image of `implementation`.
-pub(crate) fn plan(survey: Survey, implementation: &Implementation, rules: Rules<'_>) -> Plan {
+pub(crate) fn plan(entries: Vec<Entry>, implementation: &Implementation, rules: Rules<'_>) -> Plan {
     let mut owners: BTreeMap<OsString, PathBuf> = BTreeMap::new();
     let decide = |Entry { bindir, name, is }| {
         let mut action = match is {
@@ -156,10 +154,8 @@ pub(crate) fn plan(survey: Survey, implementation: &Implementation, rules: Rules
             action,
         }
     };
-    Plan {
-        decisions: survey.entries.into_iter().map(decide).collect(),
-        linked: survey.linked,
-    }
+    let decisions = entries.into_iter().map(decide).collect();
+    Plan { decisions }
 }
 
 fn decide_other(is: &EntryKind, bindir: &Path, name: &OsStr, layout: &Layout) -> Action {
@@ -168,6 +164,7 @@ fn decide_other(is: &EntryKind, bindir: &Path, name: &OsStr, layout: &Layout) ->
     match is {
         EntryKind::Link(target) if wrapper::is_link_to(target, layout, bindir) => Action::Keep,
         EntryKind::Link(target) => Action::Leave(format!("a symlink to {}", show::path(target))),
+        EntryKind::LinkedBindir => leave("a symlink"),
         EntryKind::Directory if name == "__pycache__" => leave("a cache"),
         EntryKind::Directory => refuse("is a directory"),
         EntryKind::Leftover => Action::Clean,

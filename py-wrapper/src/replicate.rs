@@ -20,11 +20,10 @@ pub(crate) fn prepare(
     implementations: &[Implementation],
     rules: Rules<'_>,
 ) -> Result<Plan, Vec<Error>> {
-    let mut survey = survey(image, rules.layout, &implementations[0]).map_err(|e| vec![e])?;
-    survey
-        .entries
-        .retain(|entry| entry.is == EntryKind::Leftover);
-    let mut plan = plan(survey, &implementations[0], rules);
+    let entries = survey(image, rules.layout, &implementations[0]);
+    let mut entries = entries.map_err(|error| vec![error])?;
+    entries.retain(|entry| entry.is == EntryKind::Leftover);
+    let mut plan = plan(entries, &implementations[0], rules);
     let mut errors = Vec::new();
     for file in files {
         match decide(image, file, implementations, rules) {

@@ -6,7 +6,7 @@ use common::json::Object;
 use common::{Implementation, show};
 
 use crate::layout::Layout;
-use crate::plan::{Action, Decision, Edition, Plan};
+use crate::plan::{Action, Decision, Edition};
 
 /// What is reported on one script or name.
 pub(crate) struct Note {
@@ -80,14 +80,12 @@ impl Subject<'_> {
     }
 }
 
-/// One line on the whole image.
-pub(crate) fn summary(plan: &Plan, implementation: &Implementation) -> String {
-    let count = |wanted: fn(&Action) -> bool| {
-        let actions = plan.decisions.iter().map(|decision| &decision.action);
-        actions.filter(|action| wanted(action)).count()
-    };
-    let wrapped = count(|action| matches!(action, Action::Wrap(_)));
-    let left = count(|action| matches!(action, Action::Leave(_) | Action::Keep));
+/// Counts the scripts of an image.
+pub(crate) fn summary(decisions: &[&Decision]) -> String {
+    let wrapped = decisions.iter().filter(|d| d.wrapping().is_some()).count();
+    let is_left =
+        |decision: &&&Decision| matches!(decision.action, Action::Leave(_) | Action::Keep);
+    let left = decisions.iter().filter(is_left).count();
     let scripts = if wrapped == 1 { "script" } else { "scripts" };
-    format!("{implementation}: {wrapped} {scripts} wrapped, {left} left alone")
+    format!("{wrapped} {scripts} wrapped, {left} left alone")
 }

@@ -5,10 +5,10 @@ use std::path::{Path, PathBuf};
 
 use common::cli::Verbosity;
 use common::error::{eprint_line, report as complain};
-use common::{Error, Implementation, Interrupts, Result, exit, json, show};
+use common::{Error, Implementation, Interrupts, Result, exit, json};
 
 use crate::image::{self, Folder};
-use crate::plan::{self, Decision, Plan, Rules};
+use crate::plan::{self, Action, Decision, Plan, Rules};
 use crate::report::{self, Subject};
 use crate::settings::Settings;
 use crate::{apply, replicate};
@@ -39,45 +39,11 @@ impl Session {
 
     /// Wraps the scripts of an image, reports, and returns the exit status.
     pub(crate) fn wrap(&mut self, implementation: &Implementation, image: &Path) -> u8 {
-        status(self.try_wrap(implementation, image))
-    }
-
-    fn try_wrap(&mut self, implementation: &Implementation, path: &Path) -> Result<(), Vec<Error>> {
-        let image = self.open(path).map_err(one)?;
-        let absolute = absolute(path).map_err(one)?;
-        let survey = image::survey(&image, &self.settings.layout, implementation);
-        let plan = plan::plan(survey.map_err(one)?, implementation, self.rules(&absolute));
-        let refusals = plan.refusals(&absolute);
-        if refusals.is_empty() {
-            self.apply(&image, &plan)?;
-        }
-        let is_done = |decision: &&Decision| refusals.is_empty() || !decision.changes();
-        let told = plan
-            .decisions
-            .iter()
-            .filter(|d| self.settings.dry_run || is_done(d));
-        self.report(&told.collect::<Vec<_>>(), implementation, &absolute)
-            .map_err(one)?;
-        for linked in &plan.linked {
-            let linked = show::path(linked);
-            self.say(&format!("{implementation}: leave {linked}: a symlink"))
-                .map_err(one)?;
-        }
-        if !refusals.is_empty() {
-            return Err(refusals);
-        }
-        if plan.decisions.is_empty() && self.settings.verbosity == Verbosity::Verbose {
-            eprint_line(&format!(
-                "{TOOL}: {implementation}: no bin directory has anything in it"
-            ));
-        }
-        if self.settings.verbosity > Verbosity::Quiet && !self.settings.dry_run {
-            eprint_line(&format!(
-                "{TOOL}: {}",
-                report::summary(&plan, implementation)
-            ));
-        }
-        Ok(())
+        let implementations = std::slice::from_ref(implementation);
+        self.run(implementations, image, |image, rules| {
+            let survey = image::survey(image, rules.layout, implementation);
+            Ok(plan::plan(survey.map_err(one)?, implementation, rules))
+        })
     }
 
     /// Installs `files` for several implementations, reports, and returns the exit status.
@@ -87,22 +53,58 @@ impl Session {
         implementations: &[Implementation],
         image: &Path,
     ) -> u8 {
-        status(self.try_replicate(files, implementations, image))
+        self.run(implementations, image, |image, rules| {
+            replicate::prepare(image, files, implementations, rules)
+        })
     }
 
-    fn try_replicate(
+    fn run(
         &mut self,
-        files: &[PathBuf],
+        implementations: &[Implementation],
+        image: &Path,
+        decide: impl FnOnce(&Folder, Rules<'_>) -> Result<Plan, Vec<Error>>,
+    ) -> u8 {
+        let Err(errors) = self.try_run(implementations, image, decide) else {
+            return exit::DONE;
+        };
+        complain(TOOL, &errors);
+        if errors.iter().all(Error::is_refusal) {
+            exit::REFUSED
+        } else {
+            exit::FAILED
+        }
+    }
+
+    fn try_run(
+        &mut self,
         implementations: &[Implementation],
         path: &Path,
+        decide: impl FnOnce(&Folder, Rules<'_>) -> Result<Plan, Vec<Error>>,
     ) -> Result<(), Vec<Error>> {
         let image = self.open(path).map_err(one)?;
-        let absolute = absolute(path).map_err(one)?;
-        let plan = replicate::prepare(&image, files, implementations, self.rules(&absolute))?;
-        self.apply(&image, &plan)?;
-        let told: Vec<_> = plan.decisions.iter().collect();
-        self.report(&told, &implementations[0], &absolute)
-            .map_err(one)
+        let absolute = std::path::absolute(path);
+        let absolute = absolute.map_err(|cause| one(Error::io("find", path, cause)))?;
+        let rules = Rules {
+            layout: &self.settings.layout,
+            force: self.settings.force,
+            image: &absolute,
+        };
+        let plan = decide(&image, rules)?;
+        let refusals = plan.refusals(&absolute);
+        if refusals.is_empty() && !self.settings.dry_run {
+            apply::apply(&image, &plan, &self.settings, &self.interrupts)?;
+        }
+        let is_told = |decision: &&Decision| {
+            refusals.is_empty() || self.settings.dry_run || !decision.changes()
+        };
+        let told: Vec<_> = plan.decisions.iter().filter(is_told).collect();
+        self.report(&told, implementations, &absolute)
+            .map_err(one)?;
+        if refusals.is_empty() {
+            Ok(())
+        } else {
+            Err(refusals)
+        }
     }
 
     fn open(&self, path: &Path) -> Result<Folder> {
@@ -112,29 +114,16 @@ impl Session {
         image::open_to_change(path, &self.settings.layout)
     }
 
-    fn rules<'a>(&'a self, image: &'a Path) -> Rules<'a> {
-        Rules {
-            layout: &self.settings.layout,
-            force: self.settings.force,
-            image,
-        }
-    }
-
-    fn apply(&self, image: &Folder, plan: &Plan) -> Result<(), Vec<Error>> {
-        if self.settings.dry_run {
-            return Ok(());
-        }
-        apply::apply(image, plan, &self.settings, &self.interrupts)
-    }
-
     fn report(
         &mut self,
         decisions: &[&Decision],
-        implementation: &Implementation,
+        implementations: &[Implementation],
         image: &Path,
     ) -> Result<()> {
+        let names: Vec<_> = implementations.iter().map(ToString::to_string).collect();
+        let names = names.join(",");
         let subject = Subject {
-            implementation,
+            implementation: &implementations[0],
             layout: &self.settings.layout,
             image,
         };
@@ -147,6 +136,20 @@ impl Session {
             if let Some(json) = &mut self.json {
                 json.write(note.object)?;
             }
+        }
+        let Settings {
+            verbosity, dry_run, ..
+        } = self.settings;
+        if decisions.is_empty() && verbosity == Verbosity::Verbose {
+            eprint_line(&format!(
+                "{TOOL}: {names}: no bin directory has anything in it"
+            ));
+        }
+        let is_refused = decisions
+            .iter()
+            .any(|d| matches!(d.action, Action::Refuse(_)));
+        if verbosity > Verbosity::Quiet && !dry_run && !is_refused {
+            eprint_line(&format!("{TOOL}: {names}: {}", report::summary(decisions)));
         }
         Ok(())
     }
@@ -163,23 +166,6 @@ impl Session {
     }
 }
 
-fn absolute(path: &Path) -> Result<PathBuf> {
-    std::path::absolute(path).map_err(|cause| Error::io("find", path, cause))
-}
-
 fn one(error: Error) -> Vec<Error> {
     vec![error]
-}
-
-/// Reports errors. The status is 1 if all of them are refusals because of the input.
-fn status(done: Result<(), Vec<Error>>) -> u8 {
-    let Err(errors) = done else {
-        return exit::DONE;
-    };
-    complain(TOOL, &errors);
-    if errors.iter().all(Error::is_refusal) {
-        exit::REFUSED
-    } else {
-        exit::FAILED
-    }
 }

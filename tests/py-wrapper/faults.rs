@@ -8,7 +8,7 @@ use test_support::{Tool, lay, listing, need_command, scratch};
 
 use crate::undo::state;
 
-/// Runs the tool while the system calls fail as `faults` say, in the words of strace's `inject`.
+/// Runs the tool while system calls fail. `faults` are values of strace's option `--inject`.
 pub(crate) fn faulty(faults: &[&str], image: &Path) -> Tool {
     need_command("strace", "strace");
     let injections = faults.iter().map(|fault| format!("--inject={fault}"));
@@ -38,7 +38,7 @@ fn undisturbed() -> String {
 }
 
 #[test]
-fn a_script_that_stays_as_it_is_is_not_copied() {
+fn an_unchanged_script_is_linked_and_not_copied() {
     let image = scratch();
     lay(image.path(), SCRIPTS);
     let scripts = image.path().join("usr/lib/python-exec/python3.11");
@@ -56,14 +56,14 @@ fn a_script_that_stays_as_it_is_is_not_copied() {
     assert_eq!(listing(image.path()), parted());
 }
 
-/// The same where the two names of one file came to be two files.
+/// The same tree, but the two names of one file have become two files.
 fn parted() -> String {
     let split = "usr/lib/python-exec/python3.11/same == usr/lib/python-exec/python3.11/generic";
     let whole = "usr/lib/python-exec/python3.11/same 755 \"#!/usr/bin/python3.11\\n\"";
     undisturbed().replace(split, whole)
 }
 
-/// Makes the `call` fail the first time, the second, and so on, on an image each, until it is made no more often.
+/// Makes `call` fail the first time, then on another image the second time, and so on, as often as it is made.
 /// Every failure must leave the image as it was.
 fn each_failure(faults: &[&str], call: &str, times: usize) {
     for when in 1..=times {
@@ -104,7 +104,7 @@ fn names_that_cannot_be_exchanged_are_renamed_over() {
 }
 
 #[test]
-fn a_file_system_without_links_and_flags_will_do() {
+fn a_file_system_without_links_and_rename_flags_works() {
     let faults = [NO_FLAGS, "linkat:error=EPERM"];
     let image = scratch();
     lay(image.path(), SCRIPTS);

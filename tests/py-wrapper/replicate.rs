@@ -30,7 +30,7 @@ const DONE: &str = "usr/ 755\n\
     usr/lib/python-exec/python3.11/foo 755 \"#!/usr/bin/python3.11\\nx\\n\"\n";
 
 #[test]
-fn a_file_from_elsewhere_comes_to_the_bin_directory() {
+fn a_file_from_outside_is_installed_in_the_bin_directory() {
     let (image, other) = (scratch(), scratch());
     lay(other.path(), "foo 755 \"#!/usr/bin/env python3.12\\nx\\n\"");
     let file = other.path().join("foo");
@@ -46,7 +46,7 @@ fn a_file_from_elsewhere_comes_to_the_bin_directory() {
 }
 
 #[test]
-fn a_file_in_the_image_is_replaced_where_it_is() {
+fn a_file_of_the_image_is_replaced_in_its_place() {
     let image = scratch();
     lay(image.path(), "usr/bin/foo 755 \"#!/usr/bin/python\\nx\\n\"");
     let file = image.path().join("usr/bin/foo");
@@ -82,7 +82,7 @@ fn all_files_or_none() {
 }
 
 #[test]
-fn a_file_from_elsewhere_brings_nothing_but_its_content() {
+fn a_file_from_outside_keeps_only_its_content() {
     for kind in ["script", "link"] {
         let (image, other) = (scratch(), scratch());
         lay(other.path(), "foo 644 \"#!/usr/bin/python3\\nx\\n\"");
@@ -114,10 +114,10 @@ fn a_file_from_elsewhere_brings_nothing_but_its_content() {
 }
 
 #[test]
-fn a_plain_user_may_replicate_what_they_can_read() {
+fn a_user_can_replicate_a_readable_file_of_another_user() {
     need_command("setpriv", "util-linux");
     if !rustix::process::geteuid().is_root() {
-        let test = "a_plain_user_may_replicate_what_they_can_read";
+        let test = "a_user_can_replicate_a_readable_file_of_another_user";
         return cannot_run_here(test, "it has a file of another user, as root");
     }
     let (image, other) = (scratch(), scratch());
@@ -188,7 +188,7 @@ fn a_killed_run_is_finished_and_cleaned_by_the_next_one() {
 }
 
 #[test]
-fn a_file_in_the_image_is_known_by_every_way_there() {
+fn a_file_of_the_image_is_recognized_by_any_path() {
     let (image, other) = (scratch(), scratch());
     lay(image.path(), "usr/bin/foo 755 \"#!/usr/bin/python\\nx\\n\"");
     symlink(image.path(), other.path().join("link")).unwrap();

@@ -7,7 +7,7 @@ fn tool() -> Tool {
 }
 
 #[test]
-fn it_answers_as_every_tool_does() {
+fn help_version_and_usage_errors_are_those_of_all_tools() {
     test_support::usage::assert_usual(env!("CARGO_BIN_EXE_py-wrapper"), "py-wrapper", 2);
 }
 
@@ -18,7 +18,7 @@ fn every_option_is_in_the_manual() {
 }
 
 #[test]
-fn words_that_do_not_go_together_are_one_line() {
+fn wrong_arguments_get_an_error_of_one_line() {
     for (words, said) in [
         (&["image"][..], "--impl"),
         (&["--impl=python3.12"], "<IMAGE>"),

@@ -21,7 +21,7 @@ use crate::live::Live;
 use crate::output::{LogProgress, Over, tail};
 use rows::{Row, State};
 
-pub(crate) use screen::Screen;
+use screen::Screen;
 
 /// How often the board is drawn.
 const INTERVAL: Duration = Duration::from_millis(250);
@@ -39,6 +39,7 @@ pub(crate) struct Subject {
 #[derive(Debug)]
 pub(crate) struct Console {
     messages: Sender<Message>,
+    screen: Arc<Screen>,
 }
 
 #[derive(Debug)]
@@ -51,15 +52,22 @@ enum Message {
 }
 
 impl Console {
-    /// Starts the thread that writes to `screen`.
-    pub(crate) fn start(subject: Subject, screen: Arc<Screen>) -> Result<Self> {
+    /// Starts the thread that writes, with a board if the user `wants_board` and stderr can show one.
+    pub(crate) fn start(subject: Subject, wants_board: bool) -> Result<Self> {
+        let screen = Arc::new(Screen::open(wants_board)?);
+        let written = Arc::clone(&screen);
         let (messages, received) = mpsc::channel();
-        let write = move || write(&subject, &screen, &received);
+        let write = move || write(&subject, &written, &received);
         let started = thread::Builder::new()
             .name("console".to_owned())
             .spawn(write);
         started.map_err(|cause| Error::io("start", "thread", cause))?;
-        Ok(Self { messages })
+        Ok(Self { messages, screen })
+    }
+
+    /// stderr itself, for output that shares the terminal with the board.
+    pub(crate) fn screen(&self) -> &Arc<Screen> {
+        &self.screen
     }
 
     /// Writes a line of our own.

@@ -53,16 +53,12 @@ pub(crate) fn say(jobs: &[Job], outcome: &Outcome, verbosity: Verbosity, console
             None => console.say(format_args!("{name}: {how}; its log is {log}")),
         }
     }
-    if outcome.lost > 0 {
-        let slots = if outcome.lost == 1 {
-            "slot was"
-        } else {
-            "slots were"
-        };
-        let lost = outcome.lost;
-        console.say(format_args!(
-            "{lost} {slots} lost by clients that were killed, and made good"
-        ));
+    match outcome.lost {
+        0 => {}
+        1 => console.say("1 slot was lost by a client that was killed, and made good"),
+        lost => console.say(format_args!(
+            "{lost} slots were lost by clients that were killed, and made good"
+        )),
     }
     for error in &outcome.errors {
         console.say(error);

@@ -8,7 +8,7 @@ use common::Result;
 use common::record::Writer;
 
 use crate::cli::Settings;
-use crate::console::{Console, Screen};
+use crate::console::Console;
 use crate::environment::Job;
 use crate::job::PoolView;
 use crate::live::Live;
@@ -26,7 +26,6 @@ pub(crate) struct Run<'a> {
     pub(crate) progress: Arc<LogProgress>,
     pub(crate) pool: &'a PoolView,
     pub(crate) console: &'a Console,
-    pub(crate) screen: Arc<Screen>,
     pub(crate) tell: Sender<Event>,
     /// The most jobs that may run at the same time, slots apart.
     pub(crate) at_once: usize,

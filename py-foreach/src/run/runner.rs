@@ -113,8 +113,8 @@ impl Run<'_> {
         } else {
             Sink::stdout()?
         };
-        let shares_terminal = self.screen.has_board() && output.is_terminal();
-        let screen = Arc::clone(&self.screen);
+        let shares_terminal = self.console.screen().has_board() && output.is_terminal();
+        let screen = Arc::clone(self.console.screen());
         let write = move |text: &[u8]| {
             if shares_terminal {
                 screen.aside(text, || output.write_all(text))

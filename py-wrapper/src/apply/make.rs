@@ -69,7 +69,7 @@ fn one(making: &Making<'_>, epoch: Option<i64>, groups: &Groups) -> Result<Vec<S
     let source = Source::open(making.origin, &making.bindir, making.name)?;
     let mut sums = Vec::new();
     for (at, MakingEdition { edition, place }) in making.editions.iter().enumerate() {
-        let content = edition.head.exchange(&source.content);
+        let content = edition.head.replace(&source.content);
         sums.push(Sum::of(&content));
         let Some((scripts, temporary)) = place else {
             continue;
@@ -77,31 +77,19 @@ fn one(making: &Making<'_>, epoch: Option<i64>, groups: &Groups) -> Result<Vec<S
         // A script that does not change needs no second file. If it may not have a second name
         // (fs.protected_hardlinks, too many names) it is copied.
         let is_same = source.is_part && content == source.content;
-        let bindir = making.bindir.dir();
-        if is_same
-            && bindir
-                .link(making.name, scripts.dir(), temporary.as_os_str())
-                .is_ok()
-        {
+        if is_same && making.bindir.has_linked(making.name, scripts, temporary) {
             continue;
         }
-        let make = || script(&source, &content, scripts, temporary);
         if source.it.links < 2 {
-            make()?;
+            script(&source, &content, scripts, temporary)?;
             continue;
         }
         // The names of one file become names of one file again. The lock is held until the first one is complete.
         let mut groups = lock(groups);
         let group = (source.it.identity, at);
-        let linked = groups.get(&group).map(|first| {
-            let linked =
-                scripts
-                    .dir()
-                    .link(first.as_os_str(), scripts.dir(), temporary.as_os_str());
-            linked.is_ok()
-        });
-        if linked != Some(true) {
-            make()?;
+        let first = groups.get(&group);
+        if !first.is_some_and(|first| scripts.has_linked(first, scripts, temporary)) {
+            script(&source, &content, scripts, temporary)?;
             groups.insert(group, temporary.clone());
         }
     }

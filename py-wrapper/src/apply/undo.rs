@@ -119,9 +119,12 @@ fn restore(folder: &Folder, exchanged: &Exchanged) -> Result<()> {
         let (name, kept) = (c_name(&exchanged.name)?, c_name(&exchanged.kept)?);
         let kept = At::new(folder.dir(), &kept);
         put_back(kept, At::new(folder.dir(), &name), exchanged.new)?;
-        match kept.find(exchanged.new)? {
-            Some(_) => folder.dir().unlink(kept.name),
-            None => Ok(()),
+        match kept.stat() {
+            Ok(there) if exchanged.new.is(&there, folder.dir())? => folder.dir().unlink(kept.name),
+            // Another process put a file there. What it was is still here, and the next step back would remove it.
+            Ok(_) => Err(Errno::EXIST),
+            Err(Errno::NOENT) => Ok(()),
+            Err(cause) => Err(cause),
         }
     };
     restore().map_err(folder.failed_at("rename", &exchanged.kept))
@@ -155,4 +158,32 @@ fn set_times(
     errors
         .filter(|e| e.kind() != ErrorKind::PermissionDenied)
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    #[test]
+    fn a_name_that_another_process_took_does_not_get_its_file_back() {
+        let home = tempfile::tempdir().unwrap();
+        let write = |name: &str| fs::write(home.path().join(name), name).unwrap();
+        let folder = Folder::image(home.path()).unwrap();
+        for name in ["kept", "name"] {
+            write(name);
+        }
+        let new = FileId::of(&folder.stat(OsStr::new("name")).unwrap());
+        let exchanged = Exchanged {
+            name: "name".into(),
+            kept: "kept".into(),
+            new,
+        };
+        write("other");
+        fs::rename(home.path().join("other"), home.path().join("name")).unwrap();
+        assert!(restore(&folder, &exchanged).is_err());
+        assert_eq!(fs::read(home.path().join("kept")).unwrap(), b"kept");
+        assert_eq!(fs::read(home.path().join("name")).unwrap(), b"other");
+    }
 }

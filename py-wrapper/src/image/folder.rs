@@ -2,7 +2,7 @@
 //!
 //! No call leaves the image or follows a link. Errors name what was tried and the path.
 
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::io::{Read, Write};
 use std::os::unix::ffi::OsStrExt;
@@ -12,6 +12,9 @@ use std::sync::Arc;
 use common::fs::{Attributes, Dir, Kind, as_os};
 use common::{Error, Result};
 use rustix::io::Errno;
+
+/// How many bytes are read to tell what a file is. No kernel or installer writes longer first lines.
+const HEAD: u64 = 4096;
 
 /// An open directory.
 #[derive(Debug)]
@@ -105,7 +108,7 @@ impl Folder {
     }
 
     /// The names in it, sorted.
-    pub(crate) fn names(&self) -> Result<Vec<std::ffi::OsString>> {
+    pub(crate) fn names(&self) -> Result<Vec<OsString>> {
         let listing = self.dir.rewind().and_then(|()| self.dir.list());
         let listing = listing.map_err(self.failed("read directory"))?;
         Ok(listing.iter().map(|e| as_os(e.name).to_owned()).collect())
@@ -130,13 +133,20 @@ impl Folder {
             .map_err(self.failed_at("open", name))
     }
 
-    /// The first `limit` bytes of a file.
-    pub(crate) fn read(&self, name: &OsStr, limit: u64) -> Result<Vec<u8>> {
+    /// The content of a file.
+    pub(crate) fn read(&self, name: &OsStr) -> Result<Vec<u8>> {
+        self.read_at_most(name, u64::MAX)
+    }
+
+    /// The beginning of a file, enough to tell what it is.
+    pub(crate) fn read_head(&self, name: &OsStr) -> Result<Vec<u8>> {
+        self.read_at_most(name, HEAD)
+    }
+
+    fn read_at_most(&self, name: &OsStr, limit: u64) -> Result<Vec<u8>> {
         let mut content = Vec::new();
-        self.open(name)?
-            .take(limit)
-            .read_to_end(&mut content)
-            .map_err(|cause| Error::io("read", self.path(name), cause))?;
+        let read = self.open(name)?.take(limit).read_to_end(&mut content);
+        read.map_err(|cause| Error::io("read", self.path(name), cause))?;
         Ok(content)
     }
 
@@ -156,10 +166,20 @@ impl Folder {
         Ok(file)
     }
 
+    /// Gives a file a second name in `to`. Returns whether that can be done.
+    pub(crate) fn has_linked(&self, name: &OsStr, to: &Self, new: &OsStr) -> bool {
+        self.dir.link(name, &to.dir, new).is_ok()
+    }
+
     /// Removes a file or link.
     pub(crate) fn remove(&self, name: &OsStr) -> Result<()> {
         self.dir
             .unlink(name)
             .map_err(self.failed_at("remove", name))
     }
+}
+
+/// Whether it is a regular file that may be executed.
+pub(super) fn is_executable_file(it: &Attributes) -> bool {
+    it.kind == Kind::File && it.mode & 0o111 != 0
 }

@@ -11,8 +11,7 @@ use common::Result;
 use common::fs::{At, Kind, Published, c_name, publish};
 use rustix::io::Errno;
 
-use super::folder::{Descent, Folder};
-use super::{HEAD, is_executable};
+use super::folder::{Descent, Folder, is_executable_file};
 use crate::layout::Layout;
 use crate::wrapper;
 
@@ -92,7 +91,7 @@ pub(super) fn is_precious(
     temporary: &OsStr,
 ) -> Result<bool> {
     let kept = bindir.stat(temporary)?;
-    if !is_executable(&kept) || wrapper::is_wrapper(&bindir.read(temporary, HEAD)?) {
+    if !is_executable_file(&kept) || wrapper::is_wrapper(&bindir.read_head(temporary)?) {
         return Ok(false);
     }
     let Some(name) = stands_for(temporary) else {
@@ -103,7 +102,7 @@ pub(super) fn is_precious(
     };
     let is_wrapped = match there.kind {
         _ if there.identity == kept.identity => return Ok(false),
-        Kind::File => wrapper::is_wrapper(&bindir.read(name, HEAD)?),
+        Kind::File => wrapper::is_wrapper(&bindir.read_head(name)?),
         Kind::Symlink => wrapper::is_link_to(&bindir.read_link(name)?, layout, bindir.way()),
         _ => false,
     };

@@ -80,7 +80,7 @@ fn read(folder: &Folder) -> Result<Option<RecordFile>> {
     leftovers.retain(|name| leftovers::is_temporary(name));
     Ok(Some(RecordFile {
         directory: folder.way().to_owned(),
-        content: folder.read(own, u64::MAX)?,
+        content: folder.read(own)?,
         leftovers,
     }))
 }

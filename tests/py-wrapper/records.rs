@@ -1,4 +1,4 @@
-//! What installers know of the files stays true, by Python's own reading of it.
+//! RECORD stays true, as Python's own importlib.metadata reads it.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -23,7 +23,7 @@ for file in dist.files:
     print(file)
 ";
 
-/// The files that the one distribution of an image says it has, each compared with what is there.
+/// The files in the RECORD of the one distribution of an image, each compared with the file itself.
 fn files(image: &Path) -> Vec<String> {
     let told = Tool::new("/usr/bin/python3")
         .args(["-c", COMPARE])
@@ -58,7 +58,7 @@ fn tool(implementations: &str) -> Tool {
 }
 
 #[test]
-fn each_of_many_scripts_is_listed_with_its_own_hash() {
+fn each_of_many_scripts_is_in_the_record_with_its_hash() {
     let image = scratch();
     // Enough for two threads; every second one stays as it is.
     let script = |number: usize| {
@@ -82,7 +82,7 @@ fn each_of_many_scripts_is_listed_with_its_own_hash() {
 }
 
 #[test]
-fn a_replicated_script_is_listed_with_all_its_places() {
+fn a_replicated_script_is_in_the_record_with_all_its_places() {
     let image = scratch();
     let script = ("foo".to_owned(), "#!/usr/bin/python\\nx\\n".to_owned());
     lay_listed(image.path(), &[script]);
