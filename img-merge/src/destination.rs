@@ -54,18 +54,21 @@ impl Opener<'_> {
     ///
     /// While it waits for the lock nothing is at stake, so a signal ends the process.
     pub(crate) fn open(&self, model: &Image) -> Result<(Destination, Hold)> {
-        let mut is_made = false;
+        let mut made = None;
         loop {
             let root = match Dir::named(self.path) {
                 Ok(root) => root,
                 Err(Errno::NOENT) => {
-                    is_made |= self.make()?;
+                    // From here on a signal would leave DEST half-made.
+                    let hold = self.interrupts.hold();
+                    made = self.make()?.then_some(hold);
                     continue;
                 }
                 Err(cause) => return Err(Error::io("open destination", self.path, cause)),
             };
             lock(&root, self.path, self.locking, Lock::Exclusive)?;
-            let hold = self.interrupts.hold();
+            let is_made = made.is_some();
+            let hold = made.take().unwrap_or_else(|| self.interrupts.hold());
             let Some(mut found) = self.still_there(root)? else {
                 continue;
             };

@@ -1,7 +1,7 @@
 //! `img-merge`, the library behind the program.
 //!
-//! The way of a run: `main → run → cli → settings → merge`. A run is one or several merges. Each [`merge`] is a
-//! transaction: it locks DEST, recovers what a killed run left, makes a [`plan`], and applies it ([`apply`]) or
+//! The way of a run: `main → run → cli → settings → merge`. A run is one or several merges. Each `merge` is a
+//! transaction: it locks DEST, recovers what a killed run left, makes a `plan`, and applies it (`apply`) or
 //! undoes it.
 
 mod apply;
