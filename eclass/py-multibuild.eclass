@@ -13,16 +13,16 @@
 # The functions of multibuild.eclass with the contracts that other eclasses
 # rely on, carried out by py-foreach(1), img-merge(1) and py-wrapper(1).
 #
-# The functions handed in are shell functions.  They see the caller's
-# variables, arrays, functions and working directory, and may die.
+# Callers pass shell functions.  A function sees the caller's variables,
+# arrays, functions and working directory, and may die.
 #
-# The compile phase runs all variants at once.  Each variant is then a
-# process of its own without the ebuild's traps, so what a function assigns is
-# gone when it returns, but for the names in PY_MULTIBUILD_EXPORT; what it says
-# with elog is reported in the order of the variants.  All variants but the last work in a
-# copy of the source tree, because builds write into it; what they added is
-# in ${S} when the phase is done.  Every other phase runs one variant after
-# another in the ebuild's own shell.  See py-multibuild(7).
+# The compile phase runs all variants at once.  Each variant is then a process
+# of its own without the ebuild's traps.  What a function assigns is lost when
+# it returns, except for the names in PY_MULTIBUILD_EXPORT.  Messages of elog
+# come in the order of the variants.  A build writes into its source tree, so
+# all variants but the last work in a copy of it; when the phase is done, the
+# new files of the copies are in ${S}.  Every other phase runs one variant
+# after another in the ebuild's own shell.  See py-multibuild(7).
 
 case ${EAPI} in
 	7|8|9) ;;
@@ -46,43 +46,44 @@ _PY_MULTIBUILD_ECLASS=1
 # @ECLASS_VARIABLE: MULTIBUILD_ID
 # @OUTPUT_VARIABLE
 # @DESCRIPTION:
-# The variant, and before it those of the calls around this one, joined by
-# '-'.  Good for names of files that must not meet.
+# The variants of the outer calls and this one, joined by '-'.  Put it into the
+# names of files that two variants must not share.
 
 # @ECLASS_VARIABLE: BUILD_DIR
 # @OUTPUT_VARIABLE
 # @DEFAULT_UNSET
 # @DESCRIPTION:
-# The build directory of the variant, which is the caller's BUILD_DIR (or
-# ${S}), '-' and the variant.
+# The build directory of the variant: the caller's BUILD_DIR (or ${S}), '-' and
+# the variant.
 
 # @ECLASS_VARIABLE: MULTIBUILD_JOBS
 # @USER_VARIABLE
 # @DEFAULT_UNSET
 # @DESCRIPTION:
-# At most this many variants at once.  How many compilers run at once is said
-# by MAKEOPTS, or by the jobserver in MAKEFLAGS.
+# At most this many variants run at once.  MAKEOPTS, or the jobserver in
+# MAKEFLAGS, limits the number of compilers.
 
 # @ECLASS_VARIABLE: PY_MULTIBUILD_SERIAL
 # @DEFAULT_UNSET
 # @DESCRIPTION:
-# Phases ('compile') and functions ('python_compile') which are to run one
-# variant after another all the same.
+# Phases ('compile') and functions ('python_compile') that run one variant
+# after another all the same.
 
 # @ECLASS_VARIABLE: PY_MULTIBUILD_EXPORT
 # @DEFAULT_UNSET
 # @DESCRIPTION:
-# Names of variables that come back from variants which run at once, in the
-# order of MULTIBUILD_VARIANTS: a scalar is the last one's, elements of arrays
-# are added.  The names that distutils-r1 needs are known.
+# Names of variables that variants which run at once give back, in the order
+# of MULTIBUILD_VARIANTS: a scalar has the last one's value, elements of arrays
+# are added.  The names that distutils-r1 needs are always given back.
 
-# The callers' IFS may be anything.
+# The caller may have changed IFS.
 _PY_MULTIBUILD_IFS=$' \t\n'
 
-# The version of the tools that these functions talk to.
+# The oldest version of the tools that these functions work with.
 _PY_MULTIBUILD_NEEDS=0.1.0
 
-# What distutils-r1 writes for one variant and reads for the next, and Portage's addpredict and its like.
+# distutils-r1 writes these for one variant and reads them for the next; the others are those of Portage's
+# helpers docompress, dostrip, addpredict and so on.
 _PY_MULTIBUILD_EXPORT=(
 	DISTUTILS_WHEELS DISTUTILS_WHEEL_PATH
 	_DISTUTILS_WHL_INSTALLED _DISTUTILS_PREVIOUS_SITE _DISTUTILS_EXT_WARNED
@@ -98,9 +99,9 @@ _PY_MULTIBUILD_EXPORT=(
 # MULTIBUILD_ID and BUILD_DIR set for it.  Its output is also appended to
 # ${T}/build-${MULTIBUILD_ID}.log.
 #
-# All variants run, whatever becomes of one.  Returns the first status in the
+# All variants run, also when one fails.  Returns the first status in the
 # order of MULTIBUILD_VARIANTS that is not 0.  If a function dies, the ebuild
-# dies with that message once the others are done.
+# dies with its message after the others are done.
 multibuild_foreach_variant() {
 	debug-print-function "${FUNCNAME[0]}" "${@}"
 
@@ -110,7 +111,7 @@ multibuild_foreach_variant() {
 	[[ ${_pm_build_dir%/} == "${WORKDIR%/}" ]] && _pm_build_dir=${WORKDIR}/build
 	_pm_build_dir=${_pm_build_dir%/}
 
-	if _py_multibuild_wants_all_at_once "${@}"; then
+	if _py_multibuild_runs_at_once "${@}"; then
 		_py_multibuild_all_at_once "${@}"
 	else
 		_py_multibuild_one_by_one "${@}"
@@ -120,7 +121,7 @@ multibuild_foreach_variant() {
 # @FUNCTION: multibuild_for_best_variant
 # @USAGE: <function> [<args>...]
 # @DESCRIPTION:
-# Like multibuild_foreach_variant for the last of MULTIBUILD_VARIANTS alone.
+# Runs the function for the last of MULTIBUILD_VARIANTS alone.
 multibuild_for_best_variant() {
 	debug-print-function "${FUNCNAME[0]}" "${@}"
 
@@ -143,36 +144,38 @@ multibuild_copy_sources() {
 
 _multibuild_create_source_copy() {
 	einfo "${MULTIBUILD_VARIANT}: copying to ${BUILD_DIR}"
-	cp -p -R --reflink=auto "${_MULTIBUILD_INITIAL_BUILD_DIR}" "${BUILD_DIR}" || die
+	_py_multibuild_copy "${_MULTIBUILD_INITIAL_BUILD_DIR}" "${BUILD_DIR}"
 }
 
 # @FUNCTION: multibuild_merge_root
 # @USAGE: <source-root> <destination-root>
 # @DESCRIPTION:
-# Moves what is in the source root into the destination root (both real paths,
-# ${D} included) and removes the source root.  What is there already is
-# replaced; a file that another variant left there with other content is named
-# in a QA notice.
+# Moves the files of the source root into the destination root and removes the
+# source root.  Both are real paths, with ${D}.  A file that exists in the
+# destination is replaced; if it differed, a QA notice names it.
 multibuild_merge_root() {
 	debug-print-function "${FUNCNAME[0]}" "${@}"
 
-	local src=${1} dest=${2} report
+	local variant=${MULTIBUILD_VARIANT:-(unknown)} report line
 	_py_multibuild_needs_tool img-merge
-	report=$(mktemp "${T}/py-multibuild-merge.XXXXXX") || die
-	img-merge --quiet --method=move --on-conflict=replace --dir-metadata=image --json="${report}" \
-		"${src}" "${dest}" || die "${MULTIBUILD_VARIANT:-(unknown)}: merging image failed"
-	rm -rf "${src}" || die
-	_py_multibuild_name_replaced "${report}" "${dest}"
-	rm -f "${report}" || die
+	if ! report=$(img-merge --verbose --method=move --on-conflict=replace --dir-metadata=image "${1}" "${2}" 2>&1)
+	then
+		eerror "${report}"
+		die "${variant}: merging image failed"
+	fi
+	while IFS= read -r line; do
+		if [[ ${line} == *"; replaced the latter" ]]; then
+			eqawarn "QA Notice: ${variant} replaces a different file: ${line#img-merge: merge }"
+		fi
+	done <<< "${report}"
 }
 
 # @FUNCTION: py_wrap_scripts
 # @USAGE: [<option of py-wrapper>...] <image>
 # @DESCRIPTION:
-# Moves the scripts of this implementation (EPYTHON) in the image to their
-# place in /usr/lib/python-exec and puts wrappers where they were.  Call it
-# before multibuild_merge_root.  --kind=link makes links to the dispatcher, as
-# distutils-r1 does.
+# Moves the image's scripts to /usr/lib/python-exec/EPYTHON and puts wrappers
+# in their places.  Call it before multibuild_merge_root.  --kind=link makes
+# links to the dispatcher, as distutils-r1 does.
 py_wrap_scripts() {
 	debug-print-function "${FUNCNAME[0]}" "${@}"
 
@@ -182,72 +185,35 @@ py_wrap_scripts() {
 		|| die "${EPYTHON}: wrapping scripts failed"
 }
 
-# Names what replaced another variant's file of other content, and notes whose everything is now.
-# Takes img-merge's report and the destination.
-_py_multibuild_name_replaced() {
-	local ledger=${T}/py-multibuild-owners variant=${MULTIBUILD_VARIANT:-(unknown)} place=${2#"${D%/}"}
-	local number=0 path owner replaced
-	local -A owners=()
-	mapfile -t replaced < <(_py_multibuild_reported replaced "${1}")
-	if [[ ${#replaced[@]} -gt 0 && -e ${ledger} ]]; then
-		while IFS=$'\t' read -r owner path; do
-			(( number += 1 ))
-			owners[${path}]="${number} ${owner}"
-		done < "${ledger}"
-	fi
-	for path in "${replaced[@]}"; do
-		path=${place%/}/${path}
-		owner=$(_py_multibuild_owner "${path}")
-		[[ ${owner} && ${owner} != "${variant}" ]] &&
-			eqawarn "QA Notice: ${path} of ${variant} replaces that of ${owner}, which is different"
-	done
-	while IFS= read -r path; do
-		printf '%s\t%s\n' "${variant}" "${place%/}/${path}"
-	done < <(_py_multibuild_reported 'brought\|replaced' "${1}") >> "${ledger}" || die
-}
-
-# Prints the paths to which img-merge did what the pattern says, one a line, as JSON spells them.
-_py_multibuild_reported() {
-	sed -n -e '/[{,]"action":"\('"${1}"'\)"[,}]/s/.*[{,]"path\(_b64\)\{0,1\}":"\(\([^"\\]\|\\.\)*\)".*/\2/p' "${2}"
-}
-
-# Prints whose the path is by the caller's owners, which are numbered: a directory that was moved as a whole
-# stands for all in it, until something newer came there.
-_py_multibuild_owner() {
-	local at=${1} newest=0 owner=
-	while [[ ${at} ]]; do
-		if [[ ${owners[${at}]} && ${owners[${at}]%% *} -gt ${newest} ]]; then
-			newest=${owners[${at}]%% *}
-			owner=${owners[${at}]#* }
-		fi
-		at=${at%/*}
-	done
-	builtin echo "${owner}"
-}
-
-# Dies unless the tool is there in a version that these functions can talk to.
+# Dies unless the tool is installed and new enough.
 _py_multibuild_needs_tool() {
 	local problem
 	problem=$(_py_multibuild_tool_problem "${1}") || die "${problem}"
 }
 
-# Prints what is wrong with the tool and fails, or is silent and succeeds.
+# Prints the problem with the tool and fails, or succeeds in silence.
 _py_multibuild_tool_problem() {
 	local found IFS=${_PY_MULTIBUILD_IFS}
 	if ! type -P "${1}" >/dev/null; then
-		echo "${1} is not on PATH: install app-portage/py-multibuild"
+		builtin echo "${1} is not on PATH: install app-portage/py-multibuild"
 		return 1
 	fi
 	found=$("${1}" --version) && found=${found##* } || found=
 	if [[ ! ${found} ]] || ver_test "${found}" -lt "${_PY_MULTIBUILD_NEEDS}"; then
-		echo "${1} ${found:-(of no known version)} is too old:" \
+		builtin echo "${1} ${found:-(of no known version)} is too old:" \
 			"app-portage/py-multibuild ${_PY_MULTIBUILD_NEEDS} or newer is needed"
 		return 1
 	fi
 }
 
+# Copies a tree to a place where nothing is, as reflinks where the file system has them.
+_py_multibuild_copy() {
+	_py_multibuild_needs_tool img-merge
+	img-merge --quiet --method=reflink "${1}" "${2}" || die "${MULTIBUILD_VARIANT:-(unknown)}: copying ${1} failed"
+}
+
 # Whether this call runs all variants at once.
-_py_multibuild_wants_all_at_once() {
+_py_multibuild_runs_at_once() {
 	[[ ${#MULTIBUILD_VARIANTS[@]} -gt 1 ]] || return 1
 	local word IFS=${_PY_MULTIBUILD_IFS}
 	for word in ${PY_MULTIBUILD_SERIAL}; do
@@ -256,13 +222,13 @@ _py_multibuild_wants_all_at_once() {
 	_py_multibuild_can_list_variants || return 1
 	[[ ${1} == _multibuild_create_source_copy ]] && return 0
 	[[ ${EBUILD_PHASE} == compile ]] || return 1
-	# The first wheel of a pure package serves all variants.
+	# distutils-r1 reuses the first wheel of a pure package for all variants.
 	[[ ${_DISTUTILS_R1_ECLASS} && ! ${DISTUTILS_EXT} && ${DISTUTILS_ALLOW_WHEEL_REUSE} ]] && return 1
-	# In one tree the variants would meet.
-	! _py_multibuild_shares_sources "${@}" || _py_multibuild_can_copy_sources
+	# Variants cannot share one tree.
+	! _py_multibuild_works_in_sources "${@}" || _py_multibuild_can_copy_sources
 }
 
-# Whether py-foreach can be told of the variants: it has a list of different words for the names of files.
+# Whether py-foreach accepts the variants: it wants different words that can be names of files.
 _py_multibuild_can_list_variants() {
 	local variant
 	local -A seen=()
@@ -272,14 +238,13 @@ _py_multibuild_can_list_variants() {
 	done
 }
 
-# Whether the variants work where we are, where they would meet, and not in their BUILD_DIR.
-_py_multibuild_shares_sources() {
+# Whether the variants work in the current directory, which they would share, and not in their BUILD_DIR.
+_py_multibuild_works_in_sources() {
 	[[ ${1} != _multibuild_create_source_copy ]] && ! has run_in_build_dir "${@}"
 }
 
-# Whether each variant can have a copy of the tree that we are in: the one that holds S, a directory of its own
-# in WORKDIR. It may be a link there, as S is in the copy what it is in the original; what is a link further
-# down S would lead out of the copy.
+# Whether each variant can have a copy of the tree that we are in. That tree holds S and is a directory right below
+# WORKDIR, or a link there: in the copy, S is below the same name. A link further down in S would lead out of the copy.
 _py_multibuild_can_copy_sources() {
 	local base top real below=${S%/}
 	base=$(_py_multibuild_base) top=$(_py_multibuild_top)
@@ -295,12 +260,12 @@ _py_multibuild_real() {
 	builtin cd -P "${1}" 2>/dev/null && pwd -P
 }
 
-# Runs the variants one after another in this shell, as Gentoo's eclass does.
+# Runs the variants one after another in this shell, as multibuild.eclass does.
 _py_multibuild_one_by_one() {
-	local _pm_before=${MULTIBUILD_ID:+${MULTIBUILD_ID}-} _pm_status=0 _pm_this _pm_variant
+	local _pm_prefix=${MULTIBUILD_ID:+${MULTIBUILD_ID}-} _pm_status=0 _pm_this _pm_variant
 	for _pm_variant in "${MULTIBUILD_VARIANTS[@]}"; do
 		local MULTIBUILD_VARIANT=${_pm_variant}
-		local MULTIBUILD_ID=${_pm_before}${_pm_variant}
+		local MULTIBUILD_ID=${_pm_prefix}${_pm_variant}
 		local BUILD_DIR=${_pm_build_dir}-${_pm_variant}
 		_py_multibuild_run "${@}" > >(exec tee -a "${T}/build-${MULTIBUILD_ID}.log") 2>&1
 		_pm_this=${?}
@@ -309,7 +274,7 @@ _py_multibuild_one_by_one() {
 	return "${_pm_status}"
 }
 
-# Says what runs and runs it.
+# Announces the function and runs it.
 _py_multibuild_run() {
 	local _pm_words
 	_pm_words=$(_py_multibuild_public_words "${@}")
@@ -317,7 +282,7 @@ _py_multibuild_run() {
 	"${@}"
 }
 
-# Prints the words without those at the beginning that are private to an eclass.
+# Prints the words without the eclasses' private functions at the beginning.
 _py_multibuild_public_words() {
 	while [[ ${1} == _* ]]; do
 		shift
@@ -326,14 +291,12 @@ _py_multibuild_public_words() {
 	builtin printf '%s\n' "${*}"
 }
 
-# Hands the variants to py-foreach, waits for them and takes over what they left.
+# Runs the variants with py-foreach and takes over their results.
 _py_multibuild_all_at_once() {
 	_py_multibuild_needs_tool py-foreach
-	local _pm_hand _pm_status=0 _pm_sources=
-	_pm_hand=$(mktemp -d "${T}/py-multibuild.XXXXXX") || die
-	if _py_multibuild_shares_sources "${@}"; then
-		# Before the work and not after it.
-		_py_multibuild_needs_tool img-merge
+	local _pm_dir _pm_status=0 _pm_sources=
+	_pm_dir=$(mktemp -d "${T}/py-multibuild.XXXXXX") || die
+	if _py_multibuild_works_in_sources "${@}"; then
 		_pm_sources=${WORKDIR%/}/py-multibuild/${MULTIBUILD_ID:+${MULTIBUILD_ID}-}
 		_py_multibuild_copy_for_each
 	fi
@@ -344,47 +307,47 @@ _py_multibuild_all_at_once() {
 	for _pm_name in "${_pm_exports[@]}"; do
 		_pm_export+=( --export "${_pm_name}" )
 	done
-	# By itself py-foreach builds nothing outside of WORKDIR, which is the ebuild's to say.
+	# With WORKDIR set, py-foreach refuses a BUILD_DIR outside of it; an ebuild may choose one.
 	BUILD_DIR=${_pm_build_dir} MULTIBUILD_ID=${MULTIBUILD_ID} \
 		env -u WORKDIR py-foreach --quiet --output=live --variants "$(printf '%s ' "${MULTIBUILD_VARIANTS[@]}")" \
 		${MULTIBUILD_JOBS:+--max-impls="${MULTIBUILD_JOBS}"} \
 		--log-dir "${T}" --isolate-home \
-		--shell-env "${_pm_hand}/ebuild.sh" "${_pm_export[@]}" --export-to "${_pm_hand}/exports" \
+		--shell-env "${_pm_dir}/ebuild.sh" "${_pm_export[@]}" --export-to "${_pm_dir}/exports" \
 		-- _py_multibuild_job || _pm_status=${?}
 
-	_py_multibuild_gather_said
-	_py_multibuild_die_as_a_job_did "$(_py_multibuild_public_words "${@}")"
+	_py_multibuild_join_elog
+	_py_multibuild_die_for_a_job "$(_py_multibuild_public_words "${@}")"
 	# shellcheck disable=SC1091
-	[[ -e ${_pm_hand}/exports ]] && source "${_pm_hand}/exports"
-	_py_multibuild_name_changed
-	[[ ${_pm_sources} ]] && _py_multibuild_gather_sources
-	rm -rf "${_pm_hand}" || die
+	[[ -e ${_pm_dir}/exports ]] && source "${_pm_dir}/exports"
+	_py_multibuild_report_changed
+	[[ ${_pm_sources} ]] && _py_multibuild_join_sources
+	rm -rf "${_pm_dir}" || die
 	return "${_pm_status}"
 }
 
-# Adds what the variants said to the user, elog and its like, to what Portage reports at the end.
-_py_multibuild_gather_said() {
+# Adds the variants' elog messages to the ebuild's, which Portage reports at the end.
+_py_multibuild_join_elog() {
 	local variant
 	[[ -d ${T}/logging ]] || return 0
 	for variant in "${MULTIBUILD_VARIANTS[@]}"; do
-		[[ -e ${_pm_hand}/said-${variant} ]] || continue
-		cat "${_pm_hand}/said-${variant}" >> "${_PY_MULTIBUILD_SAID:-${T}/logging/${EBUILD_PHASE:-other}}" || die
+		[[ -e ${_pm_dir}/elog-${variant} ]] || continue
+		cat "${_pm_dir}/elog-${variant}" >> "${_PY_MULTIBUILD_ELOG:-${T}/logging/${EBUILD_PHASE:-other}}" || die
 	done
 }
 
-# Lists in _pm_exports the names of the variables that come back.
+# Lists in _pm_exports the names of the variables that variants give back.
 _py_multibuild_list_exports() {
 	local IFS=${_PY_MULTIBUILD_IFS}
 	# shellcheck disable=SC2206
 	_pm_exports=( "${_PY_MULTIBUILD_EXPORT[@]}" ${PY_MULTIBUILD_EXPORT} )
 }
 
-# The directory that holds the source tree with what lies beside it: ${WORKDIR}, or a job's copy.
+# Prints the directory that holds the source tree: ${WORKDIR}, or a job's copy of it.
 _py_multibuild_base() {
 	builtin echo "${_PY_MULTIBUILD_BASE:-${WORKDIR%/}}"
 }
 
-# The name below that directory that the sources are in.
+# Prints the name of the source tree in that directory.
 _py_multibuild_top() {
 	local below=${S#"$(_py_multibuild_base)"/}
 	builtin echo "${below%%/*}"
@@ -392,23 +355,21 @@ _py_multibuild_top() {
 
 # Copies the source tree for each variant but the last, which works in the tree itself.
 _py_multibuild_copy_for_each() {
-	local base top variant copy other
+	local base top variant copy
 	base=$(_py_multibuild_base) top=$(_py_multibuild_top)
 	for variant in "${MULTIBUILD_VARIANTS[@]:0:${#MULTIBUILD_VARIANTS[@]}-1}"; do
 		copy=${_pm_sources}${variant}
 		rm -rf "${copy}" || die
 		mkdir -p "${copy}" || die
-		cp -p -R -H --reflink=auto "${base}/${top}" "${copy}/" || die "${variant}: copying the sources failed"
-		# A build that looks beside its sources finds what it always found.
-		while IFS= read -r -d '' other; do
-			[[ ${other##*/} == @("${top}"|py-multibuild) ]] && continue
-			ln -s "${other}" "${copy}/" || die
-		done < <(find "${base}" -mindepth 1 -maxdepth 1 -print0)
+		_py_multibuild_copy "$(_py_multibuild_real "${base}/${top}")" "${copy}/${top}"
+		# A build that looks beside its sources finds the same names there.
+		find "${base}" -mindepth 1 -maxdepth 1 ! -path "${base}/${top}" ! -name py-multibuild \
+			-exec ln -s -t "${copy}" {} + || die
 	done
 }
 
-# Adds to the source tree what the variants wrote into their copies; a later variant's file wins.
-_py_multibuild_gather_sources() {
+# Adds the new files in the variants' copies to the source tree; a later variant's file wins.
+_py_multibuild_join_sources() {
 	local base top images=() i
 	base=$(_py_multibuild_base) top=$(_py_multibuild_top)
 	for (( i = ${#MULTIBUILD_VARIANTS[@]} - 2; i >= 0; i-- )); do
@@ -418,13 +379,11 @@ _py_multibuild_gather_sources() {
 		|| die "gathering the sources of the variants failed"
 }
 
-# Lists in _pm_names the variables that are the caller's: none of bash's own, none that py-foreach
-# sets for a job, none of ours.
+# Lists in _pm_names the caller's variables, without bash's own, those that py-foreach sets for a job, and ours.
 _py_multibuild_list_names() {
 	_pm_names=()
 	local _pm_letter _pm_name _pm_some _pm_case
-	# "path" is not "PATH", whatever the caller likes.
-	# That it is off is no failure, also not under 'set -e'.
+	# Names are compared with their case. shopt fails if the option is off, which must not end a shell with 'set -e'.
 	_pm_case=$(shopt -p nocasematch || :)
 	shopt -u nocasematch
 	for _pm_letter in A B C D E F G H I J K L M N O P Q R S T U V W X Y Z \
@@ -440,7 +399,7 @@ _py_multibuild_list_names() {
 				OLDPWD|OPTIND) continue ;;
 				PIPESTATUS|PPID|PWD|RANDOM|SECONDS|SHELLOPTS|SHLVL|SRANDOM|UID|_) continue ;;
 				BUILD_DIR|HOME|MULTIBUILD_ID|MULTIBUILD_VARIANT|PATH|TEMP|TMP|TMPDIR) continue ;;
-				# What is not exported py-foreach has not seen, and the job finds it here alone.
+				# py-foreach sets these if they are exported; otherwise the job gets them here.
 				CARGO_MAKEFLAGS|CMAKE_BUILD_PARALLEL_LEVEL|GNUMAKEFLAGS|MAKEFLAGS|MAKEOPTS|MAX_JOBS|\
 				MFLAGS|NINJA|NINJAOPTS|NPY_NUM_BUILD_JOBS|SAMUFLAGS)
 					[[ ${!_pm_name@a} == *x* ]] && continue ;;
@@ -454,23 +413,23 @@ _py_multibuild_list_names() {
 	eval "${_pm_case}"
 }
 
-# Writes this shell to files that a job's shell sources: what the caller has, then what a job differs in.
+# Writes this shell to files that a job's shell sources: the caller's state, then what is different in a job.
 # Takes the function to run and its arguments.
 _py_multibuild_write_shell() {
 	local _pm_names
 	_py_multibuild_list_names
 	{
-		# Portage has functions with names that POSIX does not allow, and POSIXLY_CORRECT is a switch.
+		# Portage's functions have names that POSIX does not allow, and POSIXLY_CORRECT switches to POSIX mode.
 		builtin echo 'set +o posix'
 		shopt -p | grep -v -e login_shell -e restricted_shell
 		declare -f
 		declare -p "${_pm_names[@]}"
-	} > "${_pm_hand}/environment" || die
-	# Portage's die prints its call trace in a file of this name only.
+	} > "${_pm_dir}/environment" || die
+	# Portage's die prints a call trace only for a file of this name.
 	{
-		printf 'source %q\n' "${_pm_hand}/environment"
+		printf 'source %q\n' "${_pm_dir}/environment"
 		set +o
-		printf '_PY_MULTIBUILD_HAND=%q\n' "${_pm_hand}"
+		printf '_PY_MULTIBUILD_DIR=%q\n' "${_pm_dir}"
 		printf '_PY_MULTIBUILD_SOURCES=%q\n' "${_pm_sources}"
 		printf '_PY_MULTIBUILD_LAST=%q\n' "${MULTIBUILD_VARIANTS[-1]}"
 		printf '_PY_MULTIBUILD_HOME=%q\n' "${HOME}"
@@ -482,10 +441,10 @@ _py_multibuild_write_shell() {
 		declare -f _py_multibuild_job
 		declare -f _py_multibuild_become_job
 		builtin echo _py_multibuild_become_job
-	} > "${_pm_hand}/ebuild.sh" || die
+	} > "${_pm_dir}/ebuild.sh" || die
 }
 
-# In the job: die ends this shell alone, and leaves its message for the ebuild's own shell.
+# In the job: lets die end this shell alone and leave its message for the ebuild's own shell.
 _py_multibuild_become_job() {
 	export EBUILD_MASTER_PID=${BASHPID}
 	trap 'exit 1' SIGTERM
@@ -495,9 +454,9 @@ _py_multibuild_become_job() {
 	fi
 	# shellcheck disable=SC2034
 	EBUILD_DEATH_HOOKS=_py_multibuild_keep_message
-	_py_multibuild_say_apart
-	_py_multibuild_furnish_home
-	# Without it ninja-utils.eclass reads the bare -j before the pool in MAKEFLAGS as 999 jobs.
+	_py_multibuild_separate_elog
+	_py_multibuild_copy_dotfiles
+	# Without NINJAOPTS, ninja-utils.eclass takes the bare -j in MAKEFLAGS for 999 jobs.
 	if [[ ! ${NINJAOPTS+set} ]]; then
 		NINJAOPTS=
 		declare -F get_makeopts_loadavg >/dev/null && NINJAOPTS=-l$(get_makeopts_loadavg 0)
@@ -507,30 +466,30 @@ _py_multibuild_become_job() {
 	fi
 }
 
-# In the job: turns Portage's elog to a file of the variant's own, or the lines of all would be mixed.
-_py_multibuild_say_apart() {
-	# A piece of that function's text.
+# In the job: gives Portage's elog a file of the variant's own; in one file the lines of all would be mixed.
+_py_multibuild_separate_elog() {
+	# The text of that function holds this literally.
 	# shellcheck disable=SC2016
 	local _pm_elog _pm_shared='${T}/logging/${EBUILD_PHASE:-other}'
-	_PY_MULTIBUILD_SAID=${_PY_MULTIBUILD_HAND}/said-${MULTIBUILD_VARIANT}
+	_PY_MULTIBUILD_ELOG=${_PY_MULTIBUILD_DIR}/elog-${MULTIBUILD_VARIANT}
 	_pm_elog=$(declare -f __elog_base) || return 0
-	eval "${_pm_elog//"${_pm_shared}"/"\${_PY_MULTIBUILD_SAID}"}"
+	eval "${_pm_elog//"${_pm_shared}"/"\${_PY_MULTIBUILD_ELOG}"}"
 }
 
-# In the job: gives its HOME what earlier phases configured in the ebuild's; the caches stay where they are.
-_py_multibuild_furnish_home() {
+# In the job: copies what earlier phases configured in the ebuild's HOME to the job's, without caches.
+_py_multibuild_copy_dotfiles() {
 	[[ ${_PY_MULTIBUILD_HOME} == "${PORTAGE_BUILDDIR%/}"/* && -d ${_PY_MULTIBUILD_HOME} ]] || return 0
 	find "${_PY_MULTIBUILD_HOME}" -mindepth 1 -maxdepth 1 -name '.*' \
 		! -name .cache ! -name .cargo ! -name .ccache ! -name .distcc ! -name .pyenv ! -name .rustup \
 		-exec cp -p -R -t "${HOME}" {} + || die
 }
 
-# In the job: leaves the words that die was called with.
+# In the job: keeps the message of die.
 _py_multibuild_keep_message() {
-	printf '%s\n' "${*}" > "${_PY_MULTIBUILD_HAND}/died-${MULTIBUILD_VARIANT}"
+	printf '%s\n' "${*}" > "${_PY_MULTIBUILD_DIR}/died-${MULTIBUILD_VARIANT}"
 }
 
-# In the job: turns to the variant's own copy of the sources, and all variables that name a place in them.
+# In the job: changes to the variant's copy of the sources, also in every variable that holds a path in them.
 _py_multibuild_enter_copy() {
 	local _pm_from _pm_real _pm_to _pm_here _pm_name _pm_names
 	_pm_from=$(_py_multibuild_base)/$(_py_multibuild_top)
@@ -539,15 +498,15 @@ _py_multibuild_enter_copy() {
 	_pm_here=$(pwd -P) || die
 	_py_multibuild_list_names
 	for _pm_name in "${_pm_names[@]}"; do
-		_py_multibuild_name_other_place "${_pm_name}" "${_pm_from}" "${_pm_to}"
+		_py_multibuild_replace_path "${_pm_name}" "${_pm_from}" "${_pm_to}"
 	done
 	_PY_MULTIBUILD_BASE=${_PY_MULTIBUILD_SOURCES}${MULTIBUILD_VARIANT}
 	_PY_MULTIBUILD_COPIED=( "${_pm_to}" "${_pm_from}" )
 	cd "${_pm_to}${_pm_here#"${_pm_real}"}" || die
 }
 
-# In the job: lets the variable name the last path, and what is below it, wherever it names the one before.
-_py_multibuild_name_other_place() {
+# In the job: replaces a path in a variable. Takes the variable, the old path and the new one.
+_py_multibuild_replace_path() {
 	local -n _pm_it=${1}
 	local _pm_key
 	[[ ${_pm_it[*]} == *"${2}"* && ${_pm_it@a} != *r* ]] || return 0
@@ -556,7 +515,7 @@ _py_multibuild_name_other_place() {
 		local _pm_head=${_pm_rest%%"${2}"*}
 		while [[ ${#_pm_head} -lt ${#_pm_rest} ]]; do
 			_pm_rest=${_pm_rest#*"${2}"}
-			# The beginning of another name stays.
+			# Here the old path is only the beginning of another name.
 			[[ ${_pm_rest} == [[:alnum:]._+-]* ]] && _pm_head+=${2} || _pm_head+=${3}
 			_pm_done+=${_pm_head}
 			_pm_head=${_pm_rest%%"${2}"*}
@@ -571,78 +530,71 @@ _py_multibuild_name_other_place() {
 	done
 }
 
-# The function that py-foreach runs: the caller's, between two looks at the variables.  It takes no
-# argument: Portage's call trace counts on one word below the frames that it shows, and bash has put
-# the name of this function there.
+# The function that py-foreach runs. It calls the caller's and notes which variables that changed. It takes no
+# argument: Portage's call trace expects one word below the frames that it shows, and that word is this name.
 _py_multibuild_job() {
-	local -A _pm_then
+	local -A _pm_before
 	local _pm_status
-	# They came in the environment; what the function starts shall not see them there.
+	# They came in the environment; the programs that the function starts must not see them.
 	declare -g +x "${_PY_MULTIBUILD_PRIVATE[@]}"
 	if [[ ${_PY_MULTIBUILD_COPIED[*]} ]]; then
-		# The rest has been turned to the copy before py-foreach set what is its own.
-		_py_multibuild_name_other_place PATH "${_PY_MULTIBUILD_COPIED[1]}" "${_PY_MULTIBUILD_COPIED[0]}"
+		# py-foreach has set PATH after the other variables were changed.
+		_py_multibuild_replace_path PATH "${_PY_MULTIBUILD_COPIED[1]}" "${_PY_MULTIBUILD_COPIED[0]}"
 	fi
-	_py_multibuild_take_stock
+	_py_multibuild_note_variables
 	_py_multibuild_run "${_PY_MULTIBUILD_CALL[@]}"
 	_pm_status=${?}
-	_py_multibuild_list_changed > "${_PY_MULTIBUILD_HAND}/changed-${MULTIBUILD_VARIANT}" || die
-	_py_multibuild_name_real_sources
-	: > "${_PY_MULTIBUILD_HAND}/returned-${MULTIBUILD_VARIANT}" || die
+	_py_multibuild_list_changed > "${_PY_MULTIBUILD_DIR}/changed-${MULTIBUILD_VARIANT}" || die
+	_py_multibuild_restore_paths
+	: > "${_PY_MULTIBUILD_DIR}/returned-${MULTIBUILD_VARIANT}" || die
 	return "${_pm_status}"
 }
 
-# In the job: notes in _pm_then what each variable holds.
-_py_multibuild_take_stock() {
+# In the job: notes in _pm_before the value of each variable.
+_py_multibuild_note_variables() {
 	local _pm_name _pm_names _pm_all
 	_py_multibuild_list_names
 	for _pm_name in "${_pm_names[@]}"; do
 		_pm_all="${_pm_name}[@]"
-		_pm_then[${_pm_name}]=${!_pm_all@A}
+		_pm_before[${_pm_name}]=${!_pm_all@A}
 	done
 }
 
-# In the job: prints the names of variables that are not what they were and do not come back.
+# In the job: prints the names of variables that changed and are not given back.
 _py_multibuild_list_changed() {
-	local _pm_name _pm_names _pm_all
+	local _pm_name _pm_names _pm_all _pm_exports _pm_changed=()
 	_py_multibuild_list_names
 	for _pm_name in "${_pm_names[@]}"; do
 		_pm_all="${_pm_name}[@]"
-		[[ ${_pm_then[${_pm_name}]-unset} == "${!_pm_all@A}" ]] || _py_multibuild_print_watched "${_pm_name}"
-		unset "_pm_then[${_pm_name}]"
+		[[ ${_pm_before[${_pm_name}]-unset} == "${!_pm_all@A}" ]] || _pm_changed+=( "${_pm_name}" )
+		unset "_pm_before[${_pm_name}]"
 	done
-	# What is left is gone.
-	for _pm_name in "${!_pm_then[@]}"; do
-		_py_multibuild_print_watched "${_pm_name}"
-	done
-}
-
-# Prints the name, unless it comes back or is a note of Portage's own.
-_py_multibuild_print_watched() {
-	[[ ${1} == @(LAST_E_*|__*) ]] && return
-	local _pm_exports
 	_py_multibuild_list_exports
-	has "${1}" "${_pm_exports[@]}" || builtin echo "${1}"
+	# The names that are left in _pm_before were unset. Portage changes LAST_E_* and __* itself.
+	for _pm_name in "${_pm_changed[@]}" "${!_pm_before[@]}"; do
+		[[ ${_pm_name} == @(LAST_E_*|__*) ]] || has "${_pm_name}" "${_pm_exports[@]}" ||
+			builtin printf '%s\n' "${_pm_name}"
+	done
 }
 
-# In the job: the copy's path means nothing later, so what comes back names the real one.
-_py_multibuild_name_real_sources() {
+# In the job: puts the original paths back into the variables that are given back; the copy's mean nothing later.
+_py_multibuild_restore_paths() {
 	[[ ${_PY_MULTIBUILD_COPIED[*]} ]] || return 0
 	local _pm_name _pm_exports
 	_py_multibuild_list_exports
 	for _pm_name in "${_pm_exports[@]}"; do
-		_py_multibuild_name_other_place "${_pm_name}" "${_PY_MULTIBUILD_COPIED[@]}"
+		_py_multibuild_replace_path "${_pm_name}" "${_PY_MULTIBUILD_COPIED[@]}"
 	done
 }
 
-# Dies with the words of the first variant, in order, that did not return.
-_py_multibuild_die_as_a_job_did() {
+# Dies with the message of the first variant, in declared order, whose function did not return.
+_py_multibuild_die_for_a_job() {
 	local variant message
 	for variant in "${MULTIBUILD_VARIANTS[@]}"; do
-		[[ -e ${_pm_hand}/returned-${variant} ]] && continue
+		[[ -e ${_pm_dir}/returned-${variant} ]] && continue
 		message="${1:-the job} failed before its end (status ${_pm_status})"
-		if [[ -e ${_pm_hand}/died-${variant} ]]; then
-			message=$(< "${_pm_hand}/died-${variant}")
+		if [[ -e ${_pm_dir}/died-${variant} ]]; then
+			message=$(< "${_pm_dir}/died-${variant}")
 			message=${message:-"(no error message)"}
 		fi
 		eerror "${variant}: the log is ${T}/build-${MULTIBUILD_ID:+${MULTIBUILD_ID}-}${variant}.log"
@@ -650,21 +602,21 @@ _py_multibuild_die_as_a_job_did() {
 	done
 }
 
-# Names the variables that the variants changed for themselves alone.
-_py_multibuild_name_changed() {
+# Reports the variables that variants changed and do not give back.
+_py_multibuild_report_changed() {
 	local variant name
 	local -A changed=()
 	for variant in "${MULTIBUILD_VARIANTS[@]}"; do
 		while IFS= read -r name; do
 			changed[${name}]+=" ${variant}"
-		done < "${_pm_hand}/changed-${variant}"
+		done < "${_pm_dir}/changed-${variant}"
 	done
 	[[ ${#changed[@]} -gt 0 ]] || return 0
-	eqawarn "QA Notice: variables were changed that neither another variant nor a later phase sees:"
+	eqawarn "QA Notice: variants changed these variables, and the changes are lost:"
 	while IFS= read -r name; do
 		eqawarn "  ${name} (by${changed[${name}]})"
 	done < <(printf '%s\n' "${!changed[@]}" | sort)
-	eqawarn "PY_MULTIBUILD_EXPORT brings them back; see py-multibuild(7)."
+	eqawarn "Name them in PY_MULTIBUILD_EXPORT to keep the changes; see py-multibuild(7)."
 }
 
 fi

@@ -27,4 +27,4 @@ for site in sys.argv[1].split(os.pathsep):
     for module in modules(site):
         importlib.import_module(module)
         imported.append(module)
-print(", ".join(imported) if imported else "nothing: it has no modules")
+print(", ".join(imported) if imported else "nothing, because it has no modules")

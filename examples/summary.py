@@ -1,4 +1,4 @@
-"""Sums up what the demo did.
+"""Prints a summary of the demo.
 
     python3 summary.py MERGE.json DEST SECONDS IMPLEMENTATIONS
 """

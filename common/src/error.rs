@@ -23,6 +23,7 @@ pub struct Error {
 #[derive(Debug)]
 enum Cause {
     System(io::Error),
+    Refused(String),
     Said(String),
 }
 
@@ -49,7 +50,7 @@ impl Error {
         Self {
             verb: verb.into(),
             subject: Some(subject.into()),
-            cause: Cause::Said(cause.into()),
+            cause: Cause::Refused(cause.into()),
         }
     }
 
@@ -67,7 +68,7 @@ impl Error {
     pub fn kind(&self) -> io::ErrorKind {
         match &self.cause {
             Cause::System(error) => error.kind(),
-            Cause::Said(_) => io::ErrorKind::Other,
+            Cause::Refused(_) | Cause::Said(_) => io::ErrorKind::Other,
         }
     }
 
@@ -76,8 +77,14 @@ impl Error {
     pub fn errno(&self) -> Option<i32> {
         match &self.cause {
             Cause::System(error) => error.raw_os_error(),
-            Cause::Said(_) => None,
+            Cause::Refused(_) | Cause::Said(_) => None,
         }
+    }
+
+    /// Whether it was made by [`Error::refused`].
+    #[must_use]
+    pub fn is_refusal(&self) -> bool {
+        matches!(self.cause, Cause::Refused(_))
     }
 }
 
@@ -89,7 +96,7 @@ impl Display for Error {
         }
         match &self.cause {
             Cause::System(error) => write!(f, ": {}", plain(error)),
-            Cause::Said(words) => write!(f, ": {words}"),
+            Cause::Refused(words) | Cause::Said(words) => write!(f, ": {words}"),
         }
     }
 }
@@ -98,7 +105,7 @@ impl std::error::Error for Error {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match &self.cause {
             Cause::System(error) => Some(error),
-            Cause::Said(_) => None,
+            Cause::Refused(_) | Cause::Said(_) => None,
         }
     }
 }

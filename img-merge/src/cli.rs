@@ -1,4 +1,4 @@
-//! The words of the command line, as clap reads them, and what they mean.
+//! The command line, as clap reads it, and the options that it means.
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -13,72 +13,87 @@ use crate::settings::{
     Settings, Source, Threads, Transactions,
 };
 
+const HOW: &str = "How files are merged";
+const CONFLICTS: &str = "Conflicts";
+const SAFETY: &str = "Failures and locking";
+const REPORT: &str = "Report";
+
+const EXAMPLES: &str = "\
+Examples:
+  Merge three images and remove them:
+    img-merge --method=move image/python3.11 image/python3.12 image/pypy3 /srv/tree
+  Keep what DEST has, as cp --archive --link --no-clobber is meant to do:
+    img-merge -n image dest
+  See what would be done:
+    img-merge --dry-run --on-conflict=replace image dest";
+
 #[derive(Debug, Parser)]
 #[command(
     name = "img-merge",
     version,
     about,
+    after_help = EXAMPLES,
     override_usage = "img-merge [OPTIONS] IMAGE... DEST\n       img-merge [OPTIONS] --images-from=FILE DEST"
 )]
 #[expect(
     clippy::struct_excessive_bools,
     reason = "each is a flag of the command line"
 )]
-pub(crate) struct Words {
+pub(crate) struct Args {
     /// How files get to DEST
-    #[arg(long, value_enum, default_value_t = Method::Link)]
+    #[arg(long, value_enum, default_value_t = Method::Link, help_heading = HOW)]
     method: Method,
 
-    /// That method or an error; never fall back to another
-    #[arg(long)]
+    /// Use that method or fail; never fall back to another
+    #[arg(long, help_heading = HOW)]
     strict: bool,
 
-    /// What becomes of a path that DEST holds differently
-    #[arg(long, value_enum, value_name = "WHAT", default_value_t = OnConflict::Error)]
+    /// Whose metadata a directory gets that exists on both sides
+    #[arg(long, value_enum, value_name = "WHOSE", default_value_t = DirMetadata::Keep, help_heading = HOW)]
+    dir_metadata: DirMetadata,
+
+    /// Merge an image's directory into the directory behind a symlink in DEST, if that is beneath DEST
+    #[arg(long, help_heading = HOW)]
+    keep_directory_symlink: bool,
+
+    /// Threads that work; default: one for each CPU we may use, eight at most
+    #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..), help_heading = HOW)]
+    jobs: Option<u16>,
+
+    /// What to do with a path that an image and DEST hold differently
+    #[arg(long, value_enum, value_name = "WHAT", default_value_t = OnConflict::Error, help_heading = CONFLICTS)]
     on_conflict: OnConflict,
 
     /// The same as --on-conflict=keep
-    #[arg(short, long, conflicts_with = "on_conflict")]
+    #[arg(short, long, conflicts_with = "on_conflict", help_heading = CONFLICTS)]
     no_clobber: bool,
 
-    /// What becomes of the metadata of directories that exist already
-    #[arg(long, value_enum, value_name = "WHOSE", default_value_t = DirMetadata::Keep)]
-    dir_metadata: DirMetadata,
-
-    /// Let a directory of an image pass through a symlink in DEST that stays beneath DEST
-    #[arg(long)]
-    keep_directory_symlink: bool,
-
-    /// Leave a failed merge as it stands instead of undoing it
-    #[arg(long)]
-    no_rollback: bool,
-
-    /// Do not lock DEST: the caller sees to it that one merge runs at a time
-    #[arg(long)]
-    no_lock: bool,
-
-    /// Read the whole stream first and merge it as one transaction
-    #[arg(long, requires = "images_from")]
-    all_or_nothing: bool,
-
     /// Print the plan and change nothing
-    #[arg(long)]
+    #[arg(long, help_heading = CONFLICTS)]
     dry_run: bool,
 
-    /// Threads at work; default: the CPUs we may use, eight at most
-    #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
-    jobs: Option<u16>,
+    /// Merge the whole stream as one transaction, and nothing if it is not complete
+    #[arg(long, requires = "images_from", help_heading = SAFETY)]
+    all_or_nothing: bool,
 
-    /// Sync the file system before success is told
-    #[arg(long)]
+    /// Do not undo a merge that fails
+    #[arg(long, help_heading = SAFETY)]
+    no_rollback: bool,
+
+    /// Do not lock DEST; the caller makes sure that one merge runs at a time
+    #[arg(long, help_heading = SAFETY)]
+    no_lock: bool,
+
+    /// Sync the file systems before reporting success
+    #[arg(long, help_heading = SAFETY)]
     sync: bool,
 
-    /// Write what was merged to FILE in the format of mtree(5)
-    #[arg(long, value_name = "FILE", conflicts_with = "dry_run")]
+    /// Write the merged paths to FILE in the format of mtree(5)
+    #[arg(long, value_name = "FILE", conflicts_with = "dry_run", help_heading = REPORT)]
     manifest: Option<PathBuf>,
 
     /// Write what was done to FILE as JSON Lines
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", help_heading = REPORT)]
     json: Option<PathBuf>,
 
     #[command(flatten)]
@@ -92,46 +107,30 @@ pub(crate) struct Words {
     paths: Vec<PathBuf>,
 }
 
-/// Reads the words; the error is the status to exit with, after all has been said.
+/// Reads the command line. The error is the exit status, after everything was printed.
 pub(crate) fn parse(words: impl IntoIterator<Item = OsString>) -> Result<Settings, u8> {
-    let words: Words = common::cli::parse(crate::TOOL, words, common::exit::FAILED)?;
-    words.settings().map_err(|wrong| {
+    let args: Args = common::cli::parse(crate::TOOL, words, common::exit::FAILED)?;
+    args.settings().map_err(|wrong| {
         eprint_line(&format!("{}: {wrong}", crate::TOOL));
         common::exit::FAILED
     })
 }
 
-impl Words {
+/// `yes` if the flag was given.
+fn pick<T>(flag: bool, yes: T, no: T) -> T {
+    if flag { yes } else { no }
+}
+
+impl Args {
     fn settings(mut self) -> Result<Settings, String> {
         let files = [("--json", &self.json), ("--manifest", &self.manifest)];
         outputs::distinct(&files.map(|(option, path)| (option, path.as_deref())))
             .map_err(|error| error.to_string())?;
         let destination = self.paths.pop().unwrap_or_default();
-        let merge = self.merge();
-        let images = self.paths;
-        let source = match self.stream.images_from.clone() {
-            Some(_) if !images.is_empty() => {
-                let wrong = "--images-from and IMAGE arguments cannot be used together";
-                return Err(wrong.into());
-            }
-            Some(from) => Source::Stream {
-                from,
-                end: self.stream.end(),
-                transactions: if self.all_or_nothing {
-                    Transactions::All
-                } else {
-                    Transactions::Each
-                },
-            },
-            None if images.is_empty() => {
-                return Err("no image and no --images-from was given".into());
-            }
-            None => Source::Arguments(images),
-        };
         Ok(Settings {
-            source,
             destination,
-            merge,
+            merge: self.merge(),
+            source: self.source()?,
             output: Output {
                 verbosity: self.shared.verbosity(),
                 json: self.json,
@@ -140,38 +139,36 @@ impl Words {
         })
     }
 
-    fn merge(&self) -> Merge {
-        let choose = |flag: bool| {
-            if flag {
-                OnConflict::Keep
-            } else {
-                self.on_conflict
+    /// What the paths before DEST mean.
+    fn source(&mut self) -> Result<Source, String> {
+        let images = std::mem::take(&mut self.paths);
+        match self.stream.images_from.clone() {
+            Some(_) if !images.is_empty() => {
+                Err("--images-from and IMAGE arguments cannot be used together".into())
             }
-        };
+            Some(from) => Ok(Source::Stream {
+                from,
+                end: self.stream.end(),
+                transactions: pick(self.all_or_nothing, Transactions::All, Transactions::Each),
+            }),
+            None if images.is_empty() => Err("no image and no --images-from was given".into()),
+            None => Ok(Source::Arguments(images)),
+        }
+    }
+
+    fn merge(&self) -> Merge {
         Merge {
             method: self.method,
-            fallback: if self.strict {
-                Fallback::Forbidden
-            } else {
-                Fallback::Allowed
-            },
-            on_conflict: choose(self.no_clobber),
+            fallback: pick(self.strict, Fallback::Forbidden, Fallback::Allowed),
+            on_conflict: pick(self.no_clobber, OnConflict::Keep, self.on_conflict),
             dir_metadata: self.dir_metadata,
-            directory_symlinks: if self.keep_directory_symlink {
-                DirectorySymlinks::Pass
-            } else {
-                DirectorySymlinks::Conflict
-            },
-            rollback: if self.no_rollback {
-                Rollback::Leave
-            } else {
-                Rollback::Undo
-            },
-            locking: if self.no_lock {
-                Locking::Callers
-            } else {
-                Locking::Ours
-            },
+            directory_symlinks: pick(
+                self.keep_directory_symlink,
+                DirectorySymlinks::Pass,
+                DirectorySymlinks::Conflict,
+            ),
+            rollback: pick(self.no_rollback, Rollback::Leave, Rollback::Undo),
+            locking: pick(self.no_lock, Locking::Callers, Locking::Ours),
             dry_run: self.dry_run,
             sync: self.sync,
             threads: self

@@ -1,32 +1,29 @@
 //! DEST: opened, made if it is missing, and locked.
 //!
-//! The lock is flock(2) on DEST's own directory: no lock file, and the kernel drops it when we die. A
-//! DEST that is missing is made beside its place, locked there, and renamed, so that it appears with
-//! its final owner and mode and is ours from the first moment.
+//! The lock is flock(2) on DEST itself. A DEST that is missing is made with the mode of a placeholder, which no other
+//! directory has. The run that locks a placeholder gives it the metadata of its first image; so if the maker is killed,
+//! the next run does that.
 
-use std::cell::RefCell;
 use std::ffi::{CStr, CString};
-use std::os::unix::ffi::OsStrExt;
+use std::os::fd::{AsFd, AsRawFd};
 use std::path::{Path, PathBuf};
 
+use common::fs::publish::{PLACEHOLDER, is_placeholder};
+use common::fs::xattrs::forget_inherited_acl;
+use common::fs::{
+    At, Attributes, Caller, Dir, Kind, Lock, Locked, XattrTarget, Xattrs, as_os, flock,
+};
 use common::interrupt::Hold;
 use common::{Error, Interrupts, Result};
-use rustix::fs::{FlockOperation, Mode, flock};
 use rustix::io::Errno;
 
-use crate::act::{metadata, publish};
-use crate::image::Image;
-use crate::journal::Placeholder;
+use crate::image::{Image, below};
 use crate::settings::Locking;
-use crate::staging;
-use common::fs::xattrs::{XattrTarget, forget_inherited_acl};
-use common::fs::{Attributes, Caller, Dir, FileId, Kind, Xattrs};
-use std::os::fd::AsFd;
 
-/// DEST, open and locked while this lives.
+/// DEST, open, and locked as long as this lives.
 #[derive(Debug)]
 pub(crate) struct Destination {
-    /// As it was named.
+    /// As the user named it.
     pub(crate) path: PathBuf,
     pub(crate) root: Dir,
     pub(crate) attributes: Attributes,
@@ -36,62 +33,93 @@ pub(crate) struct Destination {
 /// How DEST was found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum State {
-    /// It was there.
+    /// It existed.
     Found,
     /// This run made it.
     Made,
-    /// It is missing, and a dry run does not make it; the root is its parent.
+    /// It is missing and a dry run does not make it. The root is its parent.
     Missing,
 }
 
-impl Destination {
-    /// Opens and locks DEST, making it like `model` if it is missing. Signals wait from then on.
+/// What opening DEST needs to know.
+pub(crate) struct Opener<'a> {
+    pub(crate) path: &'a Path,
+    pub(crate) locking: Locking,
+    pub(crate) caller: &'a Caller,
+    pub(crate) interrupts: &'a Interrupts,
+}
+
+impl Opener<'_> {
+    /// Opens and locks DEST, made like `model` if it is missing. From then on signals wait.
     ///
-    /// While it waits for the lock nothing is at stake, and a signal ends the process.
-    pub(crate) fn open(
-        path: &Path,
-        locking: Locking,
-        model: &Image,
-        caller: &Caller,
-        interrupts: &Interrupts,
-    ) -> Result<(Self, Hold)> {
+    /// While it waits for the lock nothing is at stake, so a signal ends the process.
+    pub(crate) fn open(&self, model: &Image) -> Result<(Destination, Hold)> {
+        let mut is_made = false;
         loop {
-            match Dir::named(path) {
-                Ok(root) => {
-                    lock(&root, path, locking, FlockOperation::LockExclusive)?;
-                    let hold = interrupts.hold();
-                    let Some(found) = Self::still_there(path, root)? else {
-                        continue;
-                    };
-                    // A maker that was killed: it is made anew.
-                    if !(found.holds_a_place(caller)? && found.unmake()?) {
-                        return Ok((found, hold));
-                    }
-                }
+            let root = match Dir::named(self.path) {
+                Ok(root) => root,
                 Err(Errno::NOENT) => {
-                    let hold = interrupts.hold();
-                    if let Some(made) = Self::make(path, locking, model, caller)? {
-                        return Ok((made, hold));
-                    }
+                    is_made |= self.make()?;
+                    continue;
                 }
-                Err(cause) => return Err(Error::io("open destination", path, cause)),
+                Err(cause) => return Err(Error::io("open destination", self.path, cause)),
+            };
+            lock(&root, self.path, self.locking, Lock::Exclusive)?;
+            let hold = self.interrupts.hold();
+            let Some(mut found) = self.still_there(root)? else {
+                continue;
+            };
+            if is_made || is_placeholder(&found.attributes, self.caller) {
+                let failed = |cause| Error::io("make destination", self.path, cause);
+                if found.is_empty().map_err(failed)? {
+                    found.dress(model, self.caller).map_err(failed)?;
+                }
             }
+            return Ok((found, hold));
         }
     }
 
-    /// Opens DEST for a look, waiting while another run changes it.
+    /// `None` if another run took DEST away while we waited for its lock.
+    fn still_there(&self, root: Dir) -> Result<Option<Destination>> {
+        let failed = |cause| Error::io("open destination", self.path, cause);
+        let attributes = root.stat().map_err(failed)?;
+        let named = match Dir::named(self.path).and_then(|named| named.stat()) {
+            Ok(named) => named,
+            Err(Errno::NOENT) => return Ok(None),
+            Err(cause) => return Err(failed(cause)),
+        };
+        let same = named.identity == attributes.identity;
+        Ok(same.then(|| Destination {
+            path: self.path.to_owned(),
+            root,
+            attributes,
+            state: State::Found,
+        }))
+    }
+
+    /// Whether we made it, and not another process.
+    fn make(&self) -> Result<bool> {
+        let failed = |cause| Error::io("make destination", self.path, cause);
+        let (parent, name) = place_to_make(self.path)?;
+        match parent.make_dir(&*name, PLACEHOLDER) {
+            Ok(()) => Ok(true),
+            Err(Errno::EXIST) => Ok(false),
+            Err(cause) => Err(failed(cause)),
+        }
+    }
+}
+
+impl Destination {
+    /// Opens DEST for a dry run, after any run that changes it.
     pub(crate) fn look(path: &Path, locking: Locking) -> Result<Self> {
         let failed = |cause| Error::io("open destination", path, cause);
         let (root, state) = match Dir::named(path) {
             Ok(root) => (root, State::Found),
-            Err(Errno::NOENT) => {
-                let (parent, _) = place_to_make(path)?;
-                (parent, State::Missing)
-            }
+            Err(Errno::NOENT) => (place_to_make(path)?.0, State::Missing),
             Err(cause) => return Err(failed(cause)),
         };
         if state == State::Found {
-            lock(&root, path, locking, FlockOperation::LockShared)?;
+            lock(&root, path, locking, Lock::Shared)?;
         }
         Ok(Self {
             path: path.to_owned(),
@@ -101,180 +129,84 @@ impl Destination {
         })
     }
 
-    /// What messages call a place below it.
+    /// A path below DEST as messages have it.
     pub(crate) fn at(&self, place: &Path) -> PathBuf {
         below(&self.path, place)
     }
 
-    /// Nothing if another run took DEST away while we waited for its lock.
-    fn still_there(path: &Path, root: Dir) -> Result<Option<Self>> {
-        let failed = |cause| Error::io("open destination", path, cause);
-        let attributes = root.stat().map_err(failed)?;
-        let named = match Dir::named(path) {
-            Ok(named) => named.stat().map_err(failed)?,
-            Err(Errno::NOENT) => return Ok(None),
-            Err(cause) => return Err(failed(cause)),
-        };
-        let same = named.identity == attributes.identity;
-        Ok(same.then(|| Self {
-            path: path.to_owned(),
-            root,
-            attributes,
-            state: State::Found,
-        }))
-    }
-
-    /// Nothing if another process made it first.
-    fn make(path: &Path, locking: Locking, model: &Image, caller: &Caller) -> Result<Option<Self>> {
-        let failed = |cause| Error::io("make destination", path, cause);
-        let (parent, name) = place_to_make(path)?;
-        staging::sweep_empty(&parent).map_err(failed)?;
-        let temporary = staging::new_name();
-        parent.make_dir(&temporary, Mode::RWXU).map_err(failed)?;
-        let root = match Self::dress(&parent, &temporary, model, caller) {
-            Ok(root) => root,
-            // Another maker took it for one that was left, before we had its lock.
-            Err(Errno::NOENT) => return Ok(None),
-            Err(cause) => return Err(failed(cause)),
-        };
-        let locked = lock(&root, path, locking, FlockOperation::LockExclusive);
-        let published = locked.and_then(|()| {
-            let placeholder = RefCell::new(None);
-            let note = |is| {
-                if let Placeholder::Made(made) = is {
-                    let held = Self::hold_place((&parent, &name), made, locking)?;
-                    *placeholder.borrow_mut() = Some(held);
-                }
-                Ok(())
-            };
-            match publish::directory((&parent, &temporary), (&parent, &name), note) {
-                Ok(()) => Ok(true),
-                Err(Errno::EXIST | Errno::NOENT) => Ok(false),
-                Err(cause) => Err(failed(cause)),
-            }
-        });
-        if let Ok(true) = published {
-            return Ok(Some(Self {
-                path: path.to_owned(),
-                attributes: root.stat().map_err(failed)?,
-                root,
-                state: State::Made,
-            }));
-        }
-        match parent.remove_dir(&temporary) {
-            Ok(()) | Err(Errno::NOENT) => published.map(|_| None),
-            Err(cause) => Err(failed(cause)),
-        }
-    }
-
-    /// Locks the empty directory that holds DEST's place until DEST is renamed over it. Another run that
-    /// takes it for one that was left has its lock first, and removes it, or waits and finds DEST.
-    fn hold_place(
-        (parent, name): (&Dir, &CStr),
-        made: FileId,
-        locking: Locking,
-    ) -> Result<Dir, Errno> {
-        let taken = |cause| match cause {
-            Errno::NOENT | Errno::NOTDIR | Errno::LOOP => Errno::EXIST,
-            cause => cause,
-        };
-        let dir = parent.child(name).map_err(taken)?;
-        if locking == Locking::Ours {
-            rustix::io::retry_on_intr(|| flock(&dir, FlockOperation::LockExclusive))?;
-        }
-        let there = parent.stat_name(name).map_err(taken)?;
-        if made.identity == there.identity && made.identity == dir.stat()?.identity {
-            Ok(dir)
-        } else {
-            Err(Errno::EXIST)
-        }
-    }
-
-    /// Whether it holds the place of a DEST that is not there yet, and is empty. Its maker is dead, or will
-    /// see that it is gone: we have its lock.
-    fn holds_a_place(&self, caller: &Caller) -> Result<bool> {
-        let failed = |cause| Error::io("open destination", &self.path, cause);
-        if !publish::holds_a_place(&self.attributes, caller) {
-            return Ok(false);
-        }
-        let names = self.root.list().map_err(failed)?;
-        self.root.rewind().map_err(failed)?;
+    fn is_empty(&self) -> Result<bool, Errno> {
+        let names = self.root.list()?;
+        self.root.rewind()?;
         Ok(names.iter().next().is_none())
     }
 
-    fn dress(parent: &Dir, temporary: &CStr, model: &Image, caller: &Caller) -> Result<Dir, Errno> {
-        let root = parent.child(temporary)?;
-        forget_inherited_acl(&root)?;
+    /// Gives a DEST that was just made the metadata of `model`.
+    fn dress(&mut self, model: &Image, caller: &Caller) -> Result<(), Errno> {
+        forget_inherited_acl(&self.root)?;
         let xattrs = Xattrs::read(XattrTarget::Open(model.root.as_fd()))?;
-        metadata::directory(caller, &root, &model.attributes, &xattrs)?;
-        // A later run takes these for times that DEST had, should we be killed.
-        rustix::fs::futimens(&root, &model.attributes.times())?;
-        Ok(root)
+        let target = XattrTarget::Open(self.root.as_fd());
+        common::fs::apply_metadata(target, &model.attributes, &xattrs, caller)?;
+        // If we are killed, a later run takes these for times that DEST had.
+        self.root.set_times(&model.attributes.times())?;
+        self.attributes = self.root.stat()?;
+        self.state = State::Made;
+        Ok(())
     }
 
-    /// Takes away a DEST that this run made, unless it is gone or another by now; tells whether it did.
-    pub(crate) fn unmake(&self) -> Result<bool> {
+    /// Removes DEST if it is empty and still has its name.
+    pub(crate) fn remove_if_empty(&self) -> Result<()> {
         let failed = |cause| Error::io("remove", &self.path, cause);
         let name = self.path.file_name().unwrap_or_default();
+        let name = common::fs::c_name(name).map_err(failed)?;
         let parent = Dir::named(parent_of(&self.path)).map_err(failed)?;
-        let name = CString::new(name.as_bytes()).map_err(|_| failed(Errno::INVAL))?;
-        match parent.stat_name(&name) {
+        match At::new(&parent, &name).stat() {
             Ok(there) if there.identity == self.attributes.identity => {}
-            Ok(_) | Err(Errno::NOENT) => return Ok(false),
+            Ok(_) | Err(Errno::NOENT) => return Ok(()),
             Err(cause) => return Err(failed(cause)),
         }
-        match parent.remove_dir(&name) {
-            Ok(()) => Ok(true),
-            // Someone else's files are in it by now.
-            Err(Errno::NOTEMPTY | Errno::EXIST | Errno::NOENT) => Ok(false),
+        match parent.remove_dir(&*name) {
+            Ok(()) | Err(Errno::NOTEMPTY | Errno::EXIST | Errno::NOENT) => Ok(()),
             Err(cause) => Err(failed(cause)),
         }
     }
 
-    /// The directory that a symlink in DEST leads to, as a path of real directories below DEST.
+    /// The directory behind a symlink in DEST, as a path below DEST without links. EXDEV if it is not in DEST.
     pub(crate) fn place_behind(&self, link: &Path) -> Result<PathBuf, Errno> {
-        let behind = self.root.beneath_through_links(link)?;
-        let place = path_of(&behind)?;
+        let behind = path_of(&self.root.beneath_through_links(link)?)?;
         let root = path_of(&self.root)?;
-        let place = place.strip_prefix(root).map_err(|_| Errno::XDEV)?;
-        // Whatever changed meanwhile, the path we go on with is one without links.
+        let place = behind.strip_prefix(root).map_err(|_| Errno::XDEV)?;
         self.root.beneath(place)?;
         Ok(place.to_owned())
     }
 }
 
-/// A path below a root, or the root itself: joining nothing would add a slash.
-pub(crate) fn below(root: &Path, path: &Path) -> PathBuf {
-    if path.as_os_str().is_empty() {
-        root.to_owned()
-    } else {
-        root.join(path)
-    }
-}
-
 /// Where an open directory lies, without links.
 pub(crate) fn path_of(dir: &Dir) -> Result<PathBuf, Errno> {
-    use std::os::fd::AsRawFd;
     let link = format!("/proc/self/fd/{}", dir.as_fd().as_raw_fd());
-    let path = rustix::fs::readlink(link, Vec::new())?;
-    Ok(PathBuf::from(std::ffi::OsStr::from_bytes(path.to_bytes())))
+    let path: CString = rustix::fs::readlink(link, Vec::new())?;
+    Ok(PathBuf::from(as_os(path.as_c_str())))
 }
 
-/// The directory and the name that a DEST gets which is missing, and not a link to nothing.
+/// The parent and the name of a DEST that is missing.
 fn place_to_make(path: &Path) -> Result<(Dir, CString)> {
     let failed = |cause| Error::io("make destination", path, cause);
     let name = path.file_name().ok_or_else(|| failed(Errno::NOENT))?;
-    let name = CString::new(name.as_bytes()).map_err(|_| failed(Errno::INVAL))?;
+    let name = common::fs::c_name(name).map_err(failed)?;
     let parent = Dir::named(parent_of(path)).map_err(failed)?;
-    match parent.stat_name(&name) {
-        Ok(there) if there.kind == Kind::Symlink => Err(Error::refused(
-            "open destination",
-            path,
-            "it is a symbolic link that leads nowhere",
-        )),
-        // What appeared this very moment is looked at again.
-        Ok(_) | Err(Errno::NOENT) => Ok((parent, name)),
+    match kind_of(&parent, &name) {
+        Ok(Some(Kind::Symlink)) => {
+            let why = "it is a symbolic link that leads nowhere";
+            Err(Error::refused("open destination", path, why))
+        }
+        Ok(_) => Ok((parent, name)),
         Err(cause) => Err(failed(cause)),
+    }
+}
+
+fn kind_of(parent: &Dir, name: &CStr) -> Result<Option<Kind>, Errno> {
+    match parent.kind_of(name) {
+        Err(Errno::NOENT) => Ok(None),
+        found => found.map(Some),
     }
 }
 
@@ -285,17 +217,16 @@ pub(crate) fn parent_of(path: &Path) -> &Path {
     }
 }
 
-fn lock(root: &Dir, path: &Path, locking: Locking, how: FlockOperation) -> Result<()> {
+fn lock(root: &Dir, path: &Path, locking: Locking, lock: Lock) -> Result<()> {
     if locking == Locking::Callers {
         return Ok(());
     }
-    match rustix::io::retry_on_intr(|| flock(root, how)) {
-        Ok(()) => Ok(()),
-        Err(Errno::BADF | Errno::NOLCK | Errno::OPNOTSUPP) => Err(Error::refused(
-            "lock",
-            path,
-            "the file system cannot lock a directory; with --no-lock the caller sees to it",
-        )),
-        Err(cause) => Err(Error::io("lock", path, cause)),
+    match flock(root, lock).map_err(|cause| Error::io("lock", path, cause))? {
+        Locked::Held | Locked::Busy => Ok(()),
+        Locked::Unsupported => {
+            let why =
+                "the file system cannot lock a directory; use --no-lock if no other merge runs";
+            Err(Error::refused("lock", path, why))
+        }
     }
 }

@@ -1,4 +1,4 @@
-//! How a transaction can end before it is done.
+//! Why a transaction was given up.
 
 use common::Error;
 
@@ -7,9 +7,9 @@ use crate::plan::Conflict;
 /// Why a transaction was given up.
 #[derive(Debug)]
 pub(crate) enum Failure {
-    /// The image and what DEST holds do not agree.
+    /// The images and DEST hold paths differently.
     Conflicts(Vec<Conflict>),
-    /// The image asks for what may not be.
+    /// An image holds what no image may hold.
     Refused(Vec<Error>),
     /// Steps failed.
     Failed(Vec<Error>),
@@ -24,11 +24,44 @@ impl From<Error> for Failure {
 }
 
 impl Failure {
-    /// The exit status that it is.
+    /// `Ok` without errors.
+    pub(crate) fn unless_none(errors: Vec<Error>) -> Result<(), Self> {
+        if errors.is_empty() {
+            return Ok(());
+        }
+        Err(Self::Failed(errors))
+    }
+
+    /// The exit status.
     pub(crate) fn status(&self) -> u8 {
         match self {
             Self::Conflicts(_) | Self::Refused(_) => common::exit::REFUSED,
             Self::Failed(_) | Self::Interrupted => common::exit::FAILED,
         }
+    }
+
+    /// Its errors, without the conflicts.
+    pub(crate) fn errors(&self) -> &[Error] {
+        match self {
+            Self::Refused(errors) | Self::Failed(errors) => errors,
+            Self::Conflicts(_) | Self::Interrupted => &[],
+        }
+    }
+
+    /// Adds what failed while the transaction was undone.
+    pub(crate) fn with(self, more: Vec<Error>) -> Self {
+        if more.is_empty() {
+            return self;
+        }
+        let mut errors = match self {
+            Self::Failed(errors) | Self::Refused(errors) => errors,
+            Self::Conflicts(conflicts) => {
+                let said = |conflict: &Conflict| Error::said("merge", conflict.to_string());
+                conflicts.iter().map(said).collect()
+            }
+            Self::Interrupted => Vec::new(),
+        };
+        errors.extend(more);
+        Self::Failed(errors)
     }
 }

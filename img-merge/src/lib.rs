@@ -1,16 +1,17 @@
 //! `img-merge`, the library behind the program.
 //!
-//! The way of a run: `main → run → cli → values → effects`. A run is one or several
-//! transactions (`transaction`); each locks DEST, makes a `plan`, and carries it out
-//! (`act`) or undoes it.
+//! The way of a run: `main → run → cli → settings → merge`. A run is one or several merges. Each [`merge`] is a
+//! transaction: it locks DEST, recovers what a killed run left, makes a [`plan`], and applies it ([`apply`]) or
+//! undoes it.
 
-mod act;
+mod apply;
 mod cli;
 mod destination;
 mod failure;
 mod image;
+mod inputs;
 mod journal;
-mod manifest;
+mod merge;
 mod overlap;
 mod plan;
 mod pool;
@@ -20,9 +21,25 @@ mod report;
 mod run;
 mod settings;
 mod staging;
-mod summary;
-mod tally;
-mod transaction;
+mod stats;
+
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+pub mod fuzz {
+    //! What fuzzing holds pure code to.
+
+    use crate::journal::Record;
+
+    /// A journal is read without a panic, and its records are written as they were read.
+    pub fn journal(bytes: &[u8]) {
+        let records = Record::decode(bytes);
+        let mut written = Vec::new();
+        for record in &records {
+            record.encode(&mut written);
+        }
+        assert_eq!(Record::decode(&written), records);
+    }
+}
 
 use std::ffi::OsString;
 

@@ -1,148 +1,110 @@
-//! Threads that share a heap of work, where doing a piece may add more.
+//! Work that is shared among threads, where doing a piece may add more.
 //!
-//! The newest piece goes first, so a tree is walked in depth: what waits, and the handles that it
-//! keeps open, grows with the depth of the tree and not with its size.
+//! A thread takes its newest piece first, so a tree is walked in depth: the handles that waiting pieces keep open grow
+//! with the depth of the tree and not with its size. Most merges end before a second thread is worth its start.
 
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
-use std::thread;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use common::lock;
+use rayon::{Scope, ThreadPoolBuilder};
 
 use crate::settings::Threads;
 
-/// The work that waits.
+/// What a piece of work may do to the rest.
 #[derive(Debug)]
-pub(crate) struct Pool<T> {
-    state: Mutex<State<T>>,
-    changed: Condvar,
+pub(crate) struct Pool<'a, T> {
+    waiting: Mutex<Vec<T>>,
+    stopped: &'a AtomicBool,
 }
 
-#[derive(Debug)]
-struct State<T> {
-    waiting: Vec<T>,
-    busy: usize,
-    stopped: bool,
-    worth_sharing: usize,
-    /// Whether other threads are at it.
-    shared: bool,
-}
-
-/// Pieces that wait before other threads are started: most merges are over before that.
+/// How many pieces have to wait before other threads are started.
 const WORTH_SHARING: usize = 4;
 
-impl<T: Send> Pool<T> {
-    /// Does `first` and all that comes from it on `threads` threads, until nothing is left or the pool
-    /// is stopped.
-    pub(crate) fn run(threads: Threads, first: Vec<T>, work: impl Fn(T, &Self) + Sync) {
-        let pool = Self {
-            state: Mutex::new(State {
-                waiting: first,
-                busy: 0,
-                stopped: false,
-                shared: false,
-                worth_sharing: if threads == Threads::Number(1) {
-                    usize::MAX
-                } else {
-                    WORTH_SHARING
-                },
-            }),
-            changed: Condvar::new(),
-        };
-        while let Some(piece) = pool.take_alone() {
-            let _busy = Busy(&pool);
-            work(piece, &pool);
+impl<'a, T: Send> Pool<'a, T> {
+    fn new(waiting: Vec<T>, stopped: &'a AtomicBool) -> Self {
+        let waiting = Mutex::new(waiting);
+        Self { waiting, stopped }
+    }
+
+    /// Does `first` and everything that comes from it, until nothing is left or the work is stopped.
+    pub(crate) fn run(threads: Threads, first: Vec<T>, work: impl Fn(T, &Pool<'_, T>) + Sync) {
+        let stopped = AtomicBool::new(false);
+        let pool = Pool::new(first, &stopped);
+        let mut most = WORTH_SHARING;
+        if threads == Threads::Number(1) {
+            most = usize::MAX;
         }
-        if pool.lock().waiting.is_empty() {
+        pool.work_alone(most, &work);
+        let rest = lock(&pool.waiting).len();
+        if rest == 0 {
             return;
         }
-        pool.lock().shared = true;
-        thread::scope(|scope| {
-            for _ in 1..threads.count() {
-                let helper = thread::Builder::new();
-                // Where the system gives no more threads, those that there are do the work.
-                if helper.spawn_scoped(scope, || pool.help(&work)).is_err() {
-                    break;
-                }
+        match ThreadPoolBuilder::new()
+            .num_threads(threads.count())
+            .build()
+        {
+            Ok(rayon) => {
+                let pieces = std::mem::take(&mut *lock(&pool.waiting));
+                rayon.in_place_scope(|scope| spawn(scope, pieces, &stopped, &work));
             }
-            pool.help(&work);
-        });
+            // The system gives no more threads.
+            Err(_) => pool.work_alone(usize::MAX, &work),
+        }
     }
 
     /// Adds work, the last of which is done first.
     pub(crate) fn add(&self, more: impl IntoIterator<Item = T>) {
-        let mut state = self.lock();
-        state.waiting.extend(more);
-        if state.shared {
-            self.changed.notify_all();
-        }
+        lock(&self.waiting).extend(more);
     }
 
-    /// Drops what waits; what is being done ends by itself.
+    /// Drops what waits. What is being done ends by itself.
     pub(crate) fn stop(&self) {
-        let mut state = self.lock();
-        state.stopped = true;
-        state.waiting.clear();
+        self.stopped.store(true, Ordering::Relaxed);
     }
 
-    fn help(&self, work: &(impl Fn(T, &Self) + Sync)) {
-        while let Some(piece) = self.take() {
-            let _busy = Busy(self);
+    fn work_alone(&self, most: usize, work: &(impl Fn(T, &Self) + Sync)) {
+        while let Some(piece) = self.take(most) {
             work(piece, self);
         }
     }
 
-    /// The next piece while there is too little to share.
-    fn take_alone(&self) -> Option<T> {
-        let mut state = self.lock();
-        if state.stopped || state.waiting.len() >= state.worth_sharing {
+    /// The newest piece, if fewer than `most` wait.
+    fn take(&self, most: usize) -> Option<T> {
+        let mut waiting = lock(&self.waiting);
+        if self.stopped.load(Ordering::Relaxed) {
+            waiting.clear();
+        }
+        if waiting.len() >= most {
             return None;
         }
-        let piece = state.waiting.pop()?;
-        state.busy += 1;
-        Some(piece)
-    }
-
-    fn take(&self) -> Option<T> {
-        let mut state = self.lock();
-        loop {
-            if state.stopped {
-                return None;
-            }
-            if let Some(piece) = state.waiting.pop() {
-                state.busy += 1;
-                return Some(piece);
-            }
-            if state.busy == 0 {
-                return None;
-            }
-            state = self
-                .changed
-                .wait(state)
-                .unwrap_or_else(PoisonError::into_inner);
-        }
-    }
-
-    fn lock(&self) -> MutexGuard<'_, State<T>> {
-        // A panic in the work leaves the heap whole.
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        waiting.pop()
     }
 }
 
-/// One thread at work; the others must not wait for it when it panics.
-struct Busy<'a, T: Send>(&'a Pool<T>);
-
-impl<T: Send> Drop for Busy<'_, T> {
-    fn drop(&mut self) {
-        let mut state = self.0.lock();
-        state.busy -= 1;
-        if state.busy == 0 && state.shared {
-            self.0.changed.notify_all();
-        }
+fn spawn<'s, T: Send + 's>(
+    scope: &Scope<'s>,
+    pieces: Vec<T>,
+    stopped: &'s AtomicBool,
+    work: &'s (impl Fn(T, &Pool<'_, T>) + Sync),
+) {
+    for piece in pieces {
+        scope.spawn(move |scope| {
+            if stopped.load(Ordering::Relaxed) {
+                return;
+            }
+            let own = Pool::new(Vec::new(), stopped);
+            work(piece, &own);
+            let more = own.waiting.into_inner().unwrap_or_default();
+            spawn(scope, more, stopped, work);
+        });
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::sync::atomic::AtomicUsize;
 
     #[test]
     fn all_work_is_done_by_any_number_of_threads() {

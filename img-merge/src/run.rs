@@ -1,25 +1,23 @@
-//! A whole run: the images of the command line as one transaction, or a stream of them.
+//! A whole run: the images of the command line, or a stream of records.
 
+use std::ffi::OsString;
 use std::fs::File;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 
+use common::fs::Caller;
 use common::record::{End, Reader};
 use common::{Error, Interrupts, exit};
 
 use crate::TOOL;
-use crate::failure::Failure;
+use crate::merge::Merger;
 use crate::report::Report;
-use crate::settings::{Settings, Source, Transactions as Cut};
-use crate::transaction::Transactions;
-use common::fs::Caller;
+use crate::settings::{Settings, Source, Transactions};
 
-/// Runs and reports; the exit status comes back.
+/// Runs and reports. Returns the exit status.
 pub(crate) fn run(settings: &Settings) -> u8 {
-    let ready = Interrupts::watch().and_then(|interrupts| {
-        let caller = Caller::ask()?;
-        Ok((interrupts, caller, Report::new(settings)?))
-    });
+    let ready = Interrupts::watch()
+        .and_then(|interrupts| Ok((interrupts, Caller::ask()?, Report::new(settings)?)));
     let (interrupts, caller, mut report) = match ready {
         Ok(ready) => ready,
         Err(error) => {
@@ -28,20 +26,30 @@ pub(crate) fn run(settings: &Settings) -> u8 {
         }
     };
     raise_descriptor_limit();
-    let transactions = Transactions {
+    let merger = Merger {
         settings,
         caller: &caller,
         interrupts: &interrupts,
     };
     match &settings.source {
         Source::Arguments(images) => {
-            merge(&transactions, &mut report, &[], images);
+            merge(&merger, &mut report, images);
         }
         Source::Stream {
             from,
             end,
-            transactions: cut,
-        } => stream(&transactions, &mut report, from, *end, *cut),
+            transactions,
+        } => {
+            let one = *transactions == Transactions::All || settings.merge.dry_run;
+            let transactions = if one {
+                Transactions::All
+            } else {
+                Transactions::Each
+            };
+            if let Err(error) = stream(&merger, &mut report, (from, *end), transactions) {
+                report.error(&error);
+            }
+        }
     }
     report.finish()
 }
@@ -54,92 +62,64 @@ fn raise_descriptor_limit() {
         return;
     }
     limit.current = limit.maximum;
-    // Where it may not be raised, a tree that is too deep says so by itself.
+    // If it stays low, a tree that is too deep is an error of its own.
     let _unraised = setrlimit(Resource::Nofile, limit);
 }
 
-/// One transaction; tells whether it was done.
-///
-/// A dry run is told what was merged before, for in DEST it cannot see that.
-fn merge(
-    transactions: &Transactions<'_>,
-    report: &mut Report<'_>,
-    before: &[PathBuf],
-    images: &[PathBuf],
-) -> bool {
-    let (result, hold) = if transactions.settings.merge.dry_run {
-        (transactions.show(before, images), None)
+/// One transaction. Returns whether it was done.
+fn merge(merger: &Merger<'_>, report: &mut Report<'_>, images: &[PathBuf]) -> bool {
+    let (result, hold) = if merger.settings.merge.dry_run {
+        (merger.show(images), None)
     } else {
-        transactions.run(images)
+        merger.merge(images)
     };
     match &result {
-        Ok(done) => report.done(done),
+        Ok(done) => report.merged(done),
         Err(failure) => report.failed(images, failure),
     }
-    if let Some(signal) = transactions.interrupts.pending() {
-        report.break_off(signal);
+    if let Some(signal) = merger.interrupts.pending() {
+        report.interrupted(signal);
     }
-    // All is said: a signal that came may end us.
+    // Everything is reported. If a signal came, this ends the process by it.
     drop(hold);
     result.is_ok()
 }
 
 fn stream(
-    transactions: &Transactions<'_>,
+    merger: &Merger<'_>,
     report: &mut Report<'_>,
-    from: &Path,
-    end: End,
-    cut: Cut,
-) {
-    let input: Box<dyn BufRead> = if from.as_os_str() == "-" {
-        Box::new(std::io::stdin().lock())
-    } else {
-        match File::open(from) {
-            Ok(file) => Box::new(BufReader::new(file)),
-            Err(cause) => return report.error(Error::io("open", from, cause)),
-        }
-    };
-    let name = if from.as_os_str() == "-" {
-        "standard input".into()
-    } else {
-        from.as_os_str().to_owned()
-    };
+    (from, end): (&Path, End),
+    transactions: Transactions,
+) -> Result<(), Error> {
+    let (input, name) = open(from)?;
     let mut reader = Reader::new(input, name.clone(), end);
-    let (mut before, mut waiting) = (Vec::new(), Vec::new());
+    let mut waiting = Vec::new();
     for record in reader.by_ref() {
-        match record {
-            Ok(record) if cut == Cut::All => waiting.push(record.image),
-            // The first refusal stops the stream: whoever writes it finds the pipe closed.
-            Ok(record) => {
-                let image = [record.image];
-                if !merge(transactions, report, &before, &image) {
-                    return;
-                }
-                before.extend(image);
-            }
-            Err(error) => return report.error(error),
+        let image = record?.image;
+        if transactions == Transactions::All {
+            waiting.push(image);
+        } else if !merge(merger, report, &[image]) {
+            // The writer of the stream gets a closed pipe.
+            return Ok(());
         }
     }
-    let status = match reader.finish() {
-        Ok(status) => status,
-        Err(error) => return report.error(error),
-    };
+    let status = reader.finish()?;
     if status != exit::DONE {
         let why = format!("it ended with status {status}");
-        report.error(Error::refused("read records from", name, why));
-        if cut == Cut::All {
-            return;
-        }
+        return Err(Error::refused("read records from", name, why));
     }
     if !waiting.is_empty() {
-        merge(transactions, report, &[], &waiting);
+        merge(merger, report, &waiting);
     }
+    Ok(())
 }
 
-/// What a failure comes to when nothing else is known of it.
-pub(crate) fn errors_of(failure: &Failure) -> Vec<&Error> {
-    match failure {
-        Failure::Refused(errors) | Failure::Failed(errors) => errors.iter().collect(),
-        Failure::Conflicts(_) | Failure::Interrupted => Vec::new(),
+/// The records, and the name of their file for messages.
+fn open(from: &Path) -> Result<(Box<dyn BufRead>, OsString), Error> {
+    if from.as_os_str() == "-" {
+        let input = std::io::stdin().lock();
+        return Ok((Box::new(input), "standard input".into()));
     }
+    let file = File::open(from).map_err(|cause| Error::io("open", from, cause))?;
+    Ok((Box::new(BufReader::new(file)), from.into()))
 }

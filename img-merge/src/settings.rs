@@ -1,4 +1,4 @@
-//! What a run was asked for, as typed values.
+//! The options of a run, as typed values.
 
 use std::path::PathBuf;
 
@@ -8,71 +8,71 @@ use common::cli::Verbosity;
 /// How a file gets to the destination.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, ValueEnum)]
 pub(crate) enum Method {
-    /// Give the image's inode one more name
+    /// Give the image's file one more name
     Link,
-    /// Copy, sharing the blocks where the file system can
+    /// Make a file that shares the image's blocks
     Reflink,
-    /// Copy
+    /// Copy the bytes; holes stay holes
     Copy,
-    /// Rename out of the image, which is consumed
+    /// Rename; the image is removed
     Move,
 }
 
-/// What becomes of a path that an image and the destination hold differently.
+/// What to do with a path that an image and DEST hold differently.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum OnConflict {
     /// List every conflict and change nothing
     Error,
-    /// The destination's stays
+    /// Keep what DEST has
     Keep,
-    /// The image's takes its place
+    /// Replace it by what the image has
     Replace,
 }
 
-/// What becomes of the metadata of a directory that exists on both sides.
+/// Whose metadata a directory gets that exists on both sides.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum DirMetadata {
-    /// The destination's stays; its mtime becomes the later of the two
+    /// Keep DEST's; its time becomes the later of the two
     Keep,
-    /// The image's is taken
+    /// Take the image's
     Image,
-    /// A difference is a conflict
+    /// Treat a difference as a conflict
     Strict,
 }
 
-/// Whether a method may give way to the next.
+/// Whether the next method may be tried.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Fallback {
-    /// link, then reflink, then copy.
+    /// Link, then reflink, then copy.
     Allowed,
-    /// The asked method or an error (`--strict`).
+    /// The chosen method or an error (`--strict`).
     Forbidden,
 }
 
-/// How image directories that are links in the destination are taken.
+/// What to do with an image's directory that is a symlink in DEST.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum DirectorySymlinks {
     /// A conflict.
     Conflict,
-    /// Passed through while they stay beneath DEST (`--keep-directory-symlink`).
+    /// Merge into the directory behind it, if that is beneath DEST (`--keep-directory-symlink`).
     Pass,
 }
 
-/// Who sees to it that no two merges run at once.
+/// Who makes sure that one merge runs at a time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Locking {
-    /// We do, by flock(2) on DEST.
+    /// We do, with flock(2) on DEST.
     Ours,
     /// The caller does (`--no-lock`).
     Callers,
 }
 
-/// What becomes of a merge that fails half way.
+/// What to do after a merge failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Rollback {
-    /// It is undone.
+    /// Undo it.
     Undo,
-    /// It stays as it stands (`--no-rollback`).
+    /// Leave what it did (`--no-rollback`).
     Leave,
 }
 
@@ -99,7 +99,7 @@ pub(crate) enum Transactions {
     All,
 }
 
-/// Everything that one run was asked for.
+/// All options of a run.
 #[derive(Debug, Clone)]
 pub(crate) struct Settings {
     pub(crate) source: Source,
@@ -108,18 +108,18 @@ pub(crate) struct Settings {
     pub(crate) output: Output,
 }
 
-/// How many threads are at work.
+/// How many threads work.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Threads {
     Number(usize),
-    /// As many as the CPUs that we may use, eight at most.
+    /// One for each CPU that we may use, at most eight.
     Cpus,
 }
 
 impl Threads {
-    /// The number. The kernel is asked for the CPUs here: most merges are over without a second thread.
+    /// The number. It asks the kernel, so call it only when a second thread is worth it.
     pub(crate) fn count(self) -> usize {
-        // More threads than this many only queue at the file system.
+        // More threads than this only wait for the file system.
         const MOST: usize = 8;
         match self {
             Self::Number(number) => number,
@@ -131,7 +131,7 @@ impl Threads {
     }
 }
 
-/// What bears on the merge itself.
+/// The options of the merge itself.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Merge {
     pub(crate) method: Method,
@@ -143,12 +143,12 @@ pub(crate) struct Merge {
     pub(crate) locking: Locking,
     /// Print the plan instead of carrying it out.
     pub(crate) dry_run: bool,
-    /// Sync the file system before success is told.
+    /// Sync the file systems before reporting success.
     pub(crate) sync: bool,
     pub(crate) threads: Threads,
 }
 
-/// What is said, and where.
+/// The options of the report.
 #[derive(Debug, Clone)]
 pub(crate) struct Output {
     pub(crate) verbosity: Verbosity,
@@ -157,13 +157,15 @@ pub(crate) struct Output {
 }
 
 impl Output {
-    /// Whether every path is told of, and not only the sums.
+    /// Whether the report needs every path.
     pub(crate) fn wants_paths(&self) -> bool {
         self.json.is_some() || self.manifest.is_some() || self.verbosity == Verbosity::Verbose
     }
 }
 
 impl Method {
+    pub(crate) const ALL: [Self; 4] = [Self::Link, Self::Reflink, Self::Copy, Self::Move];
+
     pub(crate) fn word(self) -> &'static str {
         match self {
             Self::Link => "link",
@@ -173,7 +175,7 @@ impl Method {
         }
     }
 
-    /// For sums: "12 linked".
+    /// For totals: "12 files linked".
     pub(crate) fn done(self) -> &'static str {
         match self {
             Self::Link => "linked",

@@ -1,30 +1,25 @@
 //! Numbers on the command line: counts, times, sizes, loads. Each is read whole or refused.
 
-use std::ffi::OsStr;
 use std::num::NonZeroUsize;
 use std::time::Duration;
 
-use common::{Error, Result};
-
 /// A count that is at least 1, as `-j` takes it.
-pub(crate) fn count(option: &str, word: &OsStr) -> Result<NonZeroUsize> {
-    let read = word.to_str().filter(|w| is_plain(w));
-    read.and_then(|w| w.parse().ok())
-        .ok_or_else(|| refused(option, word, "is not a whole number from 1 up"))
+pub(crate) fn count(word: &str) -> Result<NonZeroUsize, String> {
+    let read = Some(word).filter(|word| word.bytes().all(|b| b.is_ascii_digit()));
+    let read = read.and_then(|word| word.parse().ok());
+    read.ok_or_else(|| "is not a whole number from 1 up".to_owned())
 }
 
 /// A time as timeout(1) and sleep(1) read it: seconds, decimals and a suffix allowed.
-pub(crate) fn duration(option: &str, word: &OsStr) -> Result<Duration> {
-    let read = word.to_str().and_then(|text| {
-        let (number, unit) = match text.strip_suffix(['s', 'm', 'h', 'd']) {
-            Some(number) => (number, unit_of(text)),
-            None => (text, 1.0),
-        };
-        // Longer than any job, and short enough to be added to any clock.
-        let seconds = (decimal(number)? * unit).min(1e9);
-        Duration::try_from_secs_f64(seconds).ok()
-    });
-    read.ok_or_else(|| refused(option, word, "is no time (10, 1.5s, 2m, 1h, 1d are)"))
+pub(crate) fn duration(word: &str) -> Result<Duration, String> {
+    let (number, unit) = match word.strip_suffix(['s', 'm', 'h', 'd']) {
+        Some(number) => (number, unit_of(word)),
+        None => (word, 1.0),
+    };
+    // Longer than any job, and short enough to be added to any clock.
+    let seconds = decimal(number).map(|number| (number * unit).min(1e9));
+    let read = seconds.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
+    read.ok_or_else(|| "is no time (10, 1.5s, 2m, 1h, 1d are)".to_owned())
 }
 
 fn unit_of(text: &str) -> f64 {
@@ -37,20 +32,18 @@ fn unit_of(text: &str) -> f64 {
 }
 
 /// A size in bytes: a number with K, M, G or T (powers of 1024), a following `B` or `iB` allowed.
-pub(crate) fn size(option: &str, word: &OsStr) -> Result<u64> {
-    let read = word.to_str().and_then(|text| {
-        let text = text.strip_suffix('B').unwrap_or(text);
-        let text = text.strip_suffix('i').unwrap_or(text);
-        let unit = text.as_bytes().last()?.to_ascii_uppercase();
-        let power = b"KMGT".iter().position(|&u| u == unit);
-        let number = if power.is_some() {
-            &text[..text.len() - 1]
-        } else {
-            text
-        };
-        bytes(number, power.map_or(0, |p| p + 1))
-    });
-    read.ok_or_else(|| refused(option, word, "is no size (500M, 1.5G, auto and off are)"))
+pub(crate) fn size(word: &str) -> Result<u64, String> {
+    let number = word.strip_suffix('B').unwrap_or(word);
+    let number = number.strip_suffix('i').unwrap_or(number);
+    let unit = number.bytes().last().map(|byte| byte.to_ascii_uppercase());
+    let power = b"KMGT".iter().position(|&u| Some(u) == unit);
+    let number = if power.is_some() {
+        &number[..number.len() - 1]
+    } else {
+        number
+    };
+    let read = bytes(number, power.map_or(0, |p| p + 1));
+    read.ok_or_else(|| "is no size (500M, 1.5G, auto and off are)".to_owned())
 }
 
 /// `number` times 1024 to the `power`, rounded down; thousandths of a unit are heeded.
@@ -71,9 +64,8 @@ fn bytes(number: &str, power: usize) -> Option<u64> {
 }
 
 /// A load average, as uptime(1) shows it.
-pub(crate) fn load(option: &str, word: &OsStr) -> Result<f64> {
-    let read = word.to_str().and_then(decimal);
-    read.ok_or_else(|| refused(option, word, "is no load average (2, 3.5 are)"))
+pub(crate) fn load(word: &str) -> Result<f64, String> {
+    decimal(word).ok_or_else(|| "is no load average (2, 3.5 are)".to_owned())
 }
 
 /// A decimal without sign, exponent, or the words that Rust takes for numbers.
@@ -82,35 +74,27 @@ fn decimal(text: &str) -> Option<f64> {
     if plain { text.parse().ok() } else { None }
 }
 
-fn is_plain(text: &str) -> bool {
-    text.bytes().all(|b| b.is_ascii_digit())
-}
-
-fn refused(option: &str, word: &OsStr, why: &str) -> Error {
-    Error::refused(format!("read {option}"), word, why)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn a_count_is_a_whole_number_from_one() {
-        assert_eq!(count("-j", "4".as_ref()).unwrap().get(), 4);
+        assert_eq!(count("4").unwrap().get(), 4);
         for word in ["", "0", "x", "-1", "+1", "1.5", "99999999999999999999999"] {
-            assert!(count("-j", word.as_ref()).is_err(), "{word:?}");
+            assert!(count(word).is_err(), "{word:?}");
         }
     }
 
     #[test]
     fn times_are_coreutils_times() {
         for (word, millis) in [("10", 10_000), (".5", 500), ("1.5s", 1500), ("2m", 120_000)] {
-            let read = duration("--grace", word.as_ref()).unwrap();
+            let read = duration(word).unwrap();
             assert_eq!(read, Duration::from_millis(millis), "{word}");
         }
-        assert_eq!(duration("--grace", "1d".as_ref()).unwrap().as_secs(), 86400);
+        assert_eq!(duration("1d").unwrap().as_secs(), 86400);
         for word in ["", ".", "s", "-1", "1e3", "1 s", "inf", "nan", "1ms"] {
-            assert!(duration("--grace", word.as_ref()).is_err(), "{word:?}");
+            assert!(duration(word).is_err(), "{word:?}");
         }
     }
 
@@ -123,19 +107,10 @@ mod tests {
             ("2GiB", 2 << 30),
             (".5K", 512),
         ] {
-            assert_eq!(size("--memory", word.as_ref()).unwrap(), bytes, "{word}");
+            assert_eq!(size(word).unwrap(), bytes, "{word}");
         }
         for word in ["", "B", "K", "1X", "-1G", "autos", "99999999T"] {
-            assert!(size("--memory", word.as_ref()).is_err(), "{word:?}");
+            assert!(size(word).is_err(), "{word:?}");
         }
-    }
-
-    #[test]
-    fn a_refusal_names_option_and_word() {
-        let error = count("-j", "x".as_ref()).unwrap_err();
-        assert_eq!(
-            error.to_string(),
-            "read -j x: is not a whole number from 1 up"
-        );
     }
 }

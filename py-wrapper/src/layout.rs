@@ -4,8 +4,20 @@ use std::path::{Component, Path, PathBuf};
 
 use common::{Error, Implementation, Result};
 
-/// The bin directories that are looked at by default, below the prefix.
+/// The default bin directories, below the prefix.
 pub(crate) const BINDIRS: [&str; 3] = ["/usr/bin", "/usr/sbin", "/usr/local/bin"];
+
+/// The script root if no option names another. It is set when the tools are built.
+pub(crate) const SCRIPT_ROOT: &str = match option_env!("PY_EXEC_SCRIPTROOT") {
+    Some(path) => path,
+    None => "/usr/lib/python-exec",
+};
+
+/// The directory that holds `python-exec/` with the configuration. It is set when the tools are built.
+pub(crate) const SYSCONFDIR: &str = match option_env!("PY_EXEC_SYSCONFDIR") {
+    Some(path) => path,
+    None => "/etc",
+};
 
 /// The layout of the installed system.
 #[derive(Debug, Clone)]
@@ -18,7 +30,7 @@ pub struct Layout {
     pub script_root: PathBuf,
     /// The directory that holds `python-exec/`.
     pub sysconfdir: PathBuf,
-    /// What links point to: the Python text of the dispatcher.
+    /// The target of wrappers of kind link: the Python text of the dispatcher.
     pub dispatcher: PathBuf,
     /// The program that the dispatcher's text names.
     pub program: PathBuf,
@@ -55,7 +67,7 @@ pub(crate) fn below(eprefix: &Path, path: &str) -> PathBuf {
     eprefix.join(path.trim_start_matches('/'))
 }
 
-/// A default that was set when the tools were built, below the prefix; a build for that prefix has it in already.
+/// A default that was set when the tools were built, below the prefix. A build for that prefix has the prefix in it.
 pub(crate) fn built(eprefix: &Path, path: &str) -> PathBuf {
     if !eprefix.as_os_str().is_empty() && Path::new(path).starts_with(eprefix) {
         return path.into();
@@ -63,7 +75,7 @@ pub(crate) fn built(eprefix: &Path, path: &str) -> PathBuf {
     below(eprefix, path)
 }
 
-/// A path of the installed system: absolute, without `.`, `..` and a slash at its end.
+/// Checks a path of the installed system, and removes `.` and a slash at its end.
 pub(crate) fn installed_path(option: &str, path: &Path) -> Result<PathBuf> {
     let refuse = |why: &str| {
         Err(Error::refused(
@@ -89,7 +101,7 @@ pub(crate) fn installed_path(option: &str, path: &Path) -> Result<PathBuf> {
     Ok(path.components().collect())
 }
 
-/// `path` without `.` and with each `..` taking the part before it away, which never leaves the root.
+/// Resolves `.` and `..` in an absolute path by its names alone; `..` in the root is the root.
 pub(crate) fn normal(path: &Path) -> PathBuf {
     let mut parts = PathBuf::new();
     for part in path.components() {
@@ -102,7 +114,7 @@ pub(crate) fn normal(path: &Path) -> PathBuf {
     parts
 }
 
-/// The way from the directory `from` to `to`, both absolute and normal: `../lib/x`.
+/// The relative path from the directory `from` to `to`, both absolute and normal: `../lib/x`.
 pub(crate) fn relative(from: &Path, to: &Path) -> PathBuf {
     let shared = from
         .components()
@@ -118,16 +130,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_way_is_found_between_any_two_places() {
-        let way = |from: &str, to: &str| relative(Path::new(from), Path::new(to));
-        assert_eq!(way("/usr/bin", "/usr/lib/x"), Path::new("../lib/x"));
-        assert_eq!(way("/usr/bin", "/usr/bin/x"), Path::new("x"));
-        assert_eq!(way("/a/b/c", "/x"), Path::new("../../../x"));
-        assert_eq!(way("/", "/x"), Path::new("x"));
+    fn a_relative_path_leads_from_any_directory_to_any_file() {
+        let path = |from: &str, to: &str| relative(Path::new(from), Path::new(to));
+        assert_eq!(path("/usr/bin", "/usr/lib/x"), Path::new("../lib/x"));
+        assert_eq!(path("/usr/bin", "/usr/bin/x"), Path::new("x"));
+        assert_eq!(path("/a/b/c", "/x"), Path::new("../../../x"));
+        assert_eq!(path("/", "/x"), Path::new("x"));
     }
 
     #[test]
-    fn a_prefix_is_put_before_a_default_once() {
+    fn a_default_gets_the_prefix_once() {
         let path = |eprefix: &str, default: &str| built(Path::new(eprefix), default);
         assert_eq!(path("", "/usr/lib/x"), Path::new("/usr/lib/x"));
         assert_eq!(path("/p", "/usr/lib/x"), Path::new("/p/usr/lib/x"));
@@ -136,7 +148,7 @@ mod tests {
     }
 
     #[test]
-    fn a_normal_path_never_leaves_the_root() {
+    fn a_normal_path_stays_below_the_root() {
         assert_eq!(normal(Path::new("/a/./b/../c")), Path::new("/a/c"));
         assert_eq!(normal(Path::new("/../../c")), Path::new("/c"));
     }

@@ -1,4 +1,4 @@
-//! The decision over every name of an image's bin directories: pure, on what was read.
+//! Decides what is done with every name of an image's bin directories: pure code on what was read.
 
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
@@ -6,24 +6,22 @@ use std::path::{Path, PathBuf};
 
 use common::{Error, Implementation, show};
 
-use crate::image::{Entry, Executable, Found, Survey};
+use crate::image::{Entry, EntryKind, Executable, Occupant};
 use crate::layout::Layout;
 use crate::script::{self, Class, Head};
 use crate::wrapper;
 
-/// What will be done with an image. It can be applied or printed.
+/// What is done with an image. It can be applied or printed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Plan {
     /// One decision for each name, in the order of the bin directories and names.
     pub decisions: Vec<Decision>,
-    /// Bin directories that are symlinks.
-    pub linked: Vec<PathBuf>,
 }
 
-/// What will be done with one name.
+/// What is done with one name.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Decision {
-    /// The bin directory as the installed system sees it.
+    /// The bin directory on the installed system.
     pub bindir: PathBuf,
     /// The name in it.
     pub name: OsString,
@@ -35,24 +33,58 @@ pub struct Decision {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Action {
     /// The script moves and a wrapper takes its place.
-    Wrap(Wrap),
+    Wrap(Edition),
+    /// The script is installed for several implementations and gets a wrapper.
+    Replicate(Origin, Vec<Edition>),
     /// It is a wrapper already.
     Keep,
-    /// It stays as it is, with the reason.
+    /// It stays as it is, for this reason.
     Leave(String),
-    /// It forbids to touch the image, with the reason.
+    /// The image may not be changed because of it, for this reason.
     Refuse(String),
-    /// A temporary name of a run that was killed goes away.
+    /// A killed run left it; it is removed.
     Clean,
 }
 
-/// How a script is wrapped.
+/// Where a script is now.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Wrap {
-    /// How the moved script begins.
+pub enum Origin {
+    /// In the image, where its wrapper will be.
+    Image,
+    /// A file that the user named.
+    File(PathBuf),
+}
+
+/// A script as one implementation gets it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Edition {
+    /// The implementation.
+    pub implementation: Implementation,
+    /// How the script begins.
     pub head: Head,
-    /// Whether the script is in its place already, as a killed run leaves it.
+    /// Whether it is in its place already, as a killed run leaves it.
     pub is_there: bool,
+}
+
+impl Edition {
+    /// The edition of a file with the content `ours` if its place has `there`; `None` if that is another file.
+    pub(crate) fn new(
+        implementation: &Implementation,
+        head: Head,
+        ours: &[u8],
+        there: &Occupant,
+    ) -> Option<Self> {
+        let is_there = match there {
+            Occupant::Nothing => false,
+            Occupant::File(theirs) if *theirs == head.replace(ours) => true,
+            Occupant::File(_) | Occupant::Other => return None,
+        };
+        Some(Self {
+            implementation: implementation.clone(),
+            head,
+            is_there,
+        })
+    }
 }
 
 impl Decision {
@@ -62,54 +94,39 @@ impl Decision {
         self.bindir.join(&self.name)
     }
 
-    /// Whether carrying it out would change something.
+    /// What becomes of a script that gets a wrapper: where it is, and its editions.
+    pub(crate) fn wrapping(&self) -> Option<(&Origin, &[Edition])> {
+        match &self.action {
+            Action::Wrap(edition) => Some((&Origin::Image, std::slice::from_ref(edition))),
+            Action::Replicate(origin, editions) => Some((origin, editions)),
+            _ => None,
+        }
+    }
+
+    /// Whether carrying it out changes something.
     pub(crate) fn changes(&self) -> bool {
-        matches!(self.action, Action::Wrap(_) | Action::Clean)
+        self.wrapping().is_some() || self.action == Action::Clean
     }
 }
 
 impl Plan {
-    /// Everything that forbids to touch the image, as errors; their paths are the installed system's, so that one
-    /// of many images is to be named.
-    pub(crate) fn refusals(&self, one_of_many: Option<&Path>) -> Vec<Error> {
-        let image = one_of_many.map(|image| format!(" (in {})", show::path(image)));
-        let image = image.unwrap_or_default();
+    /// The refusals as errors with the paths in `image`.
+    pub(crate) fn refusals(&self, image: &Path) -> Vec<Error> {
         let refusal = |decision: &Decision| match &decision.action {
             Action::Refuse(why) => {
-                let why = format!("{why}{image}");
-                Some(Error::refused("wrap", decision.path(), why))
+                let path = decision.path();
+                let path = image.join(path.strip_prefix("/").unwrap_or(&path));
+                Some(Error::refused("wrap", path, why))
             }
             _ => None,
         };
         self.decisions.iter().filter_map(refusal).collect()
     }
-
-    /// Whether something forbids to touch the image.
-    pub(crate) fn is_refused(&self) -> bool {
-        let mut actions = self.decisions.iter().map(|decision| &decision.action);
-        actions.any(|action| matches!(action, Action::Refuse(_)))
-    }
-
-    /// The scripts to wrap.
-    pub(crate) fn wraps(&self) -> impl Iterator<Item = (&Decision, &Wrap)> {
-        self.decisions
-            .iter()
-            .filter_map(|decision| match &decision.action {
-                Action::Wrap(wrap) => Some((decision, wrap)),
-                _ => None,
-            })
-    }
-
-    /// Whether applying it would change something.
-    pub(crate) fn changes(&self) -> bool {
-        self.decisions.iter().any(Decision::changes)
-    }
 }
 
-/// What the decisions rest on besides the image itself.
+/// What decisions depend on besides the image.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Rules<'a> {
-    pub(crate) implementation: &'a Implementation,
     pub(crate) layout: &'a Layout,
     /// Whether scripts of other implementations are rewritten.
     pub(crate) force: bool,
@@ -117,76 +134,76 @@ pub(crate) struct Rules<'a> {
     pub(crate) image: &'a Path,
 }
 
-/// Decides over everything that was found.
-pub(crate) fn plan(survey: Survey, rules: Rules<'_>) -> Plan {
+/// Decides on everything that was found in the image of `implementation`.
+pub(crate) fn plan(entries: Vec<Entry>, implementation: &Implementation, rules: Rules<'_>) -> Plan {
     let mut owners: BTreeMap<OsString, PathBuf> = BTreeMap::new();
-    let mut decisions = Vec::new();
-    for Entry {
-        bindir,
-        name,
-        found,
-    } in survey.entries
-    {
-        let mut action = decide(&bindir, &name, &found, rules);
+    let decide = |Entry { bindir, name, is }| {
+        let mut action = match is {
+            EntryKind::Executable(file) => decide_executable(&file, implementation, rules),
+            other => decide_other(&other, &bindir, &name, rules.layout),
+        };
         if let Action::Wrap(_) = action {
-            let path = bindir.join(&name);
-            if let Some(first) = owners.insert(name.clone(), path) {
-                let first = show::path(&first).to_string();
+            if let Some(first) = owners.insert(name.clone(), bindir.join(&name)) {
+                let first = show::path(&first);
                 action = Action::Refuse(format!("{first} is a script of the same name"));
             }
         }
-        decisions.push(Decision {
+        Decision {
             bindir,
             name,
             action,
-        });
-    }
-    Plan {
-        decisions,
-        linked: survey.linked,
-    }
+        }
+    };
+    let decisions = entries.into_iter().map(decide).collect();
+    Plan { decisions }
 }
 
-fn decide(bindir: &Path, name: &OsStr, found: &Found, rules: Rules<'_>) -> Action {
+fn decide_other(is: &EntryKind, bindir: &Path, name: &OsStr, layout: &Layout) -> Action {
     let leave = |why: &str| Action::Leave(why.to_owned());
-    match found {
-        Found::Executable(file) => decide_executable(file, rules),
-        Found::Plain => leave("a file that is not executable"),
-        Found::Link(target) if wrapper::is_link_to(target, rules.layout, bindir) => Action::Keep,
-        Found::Link(target) => Action::Leave(format!("a symlink to {}", show::path(target))),
-        Found::Directory if name == "__pycache__" => leave("a cache"),
-        Found::Directory => Action::Refuse("is a directory".to_owned()),
-        Found::Special => leave("a special file"),
-        Found::Temporary => Action::Clean,
-        Found::Precious => Action::Refuse(
-            "is what a run that failed or was killed kept of a script: name it as it was, or remove it".to_owned(),
+    let refuse = |why: &str| Action::Refuse(why.to_owned());
+    match is {
+        EntryKind::Link(target) if wrapper::is_link_to(target, layout, bindir) => Action::Keep,
+        EntryKind::Link(target) => Action::Leave(format!("a symlink to {}", show::path(target))),
+        EntryKind::LinkedBindir => leave("a symlink"),
+        EntryKind::Directory if name == "__pycache__" => leave("a cache"),
+        EntryKind::Directory => refuse("is a directory"),
+        EntryKind::Leftover => Action::Clean,
+        EntryKind::Precious => refuse(
+            "is a script that a failed or killed run kept under this name: rename it back, or remove it",
         ),
+        EntryKind::Plain => leave("a file that is not executable"),
+        EntryKind::Special | EntryKind::Executable(_) => leave("a special file"),
     }
 }
 
-fn decide_executable(file: &Executable, rules: Rules<'_>) -> Action {
+fn decide_executable(
+    file: &Executable,
+    implementation: &Implementation,
+    rules: Rules<'_>,
+) -> Action {
     if wrapper::is_wrapper(&file.head) {
         return Action::Keep;
     }
-    let class = script::classify(&file.head, rules.implementation, rules.layout, rules.image);
-    let head = match class {
+    let head = match script::classify(&file.head, implementation, rules.layout, rules.image) {
         Class::Ours(head) => head,
         Class::Foreign(_, head) if rules.force => head,
         Class::Foreign(named, _) => {
-            let named = show::name(&named).to_string();
+            let named = show::name(&named);
             return Action::Refuse(format!("its first line names {named}; --force rewrites it"));
         }
         Class::Other(why) => return Action::Leave(why.to_owned()),
         Class::Unfit(why) => return Action::Refuse(why.to_owned()),
     };
-    let is_there = match &file.rival {
-        None => false,
-        Some(rival) if rival.theirs.as_ref() == Some(&head.exchange(&rival.ours)) => true,
-        Some(_) => {
-            let scripts = rules.layout.scripts(rules.implementation);
-            let scripts = show::path(&scripts).to_string();
-            return Action::Refuse(format!("{scripts} has a different script of that name"));
-        }
+    let (ours, there) = match &file.rival {
+        Some((ours, there)) => (ours.as_slice(), there),
+        None => (&[][..], &Occupant::Nothing),
     };
-    Action::Wrap(Wrap { head, is_there })
+    match Edition::new(implementation, head, ours, there) {
+        Some(edition) => Action::Wrap(edition),
+        None => {
+            let scripts = rules.layout.scripts(implementation);
+            let scripts = show::path(&scripts);
+            Action::Refuse(format!("{scripts} has a different script of that name"))
+        }
+    }
 }

@@ -1,198 +1,114 @@
 //! `--replicate`: one script for several implementations, as Gentoo's `python_replicate_script` has it.
 //!
-//! The script goes to the script root once for each, its first line naming that interpreter, and a wrapper
-//! takes its place in the bin directory. A file that lies in a bin directory of the image is replaced where
-//! it is; any other comes to the first bin directory.
+//! A file in a bin directory of the image is replaced there. Any other file comes to the first bin directory.
 
-use std::ffi::{OsStr, OsString};
 use std::fs;
-use std::io::ErrorKind;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use common::{Error, Implementation, Result, show};
-use rustix::fs::FileType;
 
-use crate::apply::Source;
-use crate::image::dir::{Descent, Dir};
-use crate::layout::Layout;
-use crate::script::{self, Class, Head};
+use crate::image::{Descent, EntryKind, Folder, Occupant, occupant, open_existing, survey};
+use crate::plan::{Action, Decision, Edition, Origin, Plan, Rules, plan};
+use crate::script::{self, Class};
 use crate::wrapper;
 
-/// A script to install for several implementations.
-#[derive(Debug)]
-pub(crate) struct Replica {
-    /// The file; a part of the image gives way to the wrapper.
-    pub(crate) source: Source,
-    /// The bin directory that gets the wrapper, as the installed system sees it.
-    pub(crate) bindir: PathBuf,
-    /// The script's name.
-    pub(crate) name: OsString,
-    /// The script for each implementation.
-    pub(crate) editions: Vec<Edition>,
-}
-
-/// The script for one implementation.
-#[derive(Debug)]
-pub(crate) struct Edition {
-    pub(crate) implementation: Implementation,
-    /// How it begins.
-    pub(crate) head: Head,
-    /// Whether it is in its place already, as a killed run leaves it.
-    pub(crate) is_there: bool,
-}
-
-/// What is asked for.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Order<'a> {
-    pub(crate) implementations: &'a [Implementation],
-    pub(crate) layout: &'a Layout,
-    pub(crate) force: bool,
-}
-
-/// Reads the files and decides; all that is wrong is in the second part.
+/// Reads the files and decides. All that is wrong is in the second part.
 pub(crate) fn prepare(
-    image: &Dir,
-    root: &Path,
+    image: &Folder,
     files: &[PathBuf],
-    order: Order<'_>,
-) -> Result<Vec<Replica>, Vec<Error>> {
-    let mut replicas: Vec<Replica> = Vec::new();
+    implementations: &[Implementation],
+    rules: Rules<'_>,
+) -> Result<Plan, Vec<Error>> {
+    let entries = survey(image, rules.layout, &implementations[0]);
+    let mut entries = entries.map_err(|error| vec![error])?;
+    entries.retain(|entry| entry.is == EntryKind::Leftover);
+    let mut plan = plan(entries, &implementations[0], rules);
     let mut errors = Vec::new();
     for file in files {
-        match replica(image, root, file, order) {
-            Ok(one) if replicas.iter().any(|other| other.name == one.name) => {
-                let why = "another FILE has the same name";
-                errors.push(Error::refused("replicate", file.as_os_str(), why));
+        match decide(image, file, implementations, rules) {
+            Ok(new) if plan.decisions.iter().any(|other| other.name == new.name) => {
+                errors.push(refused(file, "another FILE has the same name"));
             }
-            Ok(mut replica) => {
-                errors.extend(taken(image, &mut replica, order.layout));
-                replicas.push(replica);
-            }
+            Ok(new) => plan.decisions.push(new),
             Err(error) => errors.push(error),
         }
     }
     if errors.is_empty() {
-        Ok(replicas)
+        Ok(plan)
     } else {
         Err(errors)
     }
 }
 
-fn replica(image: &Dir, root: &Path, file: &Path, order: Order<'_>) -> Result<Replica> {
-    let refuse = |why: &str| Error::refused("replicate", file.as_os_str(), why);
-    let name = file
-        .file_name()
-        .ok_or_else(|| refuse("has no name"))?
-        .to_owned();
-    let bindir = bindir_of(image, file, order.layout);
-    let source = Source::open(file, bindir.is_some())?;
-    if wrapper::is_wrapper(&source.content) {
-        return Err(refuse("is a wrapper already"));
+fn decide(
+    image: &Folder,
+    file: &Path,
+    implementations: &[Implementation],
+    rules: Rules<'_>,
+) -> Result<Decision> {
+    let layout = rules.layout;
+    let Some(name) = file.file_name() else {
+        return Err(refused(file, "has no name"));
+    };
+    let content = fs::read(file).map_err(|cause| Error::io("read", file, cause))?;
+    if wrapper::is_wrapper(&content) {
+        return Err(refused(file, "is a wrapper already"));
     }
-    let mut editions = Vec::new();
-    for implementation in order.implementations {
-        let head = match script::classify(&source.content, implementation, order.layout, root) {
+    let (bindir, origin) = match bindir_of(image, file, &layout.bindirs) {
+        Some(bindir) => (bindir.clone(), Origin::Image),
+        None => (layout.bindirs[0].clone(), Origin::File(file.to_owned())),
+    };
+    let is_taken =
+        |place: &Path| Error::refused("replicate to", place.join(name), "is there already");
+    if origin != Origin::Image {
+        let bindir = open_existing(image, &bindir)?;
+        if occupant(bindir.as_ref(), name)? != Occupant::Nothing {
+            return Err(is_taken(&layout.bindirs[0]));
+        }
+    }
+    let edition = |implementation| {
+        let head = match script::classify(&content, implementation, layout, rules.image) {
             Class::Ours(head) => head,
-            Class::Foreign(named, head) if order.force || is_kin(&named, implementation) => head,
+            Class::Foreign(named, head) if rules.force || is_kin(&named, implementation) => head,
             Class::Foreign(named, _) => {
                 let named = show::name(&named);
                 let why =
                     format!("its first line names {named}, which is not for {implementation}");
-                return Err(refuse(&why));
+                return Err(refused(file, &why));
             }
-            Class::Other(why) | Class::Unfit(why) => return Err(refuse(why)),
+            Class::Other(why) | Class::Unfit(why) => return Err(refused(file, why)),
         };
-        editions.push(Edition {
-            implementation: implementation.clone(),
-            head,
-            is_there: false,
-        });
-    }
-    Ok(Replica {
-        source,
-        bindir: bindir.unwrap_or_else(|| order.layout.bindirs[0].clone()),
-        name,
-        editions,
+        let place = layout.scripts(implementation);
+        let there = occupant(open_existing(image, &place)?.as_ref(), name)?;
+        let edition = Edition::new(implementation, head, &content, &there);
+        edition.ok_or_else(|| is_taken(&place))
+    };
+    let editions = implementations.iter().map(edition).collect::<Result<_>>()?;
+    Ok(Decision {
+        bindir,
+        name: name.to_owned(),
+        action: Action::Replicate(origin, editions),
     })
 }
 
-/// Whether a script of that implementation is meant for this one too: the major version tells.
+fn refused(file: &Path, why: &str) -> Error {
+    Error::refused("replicate", file, why)
+}
+
+/// Whether a script of the implementation `named` serves this one too: the major version tells.
 fn is_kin(named: &str, implementation: &Implementation) -> bool {
     let named = named.parse::<Implementation>();
     named.is_ok_and(|named| named.version().0 == implementation.version().0)
 }
 
-/// The bin directory of the image in which the file lies, whichever way leads there.
-fn bindir_of(image: &Dir, file: &Path, layout: &Layout) -> Option<PathBuf> {
-    let parent = match file.parent()? {
-        empty if empty.as_os_str().is_empty() => Path::new("."),
-        parent => parent,
-    };
-    let parent = fs::metadata(parent).ok()?;
-    let is_parent = |bindir: &&PathBuf| match image.descend(bindir) {
-        Ok(Descent::Found(dir)) => dir
-            .stat_self()
-            .is_ok_and(|dir| (dir.st_dev, dir.st_ino) == (parent.dev(), parent.ino())),
+/// The bin directory of the image that holds the file, by whichever path the user named it.
+fn bindir_of<'a>(image: &Folder, file: &Path, bindirs: &'a [PathBuf]) -> Option<&'a PathBuf> {
+    let parent = fs::metadata(Path::new(".").join(file).parent()?).ok()?;
+    bindirs.iter().find(|bindir| match image.descend(bindir) {
+        Ok(Descent::Found(folder)) => folder.attributes().is_ok_and(|it| {
+            (it.identity.device, it.identity.inode) == (parent.dev(), parent.ino())
+        }),
         _ => false,
-    };
-    layout.bindirs.iter().find(is_parent).cloned()
-}
-
-/// What is in the way of a replica. A script that is as it will be is not.
-fn taken(image: &Dir, replica: &mut Replica, layout: &Layout) -> Vec<Error> {
-    let mut errors = Vec::new();
-    let name = &replica.name;
-    if !replica.source.is_part {
-        match there(image, &replica.bindir, name) {
-            Ok(There::Nothing) => {}
-            Ok(_) => errors.push(is_taken(&replica.bindir, name)),
-            Err(error) => errors.push(error),
-        }
-    }
-    for edition in &mut replica.editions {
-        let place = layout.scripts(&edition.implementation);
-        match there(image, &place, name) {
-            Ok(There::Nothing) => {}
-            Ok(There::File(content))
-                if content == edition.head.exchange(&replica.source.content) =>
-            {
-                edition.is_there = true;
-            }
-            Ok(_) => errors.push(is_taken(&place, name)),
-            Err(error) => errors.push(error),
-        }
-    }
-    errors
-}
-
-fn is_taken(place: &Path, name: &OsStr) -> Error {
-    Error::refused("replicate to", place.join(name), "is there already")
-}
-
-/// What has a name.
-enum There {
-    Nothing,
-    /// A file with this content.
-    File(Vec<u8>),
-    Other,
-}
-
-fn there(image: &Dir, place: &Path, name: &OsStr) -> Result<There> {
-    let dir = match image.descend(place)? {
-        Descent::Found(dir) => dir,
-        Descent::Missing => return Ok(There::Nothing),
-        Descent::Link(path) | Descent::NoDirectory(path) => {
-            let why = "is not a directory";
-            return Err(Error::refused("use", path.as_os_str(), why));
-        }
-    };
-    match dir.stat(name) {
-        Ok(stat) if FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile => {
-            dir.read(name).map(There::File)
-        }
-        Ok(_) => Ok(There::Other),
-        Err(error) if error.kind() == ErrorKind::NotFound => Ok(There::Nothing),
-        Err(error) => Err(error),
-    }
+    })
 }

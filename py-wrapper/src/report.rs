@@ -1,4 +1,4 @@
-//! What a person or a program is told of a plan: lines, JSON objects, one summary.
+//! What a person or a program reads about a plan: a line and a JSON object for each script, and one summary.
 
 use std::path::Path;
 
@@ -6,90 +6,86 @@ use common::json::Object;
 use common::{Implementation, show};
 
 use crate::layout::Layout;
-use crate::plan::{Action, Decision, Plan};
-use crate::replicate::Replica;
-use crate::script::Head;
+use crate::plan::{Action, Decision, Edition};
 
-/// A line on what is done with one name.
-pub(crate) fn line(
-    decision: &Decision,
-    implementation: &Implementation,
-    layout: &Layout,
-) -> String {
-    let path = decision.path();
-    let path = show::path(&path);
-    match &decision.action {
-        Action::Wrap(wrap) => {
-            let script = layout.scripts(implementation).join(&decision.name);
-            wrapping(&decision.path(), &script, &wrap.head)
+/// What is reported on one script or name.
+pub(crate) struct Note {
+    pub(crate) line: String,
+    pub(crate) object: Object,
+}
+
+/// The image that notes are about.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Subject<'a> {
+    pub(crate) implementation: &'a Implementation,
+    pub(crate) layout: &'a Layout,
+    pub(crate) image: &'a Path,
+}
+
+impl Subject<'_> {
+    /// One note for each edition of a script, or one for a name that gets no wrapper.
+    pub(crate) fn notes(self, decision: &Decision) -> Vec<Note> {
+        let (action, verb, reason) = match &decision.action {
+            Action::Wrap(edition) => return vec![self.wrapping(decision, edition, "wrap")],
+            Action::Replicate(_, editions) => {
+                let note = |edition| self.wrapping(decision, edition, "replicate");
+                return editions.iter().map(note).collect();
+            }
+            Action::Keep => ("keep", "leave", "wrapped already"),
+            Action::Leave(why) => ("leave", "leave", why.as_str()),
+            Action::Refuse(why) => ("refuse", "refuse", why.as_str()),
+            Action::Clean => ("remove", "remove", "left by a run that was killed"),
+        };
+        let mut object = self.object(self.implementation, decision, action);
+        if matches!(action, "leave" | "refuse") {
+            object = object.with("reason", reason);
         }
-        Action::Keep => format!("leave {path}: wrapped already"),
-        Action::Leave(why) => format!("leave {path}: {why}"),
-        Action::Refuse(why) => format!("refuse {path}: {why}"),
-        Action::Clean => format!("remove {path}: left by a run that was killed"),
+        let path = decision.path();
+        let line = format!(
+            "{}: {verb} {}: {reason}",
+            self.implementation,
+            show::path(&path)
+        );
+        vec![Note { line, object }]
+    }
+
+    fn wrapping(self, decision: &Decision, edition: &Edition, action: &str) -> Note {
+        let Edition {
+            implementation,
+            head,
+            ..
+        } = edition;
+        let path = decision.path();
+        let script = self.layout.scripts(implementation).join(&decision.name);
+        let line = format!(
+            "{implementation}: wrap {} as {} for {}",
+            show::path(&path),
+            show::path(&script),
+            show::path(&head.interpreter)
+        );
+        let object = self.object(implementation, decision, action);
+        let object = object.with_path("script", &script);
+        Note {
+            line,
+            object: object.with_path("interpreter", &head.interpreter),
+        }
+    }
+
+    fn object(self, implementation: &Implementation, decision: &Decision, action: &str) -> Object {
+        Object::new()
+            .with("implementation", implementation.to_string())
+            .with_path("image", self.image)
+            .with_path("path", &decision.path())
+            .with("action", action)
     }
 }
 
-/// A line on a script that gets a wrapper.
-pub(crate) fn wrapping(path: &Path, script: &Path, head: &Head) -> String {
-    let (path, script) = (show::path(path), show::path(script));
-    format!(
-        "wrap {path} as {script} for {}",
-        show::path(&head.interpreter)
-    )
-}
-
-/// An object on a script that is installed for an implementation.
-pub(crate) fn replicated(
-    replica: &Replica,
-    implementation: &Implementation,
-    script: &Path,
-    head: &Head,
-    image: &Path,
-) -> Object {
-    Object::new()
-        .with("implementation", implementation.to_string())
-        .with_path("image", image)
-        .with_path("path", &replica.bindir.join(&replica.name))
-        .with("action", "replicate")
-        .with_path("script", script)
-        .with_path("interpreter", &head.interpreter)
-}
-
-/// The same as an object.
-pub(crate) fn object(
-    decision: &Decision,
-    implementation: &Implementation,
-    layout: &Layout,
-    image: &Path,
-) -> Object {
-    let object = Object::new()
-        .with("implementation", implementation.to_string())
-        .with_path("image", image)
-        .with_path("path", &decision.path());
-    match &decision.action {
-        Action::Wrap(wrap) => object
-            .with("action", "wrap")
-            .with_path(
-                "script",
-                &layout.scripts(implementation).join(&decision.name),
-            )
-            .with_path("interpreter", &wrap.head.interpreter),
-        Action::Keep => object.with("action", "keep"),
-        Action::Leave(why) => object.with("action", "leave").with("reason", why.as_str()),
-        Action::Refuse(why) => object.with("action", "refuse").with("reason", why.as_str()),
-        Action::Clean => object.with("action", "remove"),
-    }
-}
-
-/// One line on the whole image.
-pub(crate) fn summary(plan: &Plan, implementation: &Implementation) -> String {
-    let wrapped = plan.wraps().count();
-    let left = plan
-        .decisions
-        .iter()
-        .filter(|d| matches!(d.action, Action::Leave(_) | Action::Keep))
-        .count();
+/// Counts the scripts of an image.
+pub(crate) fn summary(decisions: &[&Decision]) -> String {
+    let wrapped = decisions.iter().filter(|d| d.wrapping().is_some()).count();
+    let is_left =
+        |decision: &&&Decision| matches!(decision.action, Action::Leave(_) | Action::Keep);
+    let left = decisions.iter().filter(is_left).count();
     let scripts = if wrapped == 1 { "script" } else { "scripts" };
-    format!("{implementation}: {wrapped} {scripts} wrapped, {left} left alone")
+    format!("{wrapped} {scripts} wrapped, {left} left alone")
 }

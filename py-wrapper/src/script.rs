@@ -1,4 +1,6 @@
-//! What a file in a bin directory is to an implementation, told by its first lines.
+//! Tells by its first lines whether a file is a script of an implementation, and rewrites them.
+//!
+//! `shebang` reads and writes the forms of first lines; here they get their meaning.
 
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
@@ -10,38 +12,38 @@ use common::implementation::Family;
 use crate::layout::Layout;
 use crate::shebang::{self, NoShebang, Shebang};
 
-/// What a file is.
+/// What a file is to an implementation.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Class {
-    /// A script of this implementation, and how it begins once it is wrapped.
+    /// A script of this implementation, and how it begins after it is wrapped.
     Ours(Head),
-    /// A script of another implementation, named so by its line, and how it would begin.
+    /// A script of another implementation, the name in its line, and how it would begin.
     Foreign(String, Head),
-    /// Nothing to wrap, with the reason.
+    /// No script to wrap, for this reason.
     Other(&'static str),
-    /// A script of ours whose line cannot be written, with the reason.
+    /// A script of ours whose line cannot be rewritten, for this reason.
     Unfit(&'static str),
 }
 
-/// The exchange of a script's first lines.
+/// How the first lines of a script are replaced.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Head {
-    /// How many bytes of the file go.
+    /// How many bytes of the file are replaced.
     pub old: usize,
-    /// The bytes that come in their place.
+    /// The bytes that replace them.
     pub new: Vec<u8>,
     /// The interpreter that they name.
     pub interpreter: PathBuf,
 }
 
-/// How the name of an interpreter stands to an implementation.
+/// Whose the name of an interpreter is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Relation {
-    /// It is that implementation's own name.
+    /// This implementation's own name.
     Exact,
-    /// It could be any implementation's of this line: `python3`, `python`.
+    /// A name that several implementations share: `python3`, `python`.
     Generic,
-    /// It is another implementation's.
+    /// Another implementation's name.
     Foreign,
 }
 
@@ -110,14 +112,14 @@ fn relation(name: &[u8], implementation: &Implementation) -> Option<Relation> {
     let same_line = named.family() == family && named.version().0 == major;
     Some(match named.version().1 {
         _ if named == *implementation => Relation::Exact,
-        // The image of `pypy3` holds the scripts of one PyPy, whichever its minor version is.
+        // The image of `pypy3` has the scripts of one PyPy, of any minor version.
         Some(_) if same_line && minor.is_none() => Relation::Exact,
         None if same_line => Relation::Generic,
         _ => Relation::Foreign,
     })
 }
 
-/// The interpreter that the wrapped script names.
+/// The interpreter that the moved script names.
 fn interpreter(
     shebang: &Shebang,
     relation: Relation,
@@ -142,7 +144,7 @@ fn interpreter(
     }
 }
 
-/// A path as the installed system sees it: what names the image itself loses that part.
+/// A path on the installed system: the path of the image is removed from its beginning.
 fn installed(path: &Path, image: &Path) -> PathBuf {
     match path.strip_prefix(image) {
         Ok(below) => Path::new("/").join(below),
@@ -162,7 +164,7 @@ fn head(file: &[u8], shebang: &Shebang, interpreter: PathBuf) -> Option<Head> {
     };
     let mut new = match written {
         Some(new) => new,
-        // It is right, or newer kernels take it and no other line can say the same.
+        // It is right, or it is long, only newer kernels take it, and no other line can say the same.
         None if stays => as_it_is.to_vec(),
         None => return None,
     };
@@ -183,8 +185,7 @@ fn head(file: &[u8], shebang: &Shebang, interpreter: PathBuf) -> Option<Head> {
     })
 }
 
-/// The first line, if it says how the script is encoded (PEP 263). Python looks for that in the first two lines of
-/// a file alone.
+/// The first line, if it gives the encoding of the script (PEP 263). Python reads that from the first two lines only.
 fn cookie(text: &[u8]) -> Option<&[u8]> {
     let line = text.split_inclusive(|&b| b == b'\n').next()?;
     let comment = line.trim_ascii_start().strip_prefix(b"#")?;
@@ -195,8 +196,8 @@ fn cookie(text: &[u8]) -> Option<&[u8]> {
 }
 
 impl Head {
-    /// A file with its first lines exchanged.
-    pub(crate) fn exchange(&self, file: &[u8]) -> Vec<u8> {
+    /// A file with its first lines replaced.
+    pub(crate) fn replace(&self, file: &[u8]) -> Vec<u8> {
         [
             self.new.as_slice(),
             file.get(self.old..).unwrap_or_default(),

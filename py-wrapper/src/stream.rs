@@ -1,65 +1,65 @@
-//! A stream of images: each record is handed on as soon as its image is wrapped.
+//! A stream of images: each record is passed on as soon as its image is wrapped.
 
-use std::io;
+use std::fs::File;
+use std::io::{self, BufReader, Read};
 use std::path::Path;
 
 use common::error::report as complain;
 use common::record::{End, Reader, Writer};
-use common::{Error, exit};
+use common::{Error, Result, exit};
 
-use crate::{Session, TOOL, open_stream};
+use crate::session::{Session, TOOL};
 
 /// Wraps the images of a stream and returns the exit status.
 ///
-/// A record whose image could not be wrapped is not handed on; the others are. A stream that is
-/// broken, or that another tool closed with a failure, is finished as far as it goes, and is a failure.
+/// The record of an image that could not be wrapped is not passed on; the others are. If the stream is broken, or
+/// another tool ended it with a failure, the images that it named are wrapped and the status is a failure.
 pub(crate) fn run(session: &mut Session, source: &Path, end: End) -> u8 {
-    let input = match open_stream(source) {
-        Ok(input) => input,
-        Err(error) => return failed(&error),
-    };
-    let mut records = Reader::new(input, source.as_os_str(), end);
-    let mut out = (!session.dry_run).then(|| Writer::new(io::stdout()));
+    filter(session, source, end).unwrap_or_else(|error| failed(&error))
+}
+
+fn filter(session: &mut Session, source: &Path, end: End) -> Result<u8> {
+    let mut records = Reader::new(open(source)?, source.as_os_str(), end);
+    let mut out = (!session.settings.dry_run).then(|| Writer::new(io::stdout()));
     let mut own = exit::DONE;
-    let mut broken = false;
+    let mut broken = None;
     for record in records.by_ref() {
-        let record = match record {
-            Ok(record) => record,
-            Err(error) => {
-                own = failed(&error);
-                broken = true;
-                break;
-            }
+        let Ok(record) = record.map_err(|error| broken = Some(error)) else {
+            break;
         };
         let status = session.wrap(&record.implementation, &record.image);
         own = own.max(status);
         if let (exit::DONE, Some(out)) = (status, &mut out) {
-            if let Err(error) = out.record(&record) {
-                // Nobody reads what we would do.
-                return failed(&error);
-            }
+            // Without a reader of our records there is nothing more to do.
+            out.record(&record)?;
         }
     }
-    let upstream = match (broken, records) {
-        (true, _) => Ok(exit::DONE),
-        (false, records) => records.finish(),
-    };
-    let upstream = upstream.unwrap_or_else(|error| {
+    let ended = broken.map_or_else(|| records.finish(), Err);
+    let upstream = ended.unwrap_or_else(|error| {
         own = failed(&error);
         exit::DONE
     });
     if upstream != exit::DONE {
         let why = format!("the stream ends with status {upstream}");
-        own = failed(&Error::refused(
-            "read records from",
-            source.as_os_str(),
-            why,
-        ));
+        own = failed(&Error::refused("read records from", source, why));
     }
-    match out.map_or(Ok(()), |out| out.end(exit::handed_on(upstream, own))) {
-        Ok(()) => own,
-        Err(error) => failed(&error),
+    if let Some(out) = out {
+        out.end(if upstream == exit::DONE {
+            own
+        } else {
+            upstream
+        })?;
     }
+    Ok(own)
+}
+
+/// Opens a file of records; `-` is standard input.
+fn open(source: &Path) -> Result<BufReader<Box<dyn Read>>> {
+    if source.as_os_str() == "-" {
+        return Ok(BufReader::new(Box::new(io::stdin())));
+    }
+    let file = File::open(source).map_err(|cause| Error::io("open", source, cause))?;
+    Ok(BufReader::new(Box::new(file)))
 }
 
 fn failed(error: &Error) -> u8 {

@@ -1,4 +1,4 @@
-//! The wrapper: what takes a script's place in the bin directory.
+//! The wrapper that takes the place of a script in the bin directory.
 
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
@@ -23,7 +23,7 @@ pub enum Kind {
     Copy,
 }
 
-/// A wrapper ready to be put in place; the same for every script of a bin directory.
+/// The content of a wrapper; every script of a bin directory gets the same.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Wrapper {
     /// A file with this content.
@@ -47,7 +47,7 @@ impl Wrapper {
 /// The longest first line that a kernel takes whole, in bytes: 255 since Linux 5.1 (execve(2)).
 const LONGEST_LINE: usize = 255;
 
-/// Refuses paths that a text for sh and Python cannot hold between quotes, or its first line not at all.
+/// Refuses paths that cannot stand between quotes of sh and Python, or in the first line of a copy.
 pub(crate) fn fits(kind: Kind, layout: &Layout) -> Result<()> {
     if kind == Kind::Link {
         return Ok(());
@@ -65,7 +65,8 @@ pub(crate) fn fits(kind: Kind, layout: &Layout) -> Result<()> {
         first.is_some_and(|line| line.len() > LONGEST_LINE)
     };
     if kind == Kind::Copy && (layout.bindirs.iter().any(is_long) || has_separators(layout)) {
-        let why = "its first line would be more than a kernel takes, or have a blank or a colon in a path";
+        let why =
+            "its first line would be too long for the kernel, or has a blank or a colon in a path";
         return Err(Error::refused(
             "write wrapper for",
             layout.script_root.as_os_str(),
@@ -75,7 +76,7 @@ pub(crate) fn fits(kind: Kind, layout: &Layout) -> Result<()> {
     Ok(())
 }
 
-/// Whether a path would fall apart in the first line.
+/// Whether a path has a byte that ends it early in the first line.
 fn has_separators(layout: &Layout) -> bool {
     let paths = [&layout.script_root, &layout.sysconfdir, &layout.program];
     let parts = |byte: &u8| b" :".contains(byte);
@@ -95,14 +96,14 @@ fn text(parts: &[&str], layout: &Layout, bindir: &Path) -> Vec<u8> {
     text.into_bytes()
 }
 
-/// Whether a file in a bin directory is a wrapper already: the name of what it was made as.
+/// Whether a file in a bin directory is a wrapper already. Its second line says so.
 pub(crate) fn is_wrapper(file: &[u8]) -> bool {
     let second = file.split(|&b| b == b'\n').nth(1).unwrap_or_default();
     second.starts_with(b"# Made by py-wrapper(1).")
         || second.starts_with(b"# Links to this file, and copies of it, start a script")
 }
 
-/// Whether a symlink leads to the dispatcher.
+/// Whether a symlink in `bindir` leads to the dispatcher.
 pub(crate) fn is_link_to(target: &Path, layout: &Layout, bindir: &Path) -> bool {
     let there = crate::layout::normal(&bindir.join(target));
     there == layout.dispatcher

@@ -2,22 +2,15 @@
 
 use std::fs::{self, File};
 use std::io::Write;
-use std::path::Path;
 use std::process::Command;
 
-use test_support::{Outcome, Tool, lay, need_command, scratch};
+use test_support::{Tool, lay, need_command, scratch};
 
 use crate::disk::{Disk, Format};
+use crate::merge;
 use crate::pause::pause_at;
 
 const MOVE: &str = "--method=move";
-
-fn merge(root: &Path, words: &[&str]) -> Outcome {
-    Tool::new(env!("CARGO_BIN_EXE_img-merge"))
-        .args(words)
-        .in_directory(root)
-        .run()
-}
 
 /// The lines that say that something could not be removed.
 fn removals(said: &str) -> Vec<&str> {
@@ -28,7 +21,7 @@ fn removals(said: &str) -> Vec<&str> {
 }
 
 #[test]
-fn a_file_that_was_written_to_after_the_plan_stays() {
+fn a_file_written_to_after_the_plan_is_not_removed() {
     for (policy, held) in [("error", "s"), ("keep", "other")] {
         let root = scratch();
         let tree =
@@ -57,28 +50,7 @@ fn a_file_that_was_written_to_after_the_plan_stays() {
 }
 
 #[test]
-fn a_subtree_that_is_discarded_stays_with_what_came_late() {
-    let root = scratch();
-    lay(
-        root.path(),
-        "i/a 644 \"a\"\ni/new/deep/f 644 \"f\"\ni/new/x/g 644 \"g\"\nd/a 644 \"a\"\nd/new 644 \"file\"",
-    );
-    let paused = pause_at(root.path(), "unlinkat", 1, &[MOVE, "-n", "-j1", "i", "d"]);
-    fs::write(root.path().join("i/new/deep/late"), "late").expect("a file");
-    let (status, said) = paused.resume();
-    assert_eq!(status, Some(2), "{said}");
-    assert_eq!(
-        test_support::listing(&root.path().join("i")),
-        "new/ 755\nnew/deep/ 755\nnew/deep/f 644 \"f\"\nnew/deep/late 644 \"late\"\nnew/x/ 755\nnew/x/g 644 \"g\"\n"
-    );
-    assert_eq!(
-        removals(&said),
-        ["img-merge: remove i/new: it was changed after the merge was planned"]
-    );
-}
-
-#[test]
-fn what_has_the_name_of_something_moved_by_now_stays() {
+fn a_new_file_under_a_moved_name_is_not_removed() {
     // Here a number proves nothing.
     let disk = Disk::new(Format::Ramfs);
     let root = disk.path();
@@ -92,7 +64,7 @@ fn what_has_the_name_of_something_moved_by_now_stays() {
 }
 
 #[test]
-fn an_image_that_is_not_consumed_because_of_an_error_was_not_changed() {
+fn a_failed_sync_of_the_journal_leaves_the_image_whole() {
     need_command("strace", "strace");
     let root = scratch();
     lay(root.path(), "i/a 644 \"a\"\nd/a 644 \"a\"");
@@ -110,7 +82,7 @@ fn an_image_that_is_not_consumed_because_of_an_error_was_not_changed() {
 }
 
 #[test]
-fn a_file_that_nobody_may_remove_is_named_with_its_cause() {
+fn an_immutable_file_is_named_with_its_cause() {
     let root = scratch();
     lay(root.path(), "i/new/f 644 \"f\"\nd/new 644 \"file\"");
     let chattr = |how: &str| {
@@ -120,7 +92,7 @@ fn a_file_that_nobody_may_remove_is_named_with_its_cause() {
     };
     if !chattr("+i") {
         test_support::cannot_run_here(
-            "a_file_that_nobody_may_remove_is_named_with_its_cause",
+            "an_immutable_file_is_named_with_its_cause",
             "the file system knows no immutable files",
         );
         return;

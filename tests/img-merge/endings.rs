@@ -7,14 +7,9 @@ use std::process::{Command, Stdio};
 
 use serde_json::Value;
 use test_support::patience::{self, until};
-use test_support::{Outcome, Tool, lay, need_command, scratch};
 
-fn merge(root: &Path, words: &[&str]) -> Outcome {
-    Tool::new(env!("CARGO_BIN_EXE_img-merge"))
-        .args(words)
-        .in_directory(root)
-        .run()
-}
+use crate::merge;
+use test_support::{Outcome, Tool, lay, need_command, scratch};
 
 /// The last line of a file of JSON Lines.
 fn last(path: &Path) -> Value {
@@ -42,7 +37,7 @@ fn injected(root: &Path, injects: &[&str], words: &[&str]) -> Outcome {
 }
 
 #[test]
-fn a_signal_in_a_later_record_names_what_was_merged() {
+fn a_signal_in_a_later_record_names_the_merged_images() {
     let root = scratch();
     lay(root.path(), "a/f 644 \"f\"\nb/g 644 \"g\"\nb/h 644 \"h\"");
     let record = |minor: u8, image: &str| {
@@ -82,7 +77,7 @@ fn a_signal_in_a_later_record_names_what_was_merged() {
 }
 
 #[test]
-fn what_was_merged_is_in_the_json_while_the_next_record_is_waited_for() {
+fn the_json_has_each_record_before_the_next_one_comes() {
     let root = scratch();
     lay(root.path(), "a/f 644 \"f\"");
     let mut tool = Command::new(env!("CARGO_BIN_EXE_img-merge"))
@@ -104,7 +99,7 @@ fn what_was_merged_is_in_the_json_while_the_next_record_is_waited_for() {
 }
 
 #[test]
-fn a_refused_run_leaves_the_manifest_of_another() {
+fn a_refused_run_keeps_the_old_manifest() {
     let root = scratch();
     lay(
         root.path(),
@@ -129,7 +124,7 @@ fn a_refused_run_leaves_the_manifest_of_another() {
 }
 
 #[test]
-fn a_path_that_is_renamed_while_it_is_opened_is_opened_anew() {
+fn a_path_that_is_renamed_while_it_is_opened_is_opened_again() {
     for (word, status) in [("-j1", 1), ("--keep-directory-symlink", 0)] {
         let root = scratch();
         lay(

@@ -188,13 +188,13 @@ fn a_call_that_fails_is_undone() {
 }
 
 #[test]
-fn a_call_that_fails_is_undone_where_renames_know_no_flags() {
+fn a_call_that_fails_is_undone_without_rename_flags() {
     let hits = fail_any_call(&Scene::new(Renames::AreOld), &MERGES, &OLD_CALLS, EIO);
     assert!(hits > 100, "{hits}");
 }
 
 #[test]
-fn an_undo_tries_again_when_there_was_no_room() {
+fn an_undo_tries_again_after_a_full_disk() {
     let full = Fault {
         error: "ENOSPC",
         lasts: Lasts::ForTwo,
@@ -300,7 +300,7 @@ fn after_a_kill_at_any_call_the_next_run_ends_where_an_undisturbed_one_would_hav
 }
 
 #[test]
-fn the_next_run_ends_there_where_renames_know_no_flags() {
+fn after_a_kill_the_next_run_ends_there_without_rename_flags() {
     kill_at_any_call(&Scene::new(Renames::AreOld), &OLD_CALLS);
 }
 

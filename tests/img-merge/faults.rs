@@ -291,7 +291,7 @@ fn second_link_fails(root: &Path, images: &[&str]) {
 }
 
 #[test]
-fn what_is_undone_goes_in_the_reverse_of_the_order_it_came_in() {
+fn an_undo_goes_backwards() {
     let root = scratch();
     lay(
         root.path(),
@@ -302,7 +302,7 @@ fn what_is_undone_goes_in_the_reverse_of_the_order_it_came_in() {
 }
 
 #[test]
-fn a_destination_that_was_made_is_gone_after_a_failure() {
+fn a_failed_merge_removes_the_destination_that_it_made() {
     let root = scratch();
     lay(root.path(), "i/a 644 \"a\"\ni/b 644 \"b\"\nj/a 644 \"j\"");
     second_link_fails(root.path(), &["i"]);

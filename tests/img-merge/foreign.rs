@@ -7,7 +7,7 @@ use test_support::{Tool, lay, listing, scratch};
 use crate::pause::pause_at;
 
 #[test]
-fn a_directory_that_another_made_after_the_scan_is_joined() {
+fn a_directory_made_after_the_plan_is_joined() {
     for method in ["--method=link", "--method=copy", "--method=move"] {
         let root = scratch();
         lay(
@@ -37,7 +37,7 @@ fn a_directory_that_another_made_after_the_scan_is_joined() {
 }
 
 #[test]
-fn a_file_that_another_put_where_a_directory_is_made_is_a_conflict() {
+fn a_file_put_in_the_place_of_a_new_directory_is_a_conflict() {
     let root = scratch();
     lay(
         root.path(),
@@ -55,7 +55,7 @@ fn a_file_that_another_put_where_a_directory_is_made_is_a_conflict() {
 }
 
 #[test]
-fn many_names_that_come_late_are_looked_at_once() {
+fn many_deferred_names_are_planned_at_once() {
     let root = scratch();
     for path in ["i/usr", "d/usr"] {
         fs::create_dir_all(root.path().join(path)).unwrap();
@@ -74,7 +74,7 @@ fn many_names_that_come_late_are_looked_at_once() {
 }
 
 #[test]
-fn a_merge_that_makes_a_destination_leaves_the_staging_of_another_alone() {
+fn making_a_destination_leaves_the_staging_of_another_merge_alone() {
     let root = scratch();
     lay(root.path(), "i/a 644 \"a\"\nj/b 644 \"b\"\nd/ 755");
     // The temporary directory of the first is there, and empty.
@@ -93,7 +93,7 @@ fn a_merge_that_makes_a_destination_leaves_the_staging_of_another_alone() {
 }
 
 #[test]
-fn an_undo_leaves_what_another_put_in_the_place_of_ours() {
+fn an_undo_leaves_a_file_that_replaced_ours() {
     for (method, call, image, foreign) in [
         ("move", "renameat2", "i/a 644 \"a\"", "a 644 \"a\""),
         ("link", "linkat", "i/a 644 \"a\"", "a 644 \"a\""),
@@ -122,7 +122,7 @@ fn an_undo_leaves_what_another_put_in_the_place_of_ours() {
 }
 
 #[test]
-fn nothing_is_put_into_a_directory_that_is_not_the_one_that_was_looked_at() {
+fn an_exchanged_directory_gets_no_names() {
     for method in ["--method=link", "--method=copy", "--method=move"] {
         let root = scratch();
         lay(root.path(), "i/usr/a 644 \"a\"\nd/usr/b 644 \"b\"");
@@ -140,7 +140,7 @@ fn nothing_is_put_into_a_directory_that_is_not_the_one_that_was_looked_at() {
 }
 
 #[test]
-fn what_a_replacement_took_out_is_looked_at() {
+fn an_equal_file_that_appears_is_not_replaced() {
     let root = scratch();
     lay(
         root.path(),
@@ -162,7 +162,7 @@ fn what_a_replacement_took_out_is_looked_at() {
 }
 
 #[test]
-fn an_undo_leaves_a_destination_that_another_made_in_the_place_of_ours() {
+fn an_undo_leaves_a_destination_that_replaced_ours() {
     let root = scratch();
     lay(root.path(), "i/a 644 \"a\"");
     // The first directory that is made becomes the destination, the second is its staging.
@@ -177,7 +177,7 @@ fn an_undo_leaves_a_destination_that_another_made_in_the_place_of_ours() {
 }
 
 #[test]
-fn what_came_into_an_image_after_the_plan_is_not_consumed() {
+fn a_file_that_came_into_an_image_after_the_plan_is_not_removed() {
     let root = scratch();
     lay(
         root.path(),
@@ -202,7 +202,7 @@ fn what_came_into_an_image_after_the_plan_is_not_consumed() {
 }
 
 #[test]
-fn a_subtree_that_another_made_meanwhile_is_counted_and_told_once() {
+fn a_subtree_made_meanwhile_is_counted_once() {
     for method in ["link", "copy"] {
         let root = scratch();
         lay(

@@ -4,49 +4,16 @@ use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
-use test_support::{Outcome, Tool, lay, listing, need_command, scratch};
+use test_support::{Tool, lay, listing, need_command, scratch};
 
-fn merge(root: &Path, words: &[&str]) -> Outcome {
-    Tool::new(env!("CARGO_BIN_EXE_img-merge"))
-        .args(words)
-        .in_directory(root)
-        .run()
-}
+use crate::merge;
 
 fn inode(root: &Path, path: &str) -> u64 {
     fs::metadata(root.join(path)).expect("a file").ino()
 }
 
 #[test]
-fn a_group_that_a_rename_splits_is_said() {
-    let root = scratch();
-    lay(
-        root.path(),
-        "i/a 644 \"x\"\ni/pkg/deep/b == i/a\ni/pkg/c == i/a\nd/a 644 \"x\"",
-    );
-    let said = merge(root.path(), &["--method=move", "i", "d"])
-        .expect(0)
-        .stderr;
-    assert!(said.contains("1 link group split"), "{said}");
-    assert_eq!(
-        inode(root.path(), "d/pkg/c"),
-        inode(root.path(), "d/pkg/deep/b")
-    );
-    // All names are seen: joined.
-    let root = scratch();
-    lay(
-        root.path(),
-        "i/a 644 \"x\"\ni/pkg/b == i/a\ni/other/c 644 \"c\"\nd/a 644 \"x\"\nd/pkg/ 755",
-    );
-    let said = merge(root.path(), &["--method=move", "i", "d"])
-        .expect(0)
-        .stderr;
-    assert!(!said.contains("split"), "{said}");
-    assert_eq!(inode(root.path(), "d/a"), inode(root.path(), "d/pkg/b"));
-}
-
-#[test]
-fn a_group_is_joined_to_the_equal_file_of_an_image_before() {
+fn a_group_is_joined_to_the_equal_file_of_an_earlier_image() {
     for (method, joined) in [("link", true), ("move", true), ("copy", false)] {
         for jobs in ["-j1", "-j4"] {
             let root = scratch();

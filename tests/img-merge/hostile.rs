@@ -4,16 +4,10 @@ use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::Path;
 
-use test_support::{Outcome, Tool, lay, meanwhile, scratch};
+use test_support::{lay, meanwhile, scratch};
 
+use crate::merge;
 use crate::snapshot::{assert_same, contents, snapshot};
-
-fn merge(root: &Path, words: &[&str]) -> Outcome {
-    Tool::new(env!("CARGO_BIN_EXE_img-merge"))
-        .args(words)
-        .in_directory(root)
-        .run()
-}
 
 /// Exchanges `dir` and a link in a loop while `work` runs.
 fn while_swapping(dir: &Path, link: &Path, work: impl FnOnce()) {
@@ -26,7 +20,7 @@ fn while_swapping(dir: &Path, link: &Path, work: impl FnOnce()) {
 const ROUNDS: u32 = 10;
 
 #[test]
-fn nothing_behind_a_swapped_in_link_is_touched() {
+fn a_link_that_is_swapped_in_leads_nowhere() {
     for method in ["link", "copy", "reflink", "move"] {
         for policy in ["error", "replace"] {
             let root = scratch();
@@ -87,7 +81,7 @@ fn a_link_in_the_destination_is_replaced_and_never_followed() {
 }
 
 #[test]
-fn a_directory_passes_through_a_link_only_when_told_and_beneath() {
+fn a_directory_passes_through_a_link_only_with_the_option_and_beneath() {
     let root = scratch();
     lay(&root.path().join("image"), "usr/lib/x 644 \"x\"");
     lay(
@@ -142,7 +136,7 @@ fn without_root(tree: &crate::snapshot::Snapshot) -> crate::snapshot::Snapshot {
 }
 
 #[test]
-fn our_own_temporary_names_may_not_come_in_an_image() {
+fn an_image_with_a_temporary_name_of_ours_is_refused() {
     let root = scratch();
     lay(
         &root.path().join("image"),
@@ -150,7 +144,7 @@ fn our_own_temporary_names_may_not_come_in_an_image() {
     );
     merge(root.path(), &["-q", "image", "dest"])
         .expect(1)
-        .complains("keeps such names for itself");
+        .complains("img-merge reserves such names");
     lay(
         &root.path().join("deep"),
         "usr/.img-merge-0123456789abcdef/x 644 \"x\"",
@@ -164,7 +158,7 @@ fn our_own_temporary_names_may_not_come_in_an_image() {
 }
 
 #[test]
-fn what_another_user_left_under_our_names_is_left_alone() {
+fn a_staging_of_another_user_is_left_alone() {
     let root = scratch();
     lay(&root.path().join("image"), "usr/x 644 \"x\"");
     let foreign = root.path().join("dest/.img-merge-0123456789abcdef");

@@ -6,20 +6,14 @@ use std::path::Path;
 use std::process::Command;
 
 use test_support::patience::{self, until};
-use test_support::{Outcome, Tool, lay, need_command, scratch};
+use test_support::{Tool, lay, need_command, scratch};
 
 use crate::disk::{Disk, Format};
+use crate::merge;
 use crate::moment::while_held;
 
-fn merge(root: &Path, words: &[&str]) -> Outcome {
-    Tool::new(env!("CARGO_BIN_EXE_img-merge"))
-        .args(words)
-        .in_directory(root)
-        .run()
-}
-
 #[test]
-fn a_link_group_never_gets_the_content_that_replaces_what_it_would_be_linked_to() {
+fn a_link_group_never_gets_the_content_of_a_replacement() {
     for method in ["link", "reflink", "copy", "move"] {
         for threads in ["-j1", "-j4"] {
             let root = scratch();
@@ -47,7 +41,7 @@ fn a_link_group_never_gets_the_content_that_replaces_what_it_would_be_linked_to(
 }
 
 #[test]
-fn a_link_group_is_not_linked_to_what_a_foreign_writer_put_there() {
+fn a_link_group_is_not_linked_to_a_foreign_file() {
     need_command("strace", "strace");
     let root = scratch();
     lay(
@@ -152,7 +146,7 @@ fn after_a_kill_the_last_image_still_wins() {
 }
 
 #[test]
-fn what_comes_late_into_a_copied_image_is_not_removed() {
+fn a_late_file_in_a_copied_image_is_not_removed() {
     let disk = Disk::new(Format::Tmpfs);
     let root = scratch();
     let image = disk.path().join("image");
@@ -233,7 +227,7 @@ fn a_directory_that_a_mount_shows_on_two_sides_is_refused() {
 }
 
 #[test]
-fn what_is_mounted_in_an_image_is_copied_and_not_consumed() {
+fn a_mount_in_an_image_is_copied_and_not_removed() {
     let root = scratch();
     let root = root.path();
     lay(

@@ -4,17 +4,11 @@ use std::fs;
 use std::os::unix::fs::{PermissionsExt, chown};
 use std::path::Path;
 
-use test_support::{Outcome, Tool, lay, scratch};
+use test_support::{Tool, lay, scratch};
 
 use crate::disk::{Disk, Format};
+use crate::merge;
 use crate::moment::while_held;
-
-fn merge(root: &Path, words: &[&str]) -> Outcome {
-    Tool::new(env!("CARGO_BIN_EXE_img-merge"))
-        .args(words)
-        .in_directory(root)
-        .run()
-}
 
 /// Runs it until `file` is replaced, where it is killed: at the first time that is set of a directory.
 pub(crate) fn killed_after_exchange(root: &Path, words: &[&str], file: &Path) {
@@ -63,7 +57,7 @@ fn a_merge_into_an_outer_directory_leaves_the_staging_of_an_inner_one_alone() {
 }
 
 #[test]
-fn what_an_inner_merge_left_waits_for_the_next_into_the_same_directory() {
+fn a_left_staging_waits_for_a_merge_into_the_same_directory() {
     for order in ["inner", "outer"] {
         let root = scratch();
         let disk = Disk::new(Format::Tmpfs);
@@ -92,7 +86,7 @@ fn what_an_inner_merge_left_waits_for_the_next_into_the_same_directory() {
 }
 
 #[test]
-fn a_private_directory_under_our_name_is_left_alone_and_said() {
+fn a_private_directory_under_our_name_is_left_alone() {
     let root = scratch();
     let name = "d/.img-merge-00000000000000aa";
     lay(
@@ -103,12 +97,10 @@ fn a_private_directory_under_our_name_is_left_alone_and_said() {
     fs::rename(root.path().join("d/private"), root.path().join(name)).expect("a rename");
     let said = merge(root.path(), &["i", "d"]).expect(0).stderr;
     assert!(root.path().join(name).join("x").exists(), "{said}");
-    assert!(said.contains("no merge has made it"), "{said}");
-    assert!(said.contains(".img-merge-00000000000000aa"), "{said}");
 }
 
 #[test]
-fn a_staging_with_the_name_of_another_is_left_alone() {
+fn a_directory_with_a_copied_journal_is_left_alone() {
     // The journal of a true staging, in a directory that it was not written for.
     let root = scratch();
     lay(root.path(), "d/f 644 \"old\"\ni/f 644 \"new\"\nsafe/ 700");
@@ -139,41 +131,7 @@ fn staging_in(dest: &Path) -> std::path::PathBuf {
 }
 
 #[test]
-fn after_a_new_start_of_the_machine_a_journal_counts_by_inodes() {
-    let root = scratch();
-    lay(root.path(), "d/f 644 \"old\"\ni/f 644 \"new\"");
-    killed_after_exchange(
-        root.path(),
-        &["--on-conflict=replace", "i", "d"],
-        Path::new("d/f"),
-    );
-    // As if it were of another boot, when the disk had another number.
-    let journal = staging_in(&root.path().join("d")).join("journal");
-    let text = fs::read(&journal).expect("the journal");
-    let device = std::os::unix::fs::MetadataExt::dev(&fs::metadata(&journal).expect("metadata"));
-    let text = String::from_utf8(text).expect("text");
-    let mut fields: Vec<String> = text.split('\0').map(str::to_owned).collect();
-    fields[1] = "another".to_owned();
-    let number = device.to_string();
-    for field in &mut fields {
-        let words: Vec<&str> = field.split(' ').collect();
-        let other = words
-            .iter()
-            .map(|word| if *word == number { "4242" } else { word });
-        *field = other.collect::<Vec<_>>().join(" ");
-    }
-    let other = fields.join("\0");
-    assert_ne!(other, text);
-    fs::write(&journal, other).expect("the journal");
-    merge(root.path(), &["-n", "i", "d"]).expect(0);
-    assert_eq!(
-        test_support::listing(&root.path().join("d")),
-        "f 644 \"old\"\n"
-    );
-}
-
-#[test]
-fn what_cannot_be_put_back_is_named_and_kept() {
+fn a_file_that_cannot_be_put_back_is_named_and_kept() {
     let root = scratch();
     lay(root.path(), "d/sub/f 644 \"old\"\ni/sub/f 644 \"new\"");
     killed_after_exchange(
@@ -190,7 +148,7 @@ fn what_cannot_be_put_back_is_named_and_kept() {
     };
     if !chattr("+i") {
         test_support::cannot_run_here(
-            "what_cannot_be_put_back_is_named_and_kept",
+            "a_file_that_cannot_be_put_back_is_named_and_kept",
             "the file system knows no immutable directories",
         );
         return;
@@ -207,7 +165,7 @@ fn what_cannot_be_put_back_is_named_and_kept() {
 }
 
 #[test]
-fn an_empty_staging_goes() {
+fn an_empty_staging_is_removed() {
     let root = scratch();
     lay(
         root.path(),
@@ -254,7 +212,7 @@ fn the_journal_of_another_user_is_not_followed() {
 }
 
 #[test]
-fn what_another_put_in_the_place_of_a_replacement_stays() {
+fn a_file_that_replaced_a_replacement_stays() {
     let root = scratch();
     lay(
         root.path(),
@@ -271,7 +229,7 @@ fn what_another_put_in_the_place_of_a_replacement_stays() {
 }
 
 #[test]
-fn a_directory_that_another_put_there_keeps_its_times() {
+fn another_directory_keeps_its_times_in_a_recovery() {
     let root = scratch();
     lay(
         root.path(),
@@ -297,7 +255,7 @@ fn a_directory_that_another_put_there_keeps_its_times() {
 }
 
 #[test]
-fn a_replacement_that_was_done_before_the_kill_is_not_put_back() {
+fn a_replacement_of_a_done_transaction_is_not_put_back() {
     let root = scratch();
     lay(
         root.path(),
@@ -321,7 +279,7 @@ fn a_replacement_that_was_done_before_the_kill_is_not_put_back() {
 }
 
 #[test]
-fn what_was_not_exchanged_before_the_kill_gets_no_place_after_it() {
+fn a_file_that_was_not_exchanged_gets_no_place_in_a_recovery() {
     let root = scratch();
     lay(
         root.path(),

@@ -8,7 +8,7 @@ use test_support::{Tool, lay, listing, need_command, scratch};
 const LONELY: [&str; 3] = ["--reuid=54321", "--regid=54321", "--clear-groups"];
 
 #[test]
-fn a_merge_that_gets_no_threads_does_the_work_alone() {
+fn a_merge_without_further_threads_works_alone() {
     need_command("prlimit", "util-linux");
     let root = scratch();
     let open = || std::os::unix::fs::PermissionsExt::from_mode(0o777);

@@ -33,3 +33,15 @@ mod snapshot;
 mod stopped;
 mod through_links;
 mod usage;
+
+use std::path::Path;
+
+use test_support::{Outcome, Tool};
+
+/// Runs the tool in `root`.
+fn merge(root: &Path, words: &[&str]) -> Outcome {
+    Tool::new(env!("CARGO_BIN_EXE_img-merge"))
+        .args(words)
+        .in_directory(root)
+        .run()
+}

@@ -109,7 +109,7 @@ fn four_merges_at_once_and_a_foreign_cp_lose_nothing() {
 }
 
 #[test]
-fn who_comes_second_reports_the_conflict() {
+fn the_second_merge_reports_the_conflict() {
     let root = scratch();
     lay(&root.path().join("a"), "usr/x 644 \"a\"\nusr/a 644 \"a\"");
     lay(&root.path().join("b"), "usr/x 644 \"b\"\nusr/b 644 \"b\"");

@@ -5,17 +5,11 @@ use std::os::unix::fs::{MetadataExt, PermissionsExt, lchown};
 use std::path::Path;
 use std::process::Command;
 
-use test_support::{Outcome, Tool, lay, need_command, scratch};
+use test_support::{Tool, lay, need_command, scratch};
 
 use crate::disk::{Disk, Format};
+use crate::merge;
 use crate::snapshot::{assert_same, snapshot};
-
-fn merge(root: &Path, words: &[&str]) -> Outcome {
-    Tool::new(env!("CARGO_BIN_EXE_img-merge"))
-        .args(words)
-        .in_directory(root)
-        .run()
-}
 
 #[test]
 fn a_set_gid_destination_gives_no_group() {
@@ -68,7 +62,7 @@ fn a_destination_that_is_made_inherits_no_acl() {
 }
 
 #[test]
-fn what_could_not_be_set_is_no_conflict_later() {
+fn metadata_that_we_may_not_set_is_no_conflict_later() {
     need_command("setcap", "libcap2-bin");
     let root = scratch();
     lay(root.path(), "i/usr/f 755 \"f\"");
@@ -101,7 +95,7 @@ fn what_could_not_be_set_is_no_conflict_later() {
 }
 
 #[test]
-fn what_the_file_system_does_not_take_is_no_conflict_later() {
+fn metadata_that_the_file_system_lacks_is_no_conflict_later() {
     need_command("setfacl", "acl");
     need_command("setfattr", "attr");
     let disk = Disk::new(Format::Ramfs);

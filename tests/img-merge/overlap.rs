@@ -1,4 +1,4 @@
-//! Images and a destination of which one is inside another, and a mount hides it.
+//! An image and a destination that are one directory, which a mount hides.
 
 use std::path::Path;
 
@@ -44,32 +44,7 @@ fn refused_where(from: &str, to: &str, runs: &[&[&str]]) {
 }
 
 #[test]
-fn an_image_that_is_mounted_out_of_the_destination_is_refused() {
-    let runs: [&[&str]; 3] = [
-        &["m", "d"],
-        &["m/inner", "d"],
-        &["m/inner", "d/usr/inner/new"],
-    ];
-    refused_where("d/usr", "m", &runs);
-    refused_where(
-        "d",
-        "m",
-        &[&["m", "d"], &["m/usr", "d/usr"], &["d/usr", "m"]],
-    );
-}
-
-#[test]
-fn a_destination_that_is_mounted_out_of_an_image_is_refused() {
-    refused_where("i/sub", "m", &[&["i", "m"], &["i", "m/new"]]);
-}
-
-#[test]
-fn a_mount_inside_one_that_shows_the_other_is_refused() {
-    refused_where("i", "d/opt", &[&["i", "d"], &["i/sub", "d"]]);
-    refused_where("d", "i/sub", &[&["i", "d"]]);
-}
-
-#[test]
-fn two_images_of_which_a_mount_shows_one_in_the_other_are_refused() {
-    refused_where("i/sub", "m", &[&["i", "m", "d"]]);
+fn one_directory_under_two_names_is_refused() {
+    let runs: [&[&str]; 2] = [&["m", "d"], &["m/usr", "d/usr"]];
+    refused_where("d", "m", &runs);
 }

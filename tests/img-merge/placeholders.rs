@@ -3,17 +3,11 @@
 use std::fs;
 use std::path::Path;
 
-use test_support::{Outcome, Tool, lay, listing, scratch};
+use test_support::{Tool, lay, listing, scratch};
 
+use crate::merge;
 use crate::pause::pause_at_with;
 use crate::snapshot::{assert_same, snapshot};
-
-fn merge(root: &Path, words: &[&str]) -> Outcome {
-    Tool::new(env!("CARGO_BIN_EXE_img-merge"))
-        .args(words)
-        .in_directory(root)
-        .run()
-}
 
 /// As on NFS: every flag is EINVAL.
 const OLD_RENAMES: &str = "--inject=renameat2:error=EINVAL";
@@ -42,7 +36,7 @@ fn killed_at_placeholder(root: &Path) {
 }
 
 #[test]
-fn an_empty_directory_that_holds_a_place_goes_and_no_other() {
+fn a_left_placeholder_is_removed_and_no_other_directory() {
     let lines = "i/new/f 644 \"f\"\nj/g 644 \"g\"\nd/ 755";
     for (what, left) in [
         ("nothing", ""),
@@ -74,7 +68,7 @@ fn an_empty_directory_that_holds_a_place_goes_and_no_other() {
 }
 
 #[test]
-fn a_private_directory_in_a_place_that_was_wanted_is_left_alone() {
+fn a_private_directory_in_the_place_of_a_placeholder_is_left_alone() {
     let root = scratch();
     lay(root.path(), "i/new/f 644 \"f\"\nj/g 644 \"g\"\nd/ 755");
     // The staging, what is built in it, and what was to hold its place.
@@ -96,7 +90,7 @@ fn a_private_directory_in_a_place_that_was_wanted_is_left_alone() {
 }
 
 #[test]
-fn a_destination_that_was_to_be_made_when_its_maker_was_killed_is_made_anew() {
+fn a_destination_whose_maker_was_killed_is_finished() {
     let lines = "i/usr/a 644 \"a\"\ni/ 751";
     let undisturbed = scratch();
     lay(undisturbed.path(), lines);
@@ -139,14 +133,14 @@ fn a_destination_that_was_to_be_made_when_its_maker_was_killed_is_made_anew() {
 }
 
 #[test]
-fn two_that_make_one_destination_get_on_where_renames_know_no_flags() {
+fn two_that_make_one_destination_do_not_disturb_each_other() {
     let root = scratch();
     lay(root.path(), "i/a 644 \"a\"\nj/b 644 \"b\"");
-    // The second directory holds the place of the first, and its lock is not taken yet.
+    // The directory is made, and its lock is not taken yet.
     let paused = pause_at_with(
         root.path(),
         "mkdirat",
-        2,
+        1,
         &[OLD_RENAMES],
         &["-j1", "i", "d"],
     );

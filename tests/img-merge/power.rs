@@ -78,7 +78,7 @@ fn a_copied_tree_is_undone_where_times_are_whole_seconds() {
 }
 
 #[test]
-fn an_undo_that_must_leave_something_says_so() {
+fn an_undo_reports_what_it_leaves() {
     let root = scratch();
     lay(
         root.path(),

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use proptest::prelude::*;
+use proptest::test_runner::FileFailurePersistence;
 use test_support::{Outcome, Tool, scratch};
 
 use crate::random_tree::{Node, lay, tree};
@@ -19,7 +20,10 @@ fn cases() -> ProptestConfig {
     let cases = std::env::var("IMG_MERGE_CASES").ok();
     ProptestConfig {
         cases: cases.and_then(|n| n.parse().ok()).unwrap_or(24),
-        failure_persistence: None,
+        failure_persistence: Some(Box::new(FileFailurePersistence::Direct(concat!(
+            env!("CARGO_MANIFEST_DIR"),
+            "/../tests/img-merge/property.regressions"
+        )))),
         ..ProptestConfig::default()
     }
 }

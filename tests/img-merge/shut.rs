@@ -67,7 +67,7 @@ fn home(tree: &str) -> tempfile::TempDir {
 const SHUT: &str = "i/f 644 \"f\"\ni/inner/g 644 \"g\"\ni/inner/ 555\nd/x 644 \"x\"\nd/inner/y 644 \"y\"\nd/inner/ 555\nd/ 555";
 
 #[test]
-fn a_shut_destination_is_merged_into_and_shut_again() {
+fn a_read_only_destination_is_merged_into_and_read_only_again() {
     for method in ["link", "copy", "move"] {
         let home = home(SHUT);
         let root = home.path();
@@ -90,7 +90,7 @@ fn mode(path: &Path) -> u32 {
 }
 
 #[test]
-fn after_a_kill_the_next_run_shuts_what_was_shut() {
+fn after_a_kill_the_next_run_gives_modes_back() {
     let mut hits = 0;
     for (method, call) in [
         ("link", "linkat"),
@@ -137,7 +137,7 @@ fn has_staging(dest: &Path) -> bool {
 }
 
 #[test]
-fn a_signal_at_any_moment_is_undone_among_shut_directories() {
+fn a_signal_at_any_moment_is_undone_among_read_only_directories() {
     let mut undone = 0;
     for metadata in ["keep", "image"] {
         for call in ["fchmod", "utimensat", "linkat", "write"] {
@@ -168,7 +168,7 @@ fn a_signal_at_any_moment_is_undone_among_shut_directories() {
 }
 
 #[test]
-fn what_an_undo_could_not_do_is_said_before_the_signal_ends_it() {
+fn an_undo_reports_its_failures_before_the_signal_ends_it() {
     let home = home("i/a 644 \"a\"\ni/b 644 \"b\"\nd/x 644 \"x\"");
     let root = home.path();
     let injected = ["linkat:signal=TERM:when=1", "unlinkat:error=EIO:when=1"];
@@ -185,7 +185,7 @@ fn what_an_undo_could_not_do_is_said_before_the_signal_ends_it() {
 }
 
 #[test]
-fn metadata_of_an_image_that_shuts_a_directory_is_undone_first() {
+fn metadata_that_makes_a_directory_read_only_is_undone_first() {
     let home = home("i/inner/f 644 \"f\"\ni/inner/ 555\ni/ 700\nd/inner/ 755\nd/ 777");
     let root = home.path();
     lchown(root.join("d"), Some(0), Some(0)).expect("chown");

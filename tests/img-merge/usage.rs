@@ -21,7 +21,7 @@ fn a_plan_has_no_manifest() {
 }
 
 #[test]
-fn a_stream_that_tells_of_a_failure_is_named_in_words() {
+fn a_stream_with_a_failure_is_named_in_words() {
     let root = scratch();
     Tool::new("sh")
         .in_directory(root.path())
@@ -59,12 +59,12 @@ fn help_names_the_most_threads() {
     assert!(
         words
             .join(" ")
-            .contains("the CPUs we may use, eight at most")
+            .contains("one for each CPU we may use, eight at most")
     );
 }
 
 #[test]
-fn a_name_that_came_out_empty_is_told_by_its_place() {
+fn an_empty_argument_is_named_by_its_place() {
     for words in [&["image", ""][..], &[]] {
         Tool::new(env!("CARGO_BIN_EXE_img-merge"))
             .args(words)

@@ -1,13 +1,16 @@
-//! The workbench of these tests: where the programs are, and a pipe on it.
+//! A temporary directory for one test, with a shell that finds the programs under test.
 
-use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use tempfile::TempDir;
 use test_support::{Outcome, Tool, scratch, sibling};
 
-/// A directory for one test with the three programs first on PATH.
+/// The rest of the README's pipe, behind py-foreach.
+pub(crate) const WRAP_AND_MERGE: &str =
+    "py-wrapper --images-from=- | img-merge --method=move --images-from=- dest";
+
+/// A directory for one test with the programs first on PATH.
 pub(crate) struct Bench {
     directory: TempDir,
 }
@@ -16,7 +19,7 @@ pub(crate) struct Bench {
 pub(crate) fn programs() -> PathBuf {
     let foreach = env!("CARGO_BIN_EXE_py-foreach");
     for name in ["img-merge", "py-wrapper", "py-exec"] {
-        let _found: OsString = sibling(foreach, name);
+        sibling(foreach, name);
     }
     Path::new(foreach).parent().expect("a directory").to_owned()
 }
@@ -30,7 +33,7 @@ impl Bench {
         bench
     }
 
-    /// A path on the workbench.
+    /// A path in the directory.
     pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.directory.path().join(name)
     }
@@ -64,7 +67,7 @@ impl Bench {
         self.shell(script).run()
     }
 
-    /// What is left in TMPDIR, where nothing should be.
+    /// The entries of TMPDIR, which has to be empty at the end.
     pub(crate) fn left_over(&self) -> Vec<PathBuf> {
         std::fs::read_dir(self.path("tmp"))
             .expect("the temporary directory")
@@ -72,7 +75,7 @@ impl Bench {
             .collect()
     }
 
-    /// Puts the sample package at `source`.
+    /// Copies the sample package to `source`.
     pub(crate) fn sample(&self) -> PathBuf {
         let from = Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples/greetings");
         let to = self.path("source");

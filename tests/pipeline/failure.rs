@@ -1,21 +1,17 @@
-//! One implementation of three fails: every tool says so, and the two good images are merged.
+//! If one implementation of three fails, every tool reports it, and the two good images are merged.
 
 use test_support::{listing, pythons};
 
 use crate::bench::Bench;
 
 #[test]
-fn one_failure_of_three_is_said_by_every_tool_and_costs_nothing_else() {
+fn every_tool_reports_one_failure_of_three_and_the_other_images_are_merged() {
     let Some(pythons) = pythons::newest("one failing implementation of three", 3) else {
         return;
     };
     let names: Vec<_> = pythons.iter().map(|p| p.epython.as_str()).collect();
-    let paths: Vec<_> = pythons
-        .iter()
-        .map(|p| p.path.to_str().expect("UTF-8"))
-        .collect();
     let bench = Bench::new();
-    // No pipefail: the last status has to be enough.
+    // Without pipefail the last status has to be enough.
     let outcome = bench.run(&format!(
         "py-foreach -i '{}' --images images -- sh -c '\
              if [ $EPYTHON = {} ]; then echo broken >&2; exit 7; fi\n\
@@ -25,7 +21,7 @@ fn one_failure_of_three_is_said_by_every_tool_and_costs_nothing_else() {
              echo same > \"$DESTDIR/usr/shared\"' \
          | py-wrapper --images-from=- | img-merge --method=move --images-from=- dest\n\
          echo \"${{PIPESTATUS[@]}}\"",
-        paths.join(" "),
+        pythons::paths(&pythons),
         names[1]
     ));
     assert_eq!(outcome.stdout, "7 2 2\n", "{}", outcome.stderr);

@@ -1,4 +1,4 @@
-//! Ctrl-C in the middle of a build: nothing of the pipe is left.
+//! After Ctrl-C in the middle of a build no process and no temporary file of the pipe is left.
 
 use std::fs;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
@@ -8,7 +8,7 @@ use test_support::{patience, pythons};
 
 use crate::bench::Bench;
 
-/// The variable by which a process of this pipe is known, whatever became its parent.
+/// A variable that marks the processes of this pipe, also those with another parent.
 const MARK: &str = "PY_MULTIBUILD_TEST_PIPE";
 
 #[test]
@@ -16,21 +16,17 @@ fn interrupting_the_pipe_leaves_no_process_and_no_temporary_file() {
     let Some(pythons) = pythons::newest("interrupting the pipe", 2) else {
         return;
     };
-    let paths: Vec<_> = pythons
-        .iter()
-        .map(|p| p.path.to_str().expect("UTF-8"))
-        .collect();
     let bench = Bench::new();
     bench.run("mkfifo started").expect(0);
-    // The first is done at once, so that the tools behind it work too; the second says that it runs, and
-    // has a child in a session of its own.
+    // The first job is done at once, so the other tools work, too. The second reports that it runs, and has a child in
+    // another session.
     let script = format!(
         "py-foreach -j2 -i '{}' --images images -- bash -c '\
              mkdir -p \"$DESTDIR/usr/share\"; echo x > \"$DESTDIR/usr/share/x\"\n\
              [ $EPYTHON = {} ] && exit\n\
              setsid sleep 1000 & echo > started; sleep 1000; wait' \
          | py-wrapper --images-from=- | img-merge --method=move --images-from=- dest",
-        paths.join(" "),
+        pythons::paths(&pythons),
         pythons[0].epython
     );
     let mark = format!("{}", std::process::id());
@@ -53,7 +49,7 @@ fn interrupting_the_pipe_leaves_no_process_and_no_temporary_file() {
         .args(["-s", "INT", "--", &group])
         .status();
     assert!(sent.expect("kill runs").success());
-    // The tools that the shell did not wait for end a moment after it: they hold its stderr.
+    // The other tools end a moment after the shell and hold its stderr until then.
     let ended = patience::end(pipe, "the pipe");
     let said = String::from_utf8_lossy(&ended.stderr);
     let signal = ended.status.signal();

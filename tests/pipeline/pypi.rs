@@ -2,7 +2,7 @@
 
 use test_support::pythons::{self, Python};
 
-use crate::bench::Bench;
+use crate::bench::{Bench, WRAP_AND_MERGE};
 
 /// Source distributions: one with a C extension, one with a console script.
 const EXTENSION: &str = "MarkupSafe==2.1.5";
@@ -22,23 +22,19 @@ fn fetch(bench: &Bench, python: &Python, package: &str) {
 }
 
 fn build(bench: &Bench, pythons: &[Python]) {
-    let paths: Vec<_> = pythons
-        .iter()
-        .map(|p| p.path.to_str().expect("UTF-8"))
-        .collect();
     bench
         .run(&format!(
             "export PIP_ROOT_USER_ACTION=ignore\n\
              py-foreach -i '{}' --copy-sources source --images images -- \
                  python -m pip --quiet install --no-deps --ignore-installed --no-compile \
                      --prefix=/usr --root={{destdir}} . \
-             | py-wrapper --images-from=- | img-merge --method=move --images-from=- dest",
-            paths.join(" ")
+             | {WRAP_AND_MERGE}",
+            pythons::paths(pythons)
         ))
         .expect(0);
 }
 
-/// Runs `script` under the shell with PYTHONPATH at what `python` sees of the destination.
+/// Runs `script` with the PYTHONPATH that `python` needs for the destination.
 fn ask(bench: &Bench, python: &Python, script: &str) -> String {
     let sitedirs = concat!(env!("CARGO_MANIFEST_DIR"), "/../examples/sitedirs.py");
     let path = python.path.display();

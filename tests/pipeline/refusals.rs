@@ -1,10 +1,10 @@
-//! What bad input gets: one clear line on stderr, the right code, nothing changed.
+//! Bad input is refused with one line on stderr and the right status, and nothing changes.
 
 use test_support::{lay, listing};
 
 use crate::bench::Bench;
 
-/// A command line, its status, and words of its one line.
+/// A command line, its status, and words of its one line on stderr.
 const REFUSED: &[(&str, i32, &str)] = &[
     ("py-foreach -i python3.98", 125, "required"),
     ("py-foreach", 125, "required"),
@@ -52,7 +52,7 @@ const REFUSED: &[(&str, i32, &str)] = &[
 ];
 
 #[test]
-fn each_is_one_line_with_its_code_and_changes_nothing() {
+fn bad_input_is_one_line_with_its_status_and_changes_nothing() {
     for (command, status, words) in REFUSED {
         let bench = Bench::new();
         lay(
@@ -95,7 +95,7 @@ fn an_image_that_is_not_empty_is_refused_before_anything_runs() {
 }
 
 #[test]
-fn a_stream_that_stops_gives_what_it_had() {
+fn the_images_of_a_broken_stream_are_merged() {
     for (end, words) in [("", "end line"), ("end\\t3\\n", "3")] {
         let bench = Bench::new();
         lay(&bench.path("."), "image/a 644 \"a\"\n");

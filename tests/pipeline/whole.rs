@@ -1,4 +1,4 @@
-//! The pipe of the README gives what a serial loop with `cp -a` would have given.
+//! The pipe of the README makes the same tree as a serial loop with `cp -a`.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -9,9 +9,9 @@ use std::process::Command;
 use test_support::listing;
 use test_support::pythons::{self, Python};
 
-use crate::bench::Bench;
+use crate::bench::{Bench, WRAP_AND_MERGE};
 
-/// No debugging data: it would name the directory of the build, which differs between the two ways.
+/// Without debugging data, which holds the directory of the build; the two ways build in different ones.
 const FLAGS: &str = "export CFLAGS=-g0 SOURCE_DATE_EPOCH=1700000000 PIP_ROOT_USER_ACTION=ignore\n";
 
 const PIP: &str = "python -m pip --quiet install --no-deps --ignore-installed --no-compile \
@@ -21,12 +21,12 @@ fn pipe(pythons: &[Python]) -> String {
     format!(
         "{FLAGS}set -o pipefail\n\
          py-foreach -i '{}' --copy-sources source --images images -- {PIP} \
-         | py-wrapper --images-from=- | img-merge --method=move --images-from=- dest",
-        paths(pythons)
+         | {WRAP_AND_MERGE}",
+        pythons::paths(pythons)
     )
 }
 
-/// The same by hand: one after another, each image copied over what is there.
+/// The same as a loop: one Python after another, each image copied over the earlier ones.
 fn serial_loop(pythons: &[Python]) -> String {
     let one = |Python { epython, path }: &Python| {
         let pip = PIP.replacen("python", path.to_str().expect("UTF-8"), 1);
@@ -41,16 +41,8 @@ fn serial_loop(pythons: &[Python]) -> String {
     format!("{FLAGS}set -e\nmkdir expected\n{}", each.join(""))
 }
 
-fn paths(pythons: &[Python]) -> String {
-    let paths: Vec<_> = pythons
-        .iter()
-        .map(|p| p.path.to_str().expect("UTF-8"))
-        .collect();
-    paths.join(" ")
-}
-
 #[test]
-fn the_pipe_gives_what_a_serial_loop_gives() {
+fn the_pipe_makes_the_tree_of_a_serial_loop() {
     let Some(pythons) = pythons::newest("the whole pipe against a serial loop", 3) else {
         return;
     };
@@ -64,12 +56,12 @@ fn the_pipe_gives_what_a_serial_loop_gives() {
     assert_eq!(
         listing(&source),
         source_before,
-        "the source tree is untouched"
+        "the source tree is unchanged"
     );
     assert_eq!(
         installed(&pythons),
         installed_before,
-        "what pip knows is untouched"
+        "the list of installed packages is unchanged"
     );
     assert_eq!(
         bench.left_over(),
@@ -133,7 +125,7 @@ fn debians_python_and_pypy_end_in_the_same_tree() {
         .run(&format!(
             "{FLAGS}set -o pipefail\n\
              py-foreach -i '/usr/bin/python3 /usr/bin/pypy3' --copy-sources source --images images -- {PIP} \
-             | py-wrapper --images-from=- | img-merge --method=move --images-from=- dest"
+             | {WRAP_AND_MERGE}"
         ))
         .expect(0);
     let names = fs::read_dir(bench.path("dest/usr/lib/python-exec")).expect("a script root");
@@ -172,7 +164,7 @@ fn installed(pythons: &[Python]) -> Vec<String> {
     pythons.iter().map(list).collect()
 }
 
-/// With `--method=move` an image is consumed.
+/// Asserts that no image is left: `--method=move` consumes it.
 fn assert_no_image_is_left(bench: &Bench, pythons: &[Python]) {
     for python in pythons {
         let image = bench.path("images").join(&python.epython);
@@ -180,8 +172,8 @@ fn assert_no_image_is_left(bench: &Bench, pythons: &[Python]) {
     }
 }
 
-/// Every name below `root` with its type, mode and content, as far as the two ways can agree: a
-/// `direct_url.json` names the copy that pip built from, and RECORD has its checksum.
+/// Every path below `root` with its type, mode and content. It leaves out `direct_url.json`, which holds the path of the
+/// copy that pip built from, and its line in RECORD.
 fn comparable(root: &Path) -> BTreeMap<String, String> {
     let mut entries = BTreeMap::new();
     for line in listing(root).lines() {
@@ -210,7 +202,7 @@ fn record_without_url(path: &Path) -> String {
     format!("{mode:o}\n{}", lines.join("\n"))
 }
 
-/// No file of the destination holds the path of an image.
+/// Asserts that no file of the destination contains the path of an image.
 fn assert_names_no_image(bench: &Bench) {
     let images = bench.path("images");
     let images = images.to_str().expect("UTF-8");
@@ -222,7 +214,7 @@ fn assert_names_no_image(bench: &Bench) {
     assert_eq!(found.status.code(), Some(1), "{found:?}");
 }
 
-/// The implementation imports the extension from the destination and both scripts run under it.
+/// Asserts that the implementation imports the extension from the destination and runs both scripts.
 fn assert_runs(bench: &Bench, python: &Python) {
     let dest = bench.path("dest");
     let sitedirs = Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples/sitedirs.py");
@@ -258,7 +250,7 @@ fn assert_runs(bench: &Bench, python: &Python) {
     }
 }
 
-/// `CPython 3.12.1`: what the interpreter says of itself.
+/// The interpreter's own name and version: `CPython 3.12.1`.
 fn version_of(python: &Python) -> String {
     let output = Command::new(&python.path)
         .args([

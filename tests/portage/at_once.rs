@@ -1,8 +1,8 @@
-//! The compile phase: all variants at once, each as if it were the only one.
+//! The compile phase runs all variants at once, each as if it were the only one.
 
 use crate::rig::{Rig, assert_in_order, variant};
 
-fn a_function_sees_all_that_its_caller_has(eapi: u32) {
+fn a_function_sees_the_state_of_its_caller(eapi: u32) {
     let Some(rig) = Rig::new() else {
         return;
     };
@@ -34,17 +34,17 @@ fn a_function_sees_all_that_its_caller_has(eapi: u32) {
 }
 
 #[test]
-fn a_function_sees_all_that_its_caller_has_in_eapi_7() {
-    a_function_sees_all_that_its_caller_has(7);
+fn a_function_sees_the_state_of_its_caller_in_eapi_7() {
+    a_function_sees_the_state_of_its_caller(7);
 }
 
 #[test]
-fn a_function_sees_all_that_its_caller_has_in_eapi_8() {
-    a_function_sees_all_that_its_caller_has(8);
+fn a_function_sees_the_state_of_its_caller_in_eapi_8() {
+    a_function_sees_the_state_of_its_caller(8);
 }
 
 #[test]
-fn calls_nest_sources_are_gathered_and_scripts_are_wrapped() {
+fn calls_nest_sources_are_joined_and_scripts_are_wrapped() {
     let Some(rig) = Rig::new() else {
         return;
     };
@@ -92,7 +92,7 @@ fn calls_nest_sources_are_gathered_and_scripts_are_wrapped() {
 }
 
 #[test]
-fn variables_come_back_as_if_one_had_run_after_another() {
+fn exported_variables_have_the_values_of_a_serial_run() {
     let Some(rig) = Rig::new() else {
         return;
     };
@@ -119,12 +119,12 @@ fn variables_come_back_as_if_one_had_run_after_another() {
         outcome.stdout
     );
     let notice = format!(
-        "QA Notice: variables were changed that neither another variant nor a later phase sees:\n \
+        "QA Notice: variants changed these variables, and the changes are lost:\n \
          *   FORGOTTEN (by {})\n",
         variants.join(" ")
     );
     assert!(outcome.stdout.contains(&notice), "{}", outcome.stdout);
-    // Nothing but the name that the ebuild did not export.
+    // The notice names only the variable that the ebuild does not export.
     assert_eq!(
         outcome.stdout.matches("(by ").count(),
         1,
@@ -136,7 +136,7 @@ fn variables_come_back_as_if_one_had_run_after_another() {
 }
 
 #[test]
-fn no_variants_is_an_error_with_that_word() {
+fn no_variants_is_an_error_that_says_so() {
     let Some(rig) = Rig::new() else {
         return;
     };
@@ -151,7 +151,7 @@ fn no_variants_is_an_error_with_that_word() {
 }
 
 #[test]
-fn one_tree_is_worked_in_by_one_variant_at_a_time() {
+fn variants_that_would_share_a_tree_run_in_order() {
     let Some(rig) = Rig::new() else {
         return;
     };

@@ -1,9 +1,9 @@
-//! What becomes of the ebuild when a variant fails.
+//! The ebuild when a variant fails.
 
 use crate::rig::{Rig, assert_in_order, variant};
 
 #[test]
-fn the_first_that_dies_in_declared_order_is_the_word_of_the_ebuild() {
+fn the_ebuild_dies_with_the_message_of_the_first_variant_in_declared_order() {
     let Some(rig) = Rig::new() else {
         return;
     };
@@ -50,7 +50,7 @@ fn the_first_that_dies_in_declared_order_is_the_word_of_the_ebuild() {
     let whole = rig.temporary("dies-1", "build.log");
     assert_in_order(&whole, &expected);
 
-    // What Portage reports at the end keeps to that order, though the last one died first.
+    // Portage's report at the end has that order, although the last variant died first.
     let reported = [
         format!("INFO {}: running python_compile\n", variant(&pythons[0])),
         format!("ERROR   {second} broke down with words\n"),
@@ -61,7 +61,7 @@ fn the_first_that_dies_in_declared_order_is_the_word_of_the_ebuild() {
 }
 
 #[test]
-fn who_dies_without_a_word_is_named() {
+fn a_variant_that_dies_without_a_message_is_named() {
     let Some(rig) = Rig::new() else {
         return;
     };
@@ -71,7 +71,7 @@ fn who_dies_without_a_word_is_named() {
 }
 
 #[test]
-fn a_helper_program_that_dies_ends_its_own_variant_and_then_the_ebuild() {
+fn a_helper_that_dies_ends_its_variant_and_then_the_ebuild() {
     let Some(rig) = Rig::new() else {
         return;
     };

@@ -1,6 +1,6 @@
-//! Real ebuilds with Gentoo's real eclasses, when `GENTOO_REPO` names a checkout of its repository.
+//! Real ebuilds with Gentoo's own eclasses. `GENTOO_REPO` has to name a checkout of its repository.
 //!
-//! `GENTOO_EBUILDS` names others than these packages of `dev-python`; their sources come from the package index.
+//! `GENTOO_EBUILDS` names other packages of `dev-python`; their sources come from the package index.
 
 use std::env;
 use std::fs;
@@ -14,13 +14,13 @@ use crate::rig::{Rig, variant};
 /// C, Cython that writes into the source tree, and a pure package with a script.
 const PACKAGES: &str = "markupsafe msgpack pygments";
 
-/// What their build systems are made of, and Gentoo's own front end to them.
+/// Their build systems, and Gentoo's front end to them.
 const MODULES: &str = "gpep517 installer setuptools wheel cython hatchling flit_core";
 
 #[test]
 fn real_ebuilds_give_the_same_image_with_and_without_the_line() {
     let Ok(repository) = env::var("GENTOO_REPO") else {
-        say_that_it_did_not_run();
+        report_that_it_did_not_run();
         return;
     };
     let packages = env::var("GENTOO_EBUILDS").unwrap_or_else(|_| PACKAGES.to_owned());
@@ -33,7 +33,7 @@ fn real_ebuilds_give_the_same_image_with_and_without_the_line() {
     };
     let pythons = rig.pythons();
     let all: Vec<String> = pythons.iter().map(|p| variant(p)).collect();
-    // With the hashes of one run, sets among the constants of byte code come in one order.
+    // A fixed hash seed gives the sets in byte code one order.
     let rig = rig
         .with_variable("PYTHON_COMPAT_OVERRIDE", &all.join(" "))
         .with_variable("PYTHONHASHSEED", "0");
@@ -47,8 +47,8 @@ fn real_ebuilds_give_the_same_image_with_and_without_the_line() {
     }
 }
 
-/// In `make check` its summary says it; otherwise this goes past the test harness, which would keep it for itself.
-fn say_that_it_did_not_run() {
+/// Reports to the summary of `make check`, or else to stderr, past the test harness, which would hide it.
+fn report_that_it_did_not_run() {
     let why = "set GENTOO_REPO to a checkout of Gentoo's repository";
     if env::var_os("PY_MULTIBUILD_NOT_RUN").is_some() {
         test_support::cannot_run_here("real Gentoo ebuilds", why);
@@ -77,7 +77,7 @@ fn gives_the_same_image(rig: &Rig, file: &Path, package: &str) {
     .expect("standard error");
 }
 
-/// The QA notices among what was said; some packages have them in any case.
+/// The QA notices in the output; some packages have them in any case.
 fn notices(said: &str) -> Vec<String> {
     let mut notices: Vec<String> = said
         .lines()
@@ -88,7 +88,7 @@ fn notices(said: &str) -> Vec<String> {
     notices
 }
 
-/// The ebuild with the highest version of plain numbers, and that version.
+/// The ebuild with the highest version that consists of numbers, and that version.
 fn newest(directory: &Path, package: &str) -> (PathBuf, String) {
     let entries =
         fs::read_dir(directory).unwrap_or_else(|e| panic!("{}: {e}", directory.display()));

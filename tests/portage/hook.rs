@@ -1,4 +1,4 @@
-//! The one line in Portage's bashrc, with an ebuild and eclasses that know nothing of it.
+//! The line in Portage's bashrc, with an ebuild and eclasses that do not know py-multibuild.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -6,7 +6,7 @@ use std::os::unix::fs::PermissionsExt;
 use crate::image::differences;
 use crate::rig::{Rig, variant};
 
-/// The directory where the copies of the sources are; it shows that variants ran at once.
+/// Whether variants ran at once: then there is a directory with the copies of the sources.
 fn ran_at_once(rig: &Rig, package: &str) -> bool {
     rig.build(package).join("work/py-multibuild").is_dir()
 }
@@ -60,11 +60,11 @@ fn a_pure_package_is_built_once_and_in_order() {
     );
 }
 
-/// Builds the sample with the line in force and expects that it stays away, saying `why` once.
+/// Builds the sample with the line in the bashrc and expects one message that it is not used, with the reason `why`.
 #[track_caller]
-fn stays_away(rig: &Rig, why: &str) {
+fn is_not_used(rig: &Rig, why: &str) {
     let outcome = rig.ebuild("sample-1", "install").expect(0);
-    let notice = format!(" * py-multibuild stays away: {why}");
+    let notice = format!(" * py-multibuild is not used: {why}");
     assert_eq!(
         outcome.stdout.matches(&notice).count(),
         1,
@@ -72,7 +72,7 @@ fn stays_away(rig: &Rig, why: &str) {
         outcome.stdout
     );
     assert_eq!(
-        outcome.stdout.matches("stays away").count(),
+        outcome.stdout.matches("is not used").count(),
         1,
         "{}",
         outcome.stdout
@@ -81,12 +81,12 @@ fn stays_away(rig: &Rig, why: &str) {
 }
 
 #[test]
-fn off_is_off() {
+fn off_switches_it_off() {
     let Some(rig) = Rig::new() else {
         return;
     };
     let rig = rig.with_the_line().with_variable("PY_MULTIBUILD", "off");
-    stays_away(&rig, "PY_MULTIBUILD is off\n");
+    is_not_used(&rig, "PY_MULTIBUILD is off\n");
 }
 
 #[test]
@@ -96,7 +96,7 @@ fn a_missing_tool_is_named() {
     };
     let rig = rig.with_the_line();
     fs::remove_file(rig.home().join("bin/img-merge")).expect("a link less");
-    stays_away(
+    is_not_used(
         &rig,
         "img-merge is not on PATH: install app-portage/py-multibuild\n",
     );
@@ -112,7 +112,7 @@ fn a_tool_that_is_too_old_is_named() {
     fs::remove_file(&tool).expect("a link less");
     fs::write(&tool, "#!/bin/sh\necho py-foreach 0.0.9\n").expect("an old tool");
     fs::set_permissions(&tool, fs::Permissions::from_mode(0o755)).expect("a program");
-    stays_away(&rig, "py-foreach 0.0.9 is too old: ");
+    is_not_used(&rig, "py-foreach 0.0.9 is too old: ");
 }
 
 #[test]
@@ -146,7 +146,7 @@ fn other_eclasses_are_left_alone() {
         outcome.stdout
     );
     assert_eq!(
-        outcome.stdout.matches("stays away").count(),
+        outcome.stdout.matches("is not used").count(),
         1,
         "{}",
         outcome.stdout
@@ -154,7 +154,7 @@ fn other_eclasses_are_left_alone() {
 }
 
 #[test]
-fn phases_and_functions_can_be_kept_in_order() {
+fn phases_and_functions_can_run_in_order() {
     for word in ["compile", "distutils-r1_python_compile"] {
         let Some(rig) = Rig::new() else {
             return;

@@ -1,10 +1,10 @@
-//! A caller whose shell is in an unusual state: the hand-over adds nothing to it and loses nothing of it.
+//! A caller whose shell is in an unusual state: its functions see exactly that state.
 
 use crate::rig::Rig;
 
-/// What each variant's log says when all run at once, and when they run one after another.
+/// The logs are the same when all variants run at once and when they run in order.
 #[test]
-fn unusual_words_options_and_names_arrive_as_in_the_ebuilds_own_shell() {
+fn unusual_words_options_and_names_are_as_in_the_ebuilds_own_shell() {
     let Some(rig) = Rig::new() else {
         return;
     };
@@ -17,7 +17,7 @@ fn unusual_words_options_and_names_arrive_as_in_the_ebuilds_own_shell() {
     }
     let place = "in /outside-left, which is below work's sibling, with -v -d stats\n";
     assert!(at_once[0].contains(place), "{}", at_once[0]);
-    // Options for ninja that are set keep ninja-utils.eclass from a number of jobs of its own, and so in the pool.
+    // With NINJAOPTS set, ninja-utils.eclass does not choose a number of jobs, and ninja uses the pool.
     let ninja = |rig: &Rig| rig.temporary("hostile-1", "ninja-left");
     assert_eq!(ninja(&rig), "-l7\n");
     let rig = rig.with_variable("PY_MULTIBUILD_SERIAL", "compile");

@@ -1,8 +1,7 @@
-//! Are two images the same? Paths, types, modes, link targets and contents.
+//! Compares two images: paths, types, modes, link targets and contents.
 //!
-//! Set aside are the time in a `.pyc` and which of its equal objects are one (which varies from run to run),
-//! and what only the build directory determines in a compiled object: debug information and the build-id
-//! that is a sum over it.
+//! It ignores the time in a `.pyc` and which of its equal objects are shared, which varies from run to run. In a
+//! compiled object it ignores what depends on the build directory: debug information and the build-id.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -10,13 +9,11 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use test_support::pythons;
+use test_support::{pythons, tree};
 
-/// What differs, a line for each path; nothing when the images are the same.
+/// The differences, a line for each path.
 pub(crate) fn differences(left: &Path, right: &Path) -> Vec<String> {
-    let mut paths = BTreeSet::new();
-    list(left, Path::new(""), &mut paths);
-    list(right, Path::new(""), &mut paths);
+    let paths: BTreeSet<PathBuf> = [left, right].into_iter().flat_map(tree::paths).collect();
     assert!(
         !paths.is_empty(),
         "{} and its twin are empty",
@@ -29,24 +26,6 @@ pub(crate) fn differences(left: &Path, right: &Path) -> Vec<String> {
             Some(format!("{}: {what}", path.display()))
         })
         .collect()
-}
-
-fn list(root: &Path, below: &Path, paths: &mut BTreeSet<PathBuf>) {
-    let Ok(entries) = fs::read_dir(root.join(below)) else {
-        return;
-    };
-    for entry in entries {
-        let path = below.join(entry.expect("an entry").file_name());
-        if root
-            .join(&path)
-            .symlink_metadata()
-            .expect("metadata")
-            .is_dir()
-        {
-            list(root, &path, paths);
-        }
-        paths.insert(path);
-    }
 }
 
 fn difference(left: &Path, right: &Path) -> Option<String> {

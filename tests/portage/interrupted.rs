@@ -1,23 +1,15 @@
-//! Ctrl-C, and a TERM to all: no job is left running.
+//! After Ctrl-C, TERM or HUP no job runs on.
 
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::process::{Command, Stdio};
-use std::thread::sleep;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use test_support::patience;
+use test_support::patience::{end, until_within};
 
 use crate::rig::Rig;
 
-/// Waits until `done`, and fails with `what` when that does not come.
-#[track_caller]
-fn wait_until(what: &str, mut done: impl FnMut() -> bool) {
-    let start = Instant::now();
-    while !done() {
-        assert!(start.elapsed() < Duration::from_secs(60), "{what}");
-        sleep(Duration::from_millis(20));
-    }
-}
+/// How long a phase may take to start its jobs, or to end them.
+const PHASE: Duration = Duration::from_secs(60);
 
 fn ends_all_jobs(signal: &str, number: i32, features: &str) {
     let Some(rig) = Rig::new() else {
@@ -34,7 +26,7 @@ fn ends_all_jobs(signal: &str, number: i32, features: &str) {
         .spawn()
         .expect("ebuild starts");
     let temporary = rig.build("hangs-1").join("temp");
-    wait_until("all variants run", || {
+    until_within("all variants run", PHASE, || {
         rig.pythons()
             .iter()
             .all(|python| temporary.join(format!("{python}-hangs")).exists())
@@ -46,12 +38,12 @@ fn ends_all_jobs(signal: &str, number: i32, features: &str) {
         .status()
         .expect("kill starts");
     assert!(status.success());
-    let ended = patience::end(ebuild, "ebuild").status;
+    let ended = end(ebuild, "ebuild").status;
     assert!(
         ended.signal() == Some(number) || ended.code() == Some(128 + number),
         "{ended}"
     );
-    wait_until("no process is left", || rig.processes().is_empty());
+    until_within("no process is left", PHASE, || rig.processes().is_empty());
 }
 
 #[test]

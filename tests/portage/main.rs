@@ -1,7 +1,7 @@
-//! The shell side, run by a real Portage: `eclass/py-multibuild.eclass` and `eclass/bashrc`.
+//! Tests of the shell side, `eclass/py-multibuild.eclass` and `eclass/bashrc`, in a real Portage.
 //!
-//! `tests/portage/rig` lays Portage (from the package index) with the interpreters of this machine, `tests/portage/repo`
-//! is the repository that it builds from. Every test runs `ebuild FILE clean …` as a user does.
+//! `tests/portage/rig` installs Portage from the package index for the interpreters of this machine, and `tests/portage/repo` is its
+//! repository. Every test runs `ebuild FILE clean …` as a user does.
 
 mod at_once;
 mod dying;

@@ -1,11 +1,10 @@
-//! A Portage of the test's own, and what a run of it left.
+//! A Portage for one test, and the results of its runs.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use test_support::tool::sibling;
-use test_support::{Outcome, Tool, need_command, pythons, scratch};
+use test_support::{Outcome, Tool, need_command, pythons, scratch, sibling};
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_py-foreach");
 const CALLED_FROM_HERE: [&str; 6] = [
@@ -17,7 +16,7 @@ const CALLED_FROM_HERE: [&str; 6] = [
     "PY_MULTIBUILD",
 ];
 
-/// Configuration, repository, build directories: one for each test; the prefix is shared.
+/// Configuration, repository and build directories of one test. All tests share the prefix.
 pub(crate) struct Rig {
     home: tempfile::TempDir,
     prefix: PathBuf,
@@ -25,17 +24,17 @@ pub(crate) struct Rig {
 }
 
 impl Rig {
-    /// Lays a Portage whose `bashrc` is empty; nothing when there are too few Pythons, which has been said.
+    /// Makes a Portage whose `bashrc` is empty, or reports that there are too few Pythons.
     pub(crate) fn new() -> Option<Self> {
         Self::with_settings("prefix", &[])
     }
 
-    /// Lays a Portage in the prefix of that name with settings of the script `rig`.
+    /// Makes a Portage in the prefix of that name with settings of the script `rig`.
     pub(crate) fn with_settings(prefix: &str, settings: &[(&str, &str)]) -> Option<Self> {
         let pythons = pythons()?;
         need_command("flock", "util-linux");
-        for tool in ["img-merge", "py-wrapper"] {
-            let _built = sibling(PROGRAM, tool);
+        for tool in ["img-merge", "py-wrapper", "py-exec"] {
+            sibling(PROGRAM, tool);
         }
         let prefix = Path::new(env!("CARGO_TARGET_TMPDIR"))
             .join("portage")
@@ -60,25 +59,25 @@ impl Rig {
         })
     }
 
-    /// Adds the one line to Portage's bashrc.
+    /// Adds py-multibuild's line to Portage's bashrc.
     pub(crate) fn with_the_line(self) -> Self {
         self.add_the_line();
         self
     }
 
-    /// Adds the one line to the bashrc of a Portage that has run without it.
+    /// Adds py-multibuild's line to the bashrc of a Portage that has run without it.
     pub(crate) fn add_the_line(&self) {
         let line = format!("source {}/bashrc\n", self.home.path().display());
         fs::write(self.home.path().join("config/etc/portage/bashrc"), line).expect("a bashrc");
     }
 
-    /// Sets a variable for the runs to come.
+    /// Sets a variable for all later runs.
     pub(crate) fn with_variable(mut self, name: &str, value: &str) -> Self {
         self.variables.push((name.to_owned(), value.to_owned()));
         self
     }
 
-    /// The directory with everything that is this test's.
+    /// The directory of this test.
     pub(crate) fn home(&self) -> &Path {
         self.home.path()
     }
@@ -88,7 +87,7 @@ impl Rig {
         &self.prefix
     }
 
-    /// The interpreters that are built for, in Gentoo's order: `python3.11`, …
+    /// The EPYTHONs of the interpreters, in Gentoo's order: `python3.11`, …
     pub(crate) fn pythons(&self) -> Vec<String> {
         let mut minors: Vec<u32> = fs::read_dir(self.prefix.join("usr/bin"))
             .expect("the interpreters")
@@ -145,7 +144,7 @@ impl Rig {
         self.home().join("tmp/portage/dev-python").join(package)
     }
 
-    /// Takes the image away from where the next build would remove it.
+    /// Moves the image to a place where the next build does not remove it.
     pub(crate) fn keep_image(&self, package: &str) -> PathBuf {
         let kept = self.home().join(format!("kept-{package}"));
         fs::rename(self.build(package).join("image"), &kept).expect("an image to keep");
@@ -164,8 +163,8 @@ impl Rig {
         self.build(package).join("image").join(inside)
     }
 
-    /// Command lines of processes with this rig's directory in their environment: Portage's has its
-    /// configuration there, a phase and all that it starts the build directory.
+    /// Command lines of the processes that have this rig's directory in their environment: Portage has the path of its
+    /// configuration there, a phase and its children that of the build directory.
     pub(crate) fn processes(&self) -> Vec<String> {
         let mark = self.home().as_os_str().as_encoded_bytes();
         let mut found = Vec::new();
@@ -181,7 +180,7 @@ impl Rig {
     }
 }
 
-/// The versions to build for, `3.11` and its like: four, or three where there are no more.
+/// The versions to build for, such as `3.11`: four, or three if there are no more.
 fn pythons() -> Option<Vec<String>> {
     // The test harness names each thread after its test.
     let thread = std::thread::current();

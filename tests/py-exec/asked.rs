@@ -142,8 +142,8 @@ fn a_part_of_the_layout_that_is_none_moves_no_other() {
 #[test]
 fn odd_arguments_get_one_line_and_a_status() {
     let cases: [(&[&str], i32, &str); 10] = [
-        (&["--bogus"], 1, "py-exec: --bogus is no option"),
-        (&["-x", "y"], 1, "py-exec: -x is no option"),
+        (&["--bogus"], 1, "py-exec: --bogus is not an option"),
+        (&["-x", "y"], 1, "py-exec: -x is not an option"),
         (&["--explain"], 1, "py-exec: --explain needs the NAME"),
         (
             &["--explain", "a", "b"],

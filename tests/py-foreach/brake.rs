@@ -3,9 +3,8 @@
 
 use std::fs::File;
 use std::path::Path;
-use std::time::Duration;
 
-use test_support::{Tool, meanwhile, scratch};
+use test_support::{Tool, scratch};
 
 use crate::gate::{Gate, until};
 use crate::masked::{Mask, masked};
@@ -127,39 +126,6 @@ fn under_pressure_no_token_is_lent_and_nothing_is_ended() {
     until("none is lent", || tokens(&fifo) == 0);
     mask.say(&psi("10.00"));
     until("they are lent again", || tokens(&fifo) == 2);
-    go.open(2);
-    let outcome = run.end().expect(0);
-    assert_eq!(outcome.stderr, "");
-}
-
-#[test]
-fn where_the_kernel_tells_no_pressure_swapping_in_counts() {
-    let dir = scratch();
-    let (here, go) = (Gate::new(dir.path(), "here"), Gate::new(dir.path(), "go"));
-    let vmstat = |pages: u64| format!("nr_free_pages 7\npswpin {pages:012}\npswpout 5\n");
-    let mask = Mask::new(dir.path(), "mask", &vmstat(0));
-    let test = "where_the_kernel_tells_no_pressure_swapping_in_counts";
-    let tool = jobs(dir.path(), &["-j4", "--max-impls=2", "--variants", "a b c"]);
-    let hidden = [GROUPS, "/proc/pressure"];
-    let Some(command) = masked(test, tool, &[(&mask, "/proc/vmstat")], &hidden) else {
-        return;
-    };
-    let run = Running::start_command(command);
-    let fifo = here.lines(2).swap_remove(0);
-    until("two slots are lent", || tokens(&fifo) == 2);
-    let mut pages = 0;
-    let swap = || {
-        pages += 1_000_000;
-        mask.say(&vmstat(pages));
-        std::thread::sleep(Duration::from_millis(1));
-    };
-    meanwhile(swap, || {
-        until("none is lent", || tokens(&fifo) == 0);
-        go.open(1);
-        here.stays_shut();
-    });
-    // What was read once may stay: it no longer rises.
-    here.line();
     go.open(2);
     let outcome = run.end().expect(0);
     assert_eq!(outcome.stderr, "");

@@ -108,6 +108,7 @@ fn what_does_not_answer_is_skipped_and_the_reason_said() {
         &bin.join("python2.6"),
         &format!("#!/bin/sh\nexec {} \"$@\"\n", python.path.display()),
     );
+    // No shim is run.
     program(
         &root.path().join("home/.pyenv/shims").join("python3.3"),
         "#!/bin/sh\nsleep 60\n",
@@ -128,7 +129,6 @@ fn what_does_not_answer_is_skipped_and_the_reason_said() {
         "python3.4: no version selected".to_owned(),
         "python3.5: gave no answer (signal: 9 (SIGKILL))".to_owned(),
         format!("python2.6: says that it is {}", python.epython),
-        "python3.3: a shim of pyenv, and no selected version (none) has python3.3".to_owned(),
     ] {
         assert!(
             outcome.stderr.contains(&said),
@@ -175,23 +175,36 @@ fn a_python_that_hangs_is_ended_with_all_that_it_started() {
 }
 
 #[test]
-fn a_python_that_never_stops_complaining_is_late_and_quiet_names_it_too() {
-    let Some(python) = newest("a_python_that_never_stops_complaining") else {
+fn a_python_that_is_late_is_named_under_quiet_too() {
+    let Some(python) = newest("a_python_that_is_late_is_named_under_quiet_too") else {
         return;
     };
     let root = scratch();
     let bin = root.path().join("bin");
-    // It ends with us, if we do not end it: the pipe breaks.
-    program(&bin.join("python3.4"), "#!/bin/sh\nexec /usr/bin/yes >&2\n");
+    program(
+        &bin.join("python3.4"),
+        "#!/bin/sh\nexec /usr/bin/sleep 1000\n",
+    );
+    // A complaint without end is cut, and the program with it.
+    program(
+        &bin.join("python3.5"),
+        "#!/bin/sh\nexec /usr/bin/yes no >&2\n",
+    );
     symlink(&python.path, bin.join(&python.epython)).unwrap();
+    let late = "python3.4: did not answer within 5 seconds";
+    let asked = machine(root.path()).args(["-i", "python3.4,python3.5", "true"]);
+    let refused = Running::start(asked).end().expect(125).stderr;
+    assert!(
+        refused.contains(late) && refused.contains("python3.5: no; "),
+        "{refused}"
+    );
     let run = machine(root.path()).args(["-q", "--list"]);
     let outcome = Running::start(run).end().expect(0);
     assert_eq!(outcome.stdout.lines().count(), 1, "{}", outcome.stdout);
-    let said = format!(
-        "py-foreach: skip {}/python3.4: did not answer within 5 seconds\n",
-        bin.display()
+    assert_eq!(
+        outcome.stderr,
+        format!("py-foreach: skip {}/{late}\n", bin.display())
     );
-    assert_eq!(outcome.stderr, said);
 }
 
 #[test]
@@ -215,8 +228,8 @@ fn a_pyenv_that_is_named_from_here_is_found_from_anywhere() {
 }
 
 #[test]
-fn a_shim_that_is_given_by_its_path_is_not_run_either() {
-    let Some(python) = newest("a_shim_that_is_given_by_its_path") else {
+fn shims_stand_for_the_newest_version_and_none_is_run() {
+    let Some(python) = newest("shims_stand_for_the_newest_version") else {
         return;
     };
     let root = scratch();
@@ -228,19 +241,25 @@ fn a_shim_that_is_given_by_its_path_is_not_run_either() {
     symlink(&python.path, &real).unwrap();
     let shim = pyenv.join("shims").join(name);
     program(&shim, "#!/bin/sh\necho a shim was run >&2\nexit 1\n");
-    let list = |selected: &str| {
-        machine(root.path())
-            .env("PYENV_VERSION", selected)
-            .args(["--list", "-i"])
-            .arg(&shim)
-            .run()
+    let other = root.path().join("bin").join(name);
+    program(&other, "#!/bin/sh\necho another was run >&2\nexit 1\n");
+    let path = format!("{}/shims:{}/bin", pyenv.display(), root.path().display());
+    let list = |name: &Path| {
+        let run = machine(root.path())
+            .env("PATH", &path)
+            .args(["--list", "-v", "-i"]);
+        run.arg(name).run()
     };
-    let listed = list(&version).expect(0);
-    let end = format!("\t{}\n", real.display());
-    assert!(listed.stdout.ends_with(&end), "{}", listed.stdout);
-    list("system")
+    let listed = list(Path::new(name)).expect(0);
+    assert!(
+        listed.stdout.ends_with(&format!("\t{}\n", real.display())),
+        "{}",
+        listed.stdout
+    );
+    assert_eq!(listed.stderr, "");
+    list(&shim)
         .expect(125)
-        .complains("a shim of pyenv, and no selected version (system) has");
+        .complains("is a shim of pyenv: name the interpreter itself");
 }
 
 #[test]

@@ -81,7 +81,7 @@ fn a_stop_while_a_job_starts() {
     let text = r#"echo $$ > "$GATES/ready"; read x < "$GATES/go""#;
     // The job runs, and half a second later py-foreach hears of its supervisor.
     let tool = script(dir.path(), &["-j1"], text);
-    let Some(command) = traced(TEST, tool, &["clone:delay_exit=500000"]) else {
+    let Some(command) = traced(TEST, tool, &["/^clone3?$:delay_exit=500000"]) else {
         return;
     };
     let run = Running::start_command(command);
@@ -108,9 +108,9 @@ fn a_signal_while_a_job_is_executed() {
             return;
         };
         let run = Running::start_command(command);
-        // py-foreach, its starter, the supervisor, and what is to become the job.
+        // py-foreach, and the process that becomes the supervisor.
         until("there is a copy that executes nothing yet", || {
-            marked(dir.path().to_str().unwrap()).len() == 4
+            marked(dir.path().to_str().unwrap()).len() == 2
         });
         run.signal(signal);
         assert_eq!(run.end().signal, Some(signal.as_raw()));

@@ -333,19 +333,6 @@ fn no_image_is_left_by_a_run_that_cannot_begin() {
 }
 
 #[test]
-fn a_temporary_place_that_path_cannot_name_is_refused() {
-    let scratch = scratch();
-    let odd = scratch.path().join("a:b");
-    fs::create_dir(&odd).unwrap();
-    one_variant()
-        .env("TMPDIR", &odd)
-        .arg("true")
-        .run()
-        .expect(125)
-        .complains("a:b: a directory of PATH cannot have a colon in its name");
-}
-
-#[test]
 fn build_directories_follow_gentoos_rules() {
     let found = environment(
         one_variant()

@@ -22,7 +22,6 @@ mod logs;
 mod manual;
 mod masked;
 mod memory;
-mod no_handles;
 mod odd_places;
 mod open_files;
 mod order;

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use rustix::process::{Pid, Signal, kill_process};
 use test_support::{Tool, scratch};
 
-use crate::gate::{A_WHILE, Gate, fifo, lives, until};
+use crate::gate::{Gate, fifo, lives, until};
 use crate::running::{Killed, MARK, Running, marked};
 use crate::signals::state;
 use crate::{PROGRAM, on_our_terms, tool};
@@ -162,24 +162,6 @@ fn a_daemon_that_prints_without_end_does_not_hang_us() {
 }
 
 #[test]
-fn children_that_we_had_before_are_none_of_ours() {
-    let dir = scratch();
-    let pids = Gate::new(dir.path(), "pids");
-    let text = r#"sleep 1000 >&- 2>&- & echo $! > "$GATES/pids"
-        exec "$0" --variants a sh -c 'kill -9 $PPID; sleep 1000'"#;
-    let shell = on_our_terms(Tool::new("bash")).args(["-c", text, PROGRAM]);
-    let run = Running::start(shell.env("GATES", dir.path()));
-    let foreign = Killed(pids.line().parse().unwrap());
-    let outcome = run.end().expect(125);
-    assert!(
-        outcome.stderr.contains("the supervisor was killed"),
-        "{}",
-        outcome.stderr
-    );
-    assert!(lives(foreign.0), "it was there before us");
-}
-
-#[test]
 fn an_ignored_sigchld_of_our_parent_hides_no_status() {
     let text = r#"trap "" CHLD; exec "$0" -q --variants a sh -c 'echo hi; exit 3'"#;
     let shell = on_our_terms(Tool::new("bash")).args(["-c", text, PROGRAM]);
@@ -193,81 +175,6 @@ fn a_job_that_asks_a_terminal_is_told_that_there_is_none() {
     let script = on_our_terms(Tool::new("script")).args(["-qec", &line, "/dev/null"]);
     // Below a terminal of ours it would have been stopped, and would hang.
     Running::start(script).end().expect(9);
-}
-
-#[test]
-fn a_killed_starter_ends_no_job_and_the_next_has_another() {
-    let dir = scratch();
-    let ready = Gate::new(dir.path(), "ready");
-    let go = Gate::new(dir.path(), "go");
-    let text =
-        r#"echo $PPID > "$GATES/ready"; read x < "$GATES/go"; echo "$MULTIBUILD_ID is fine""#;
-    let run = tool()
-        .args(["--max-impls=1", "--variants", "a b c"])
-        .env("GATES", dir.path())
-        .env(MARK, dir.path())
-        .args(["sh", "-c", text]);
-    let run = Running::start(run);
-    for _job in ["a", "b", "c"] {
-        let supervisor: i32 = ready.line().parse().unwrap();
-        kill(parent(supervisor));
-        go.open(1);
-    }
-    let outcome = run.end().expect(0);
-    assert_eq!(outcome.stdout, "a is fine\nb is fine\nc is fine\n");
-    assert_eq!(outcome.stderr, "");
-    assert_eq!(marked(dir.path().to_str().unwrap()), []);
-}
-
-#[test]
-fn a_request_that_a_killed_starter_has_not_read_goes_to_the_next() {
-    let dir = scratch();
-    let ready = Gate::new(dir.path(), "ready");
-    let go = Gate::new(dir.path(), "go");
-    let text = r#"echo $PPID > "$GATES/ready"; read x < "$GATES/go""#;
-    let run = tool()
-        .args(["--max-impls=1", "--variants", "a b", "--log-dir"])
-        .arg(dir.path())
-        .env("GATES", dir.path())
-        .args(["sh", "-c", text]);
-    let run = Running::start(run);
-    let starter = parent(ready.line().parse().unwrap());
-    kill_process(Pid::from_raw(starter).unwrap(), Signal::STOP).unwrap();
-    go.open(1);
-    let log = dir.path().join("build-b.log");
-    until("b is about to start", || log.exists());
-    // What is asked of one that is stopped waits. (Half a second later it is let go on, and answers.)
-    std::thread::sleep(A_WHILE);
-    kill(starter);
-    ready.line();
-    go.open(1);
-    let outcome = run.end().expect(0);
-    assert_eq!(outcome.stderr, "");
-}
-
-#[test]
-fn another_starter_is_not_ended_with_the_tree_of_a_killed_supervisor() {
-    let dir = scratch();
-    let ready = Gate::new(dir.path(), "ready");
-    let go = Gate::new(dir.path(), "go");
-    let text = r#"echo $PPID > "$GATES/ready"; read x < "$GATES/go""#;
-    let run = tool()
-        .args(["--max-impls=1", "--grace=0", "--variants", "a b c"])
-        .env("GATES", dir.path())
-        .env(MARK, dir.path())
-        .args(["sh", "-c", text]);
-    let run = Running::start(run);
-    let first: i32 = ready.line().parse().unwrap();
-    kill(parent(first));
-    go.open(1);
-    let second: i32 = ready.line().parse().unwrap();
-    let starter = parent(second);
-    kill(second);
-    let third: i32 = ready.line().parse().unwrap();
-    assert_eq!(parent(third), starter);
-    go.open(1);
-    run.end().expect(125);
-    assert_eq!(marked(dir.path().to_str().unwrap()), []);
 }
 
 #[test]
@@ -310,11 +217,24 @@ fn the_time_that_jobs_took_is_our_own_childrens() {
 }
 
 #[test]
-fn a_starter_that_was_stopped_goes_on() {
-    // The starter is the supervisor's parent: it is stopped before b, and after the last job.
-    let text = "kill -STOP $(awk '{print $4}' /proc/$PPID/stat); echo $MULTIBUILD_ID";
-    let run = tool().args(["-j1", "--variants", "a b", "sh", "-c", text]);
-    assert_eq!(Running::start(run).end().expect(0).stdout, "a\nb\n");
+fn a_supervisor_has_one_thread_and_nothing_of_the_job() {
+    let dir = scratch();
+    let ready = Gate::new(dir.path(), "ready");
+    let text =
+        r#"grep Threads: /proc/$PPID/status; echo $PPID > "$GATES/ready"; read x < "$GATES/go""#;
+    let go = Gate::new(dir.path(), "go");
+    let run = tool()
+        .args(["--variants", "a"])
+        .env("GATES", dir.path())
+        .args(["sh", "-c", text]);
+    let run = Running::start(run);
+    let supervisor = ready.line();
+    for stream in 0..3 {
+        let open = fs::read_link(format!("/proc/{supervisor}/fd/{stream}")).unwrap();
+        assert_eq!(open.to_str().unwrap(), "/dev/null");
+    }
+    go.open(1);
+    assert_eq!(run.end().expect(0).stdout, "Threads:\t1\n");
 }
 
 #[test]
@@ -330,34 +250,6 @@ fn a_supervisor_that_was_stopped_obeys() {
     let supervisor = ready.line().parse().unwrap();
     until("it is stopped", || state(supervisor) == 'T');
     run.end().expect(124);
-}
-
-#[test]
-fn a_preloaded_thread_is_named_as_the_cause() {
-    let dir = scratch();
-    let library = dir.path().join("thread.so");
-    fs::write(
-        dir.path().join("thread.c"),
-        "#include <pthread.h>\n#include <unistd.h>\n\
-         static void *rest(void *x) { pause(); return x; }\n\
-         __attribute__((constructor)) static void start(void) {\n\
-         pthread_t t; pthread_create(&t, 0, rest, 0); }\n",
-    )
-    .unwrap();
-    let compiler = Command::new("cc")
-        .args(["-shared", "-fPIC", "-o"])
-        .arg(&library)
-        .arg(dir.path().join("thread.c"))
-        .status()
-        .unwrap();
-    assert!(compiler.success());
-    let run = tool()
-        .args(["--variants", "a", "true"])
-        .env("LD_PRELOAD", library);
-    let outcome = Running::start(run).end().expect(125);
-    let said =
-        "py-foreach: supervise: it has several threads: a preloaded library has started them\n";
-    assert!(outcome.stderr.contains(said), "{}", outcome.stderr);
 }
 
 #[test]
@@ -420,4 +312,23 @@ fn a_log_that_is_a_fifo_waits_for_nobody() {
         .arg("true");
     let outcome = Running::start(run).end().expect(125);
     assert!(outcome.stderr.contains("build-a.log"), "{}", outcome.stderr);
+}
+
+#[test]
+fn a_proc_of_others_is_refused() {
+    test_support::need_command("unshare", "util-linux");
+    let can = Command::new("unshare").args(["-pf", "true"]).output();
+    if !can.is_ok_and(|said| said.status.success()) {
+        let why = "it makes a PID namespace, which needs root";
+        return test_support::cannot_run_here("a_proc_of_others_is_refused", why);
+    }
+    let dir = scratch();
+    let mut command = Command::new("unshare");
+    command
+        .arg("-pf")
+        .arg(PROGRAM)
+        .args(["--variants", "a", "true"])
+        .env("TMPDIR", dir.path());
+    let outcome = Running::start_command(command).end().expect(125);
+    outcome.complains("use /proc: belongs to another PID namespace");
 }

@@ -98,20 +98,3 @@ fn the_tree_of_a_killed_supervisor_is_told_once() {
     run.end().expect(125);
     nothing_is_left(dir.path());
 }
-
-#[test]
-fn who_is_stopped_and_continued_at_once_goes_on() {
-    let dir = room();
-    let (ready, go) = (Gate::new(dir.path(), "ready"), Gate::new(dir.path(), "go"));
-    let text = r#"echo > "$GATES/ready"; read x < "$GATES/go""#;
-    let run = Running::start(script(dir.path(), &["-j1"], text));
-    ready.line();
-    for times in 1..=100 {
-        run.signal(Signal::TSTP);
-        run.signal(Signal::CONT);
-        run.signal(Signal::USR1);
-        until("it answers", || run.said().lines().count() == times);
-    }
-    go.open(3);
-    run.end().expect(0);
-}

@@ -15,7 +15,6 @@ use crate::gate::{Gate, until};
 use crate::running::{MARK, Running, marked};
 use crate::signals::{STAYS, handled, nothing_is_left, room, script};
 use crate::tool;
-use crate::traced::traced;
 
 /// A pipe that is full.
 struct Stalled {
@@ -228,22 +227,6 @@ fn records_that_nobody_reads_keep_no_job_and_no_signal_waiting() {
     go.open(1);
     // The first has ended, and its record is under way.
     ready.line();
-    run.signal(Signal::TERM);
-    died(run, Signal::TERM, dir.path());
-}
-
-#[test]
-fn a_starter_that_cannot_complain_keeps_no_job_and_no_signal_waiting() {
-    const TEST: &str = "a_starter_that_cannot_complain_keeps_no_job_and_no_signal_waiting";
-    let dir = room();
-    let stderr = Stalled::new();
-    let tool = script(dir.path(), &["-j1"], "true");
-    // The starter needs a session of its own, and says so where it gets none.
-    let Some(command) = traced(TEST, tool, &["setsid:error=EPERM"]) else {
-        return;
-    };
-    let run = with_stalled_stderr(command, &stderr);
-    until("the first is about to start", || log_of("a", dir.path()));
     run.signal(Signal::TERM);
     died(run, Signal::TERM, dir.path());
 }

@@ -33,8 +33,8 @@ fn everyone_of_our_name_may_be_asked() {
     let text = r#"echo > "$GATES/ready"; read x < "$GATES/go""#;
     let run = Running::start(script(dir.path(), &["-j2"], text));
     ready.lines(2);
-    // The engine, its starter and two supervisors.
-    assert_eq!(ask_everyone(dir.path()), 4);
+    // py-foreach and two supervisors.
+    assert_eq!(ask_everyone(dir.path()), 3);
     until("it is told", || run.said().lines().count() == 2);
     go.open(3);
     run.end().expect(0);
@@ -61,8 +61,8 @@ fn a_make_that_is_ours_for_a_moment_may_be_asked() {
         .env(MARK, dir.path());
     let run = Running::start(run);
     asked.line();
-    // The engine, the starter, the supervisor, and the make to be.
-    assert_eq!(ask_everyone(dir.path()), 4);
+    // py-foreach, the supervisor, and the process that becomes make.
+    assert_eq!(ask_everyone(dir.path()), 3);
     go.open(1);
     assert_eq!(run.end().expect(0).stdout, "built\n");
 }

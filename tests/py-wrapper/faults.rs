@@ -8,7 +8,7 @@ use test_support::{Tool, lay, listing, need_command, scratch};
 
 use crate::undo::state;
 
-/// Runs the tool while the system calls fail as `faults` say, in the words of strace's `inject`.
+/// Runs the tool while system calls fail. `faults` are values of strace's option `--inject`.
 pub(crate) fn faulty(faults: &[&str], image: &Path) -> Tool {
     need_command("strace", "strace");
     let injections = faults.iter().map(|fault| format!("--inject={fault}"));
@@ -38,7 +38,7 @@ fn undisturbed() -> String {
 }
 
 #[test]
-fn a_script_that_stays_as_it_is_is_not_copied() {
+fn an_unchanged_script_is_linked_and_not_copied() {
     let image = scratch();
     lay(image.path(), SCRIPTS);
     let scripts = image.path().join("usr/lib/python-exec/python3.11");
@@ -56,14 +56,14 @@ fn a_script_that_stays_as_it_is_is_not_copied() {
     assert_eq!(listing(image.path()), parted());
 }
 
-/// The same where the two names of one file came to be two files.
+/// The same tree, but the two names of one file have become two files.
 fn parted() -> String {
     let split = "usr/lib/python-exec/python3.11/same == usr/lib/python-exec/python3.11/generic";
     let whole = "usr/lib/python-exec/python3.11/same 755 \"#!/usr/bin/python3.11\\n\"";
     undisturbed().replace(split, whole)
 }
 
-/// Makes the `call` fail the first time, the second, and so on, on an image each, until it is made no more often.
+/// Makes `call` fail the first time, then on another image the second time, and so on, as often as it is made.
 /// Every failure must leave the image as it was.
 fn each_failure(faults: &[&str], call: &str, times: usize) {
     for when in 1..=times {
@@ -99,19 +99,19 @@ fn names_that_cannot_be_exchanged_are_renamed_over() {
     lay(image.path(), SCRIPTS);
     faulty(&[NO_FLAGS], image.path()).run().expect(0);
     assert_eq!(listing(image.path()), undisturbed());
-    // The list and three wrappers; a script gets its name by a link.
-    each_failure(&[NO_FLAGS], "renameat", 4);
+    // The RECORD and three wrappers with two renames each; a script gets its name by a link.
+    each_failure(&[NO_FLAGS], "renameat", 8);
 }
 
 #[test]
-fn a_file_system_without_links_and_flags_will_do() {
+fn a_file_system_without_links_and_rename_flags_works() {
     let faults = [NO_FLAGS, "linkat:error=EPERM"];
     let image = scratch();
     lay(image.path(), SCRIPTS);
     faulty(&faults, image.path()).run().expect(0);
     assert!(!listing(image.path()).contains(".py-wrapper."));
-    // The list and three wrappers twice each, once to keep what was there, and three scripts.
-    for when in 1..=11 {
+    // The RECORD and three wrappers with five renames each, and three scripts.
+    for when in 1..=23 {
         let image = scratch();
         lay(image.path(), SCRIPTS);
         let before = state(image.path());
@@ -137,12 +137,12 @@ fn nothing_is_lost(image: &Path) {
 }
 
 #[test]
-fn what_cannot_be_put_back_is_kept_and_the_next_run_finishes() {
+fn a_script_that_cannot_be_put_back_is_kept_and_the_next_run_finishes() {
     // The list, and three times a script and its wrapper. From the second on there is something to put back.
     for when in 2..=7 {
         let image = scratch();
         lay(image.path(), SCRIPTS);
-        let fault = format!("renameat2:error=EIO:when={when}");
+        let fault = format!("renameat2:error=EIO:when={when}+");
         let run = faulty(&[&fault, "renameat:error=EIO"], image.path());
         let run = run.run().expect(2);
         nothing_is_lost(image.path());
@@ -168,7 +168,7 @@ fn a_name_that_a_killed_run_took_away_comes_back() {
     faulty(&faults, image.path()).run().expect(0);
     let whole = listing(image.path());
     let mut gone = 0;
-    for when in 1..=11 {
+    for when in 1..=23 {
         let image = scratch();
         lay(image.path(), SCRIPTS);
         let kill = format!("renameat:signal=KILL:when={when}");
@@ -196,22 +196,59 @@ fn a_name_that_a_killed_run_took_away_comes_back() {
 }
 
 #[test]
-fn what_may_be_all_there_is_of_a_script_is_never_removed() {
-    for name in [".py-wrapper.1.2", ".py-wrapper.1.2.new.foo"] {
+fn a_script_that_cannot_be_put_back_without_links_and_flags_is_kept() {
+    // Each rename fails from one on, also those of the way back.
+    for when in 1..=23 {
+        let image = scratch();
+        lay(image.path(), SCRIPTS);
+        let fault = format!("renameat:error=EIO:when={when}+");
+        let faults = [NO_FLAGS, "linkat:error=EPERM", &fault];
+        let run = faulty(&faults, image.path()).run().expect(2);
+        let left = listing(image.path());
+        for line in ["exact", "env python3"] {
+            assert!(left.contains(line), "{when}: {left}");
+        }
+        assert!(
+            left == whole_before() || run.stderr.contains("is kept as "),
+            "{when}: {}",
+            run.stderr
+        );
+        faulty(&[], image.path()).run().expect(0);
+        let after = listing(image.path());
+        assert!(
+            after == undisturbed() || after == parted(),
+            "{when}: {after}"
+        );
+    }
+}
+
+/// The tree of [`SCRIPTS`].
+fn whole_before() -> String {
+    let image = scratch();
+    lay(image.path(), SCRIPTS);
+    listing(image.path())
+}
+
+#[test]
+fn a_leftover_that_may_be_the_last_copy_of_a_script_is_never_removed() {
+    for (name, foo) in [
+        (".py-wrapper.1.2", ""),
+        (".py-wrapper.1.2.foo", "usr/bin/foo 755 \"\""),
+    ] {
         let image = scratch();
         let line = "755 \"#!/usr/bin/python3.11\\n\"";
-        lay(image.path(), &format!("usr/bin/{name} {line}"));
+        lay(image.path(), &format!("usr/bin/{name} {line}\n{foo}"));
         let before = state(image.path());
         let run = faulty(&[], image.path()).run().expect(1);
         run.complains(&format!(
-            "{name}: is what a run that failed or was killed kept"
+            "{name}: is a script that a failed or killed run kept"
         ));
         assert_eq!(state(image.path()), before);
     }
 }
 
 #[test]
-fn what_was_not_done_is_not_told() {
+fn only_what_was_done_is_reported() {
     let image = scratch();
     lay(image.path(), SCRIPTS);
     let told = |faults: &[&str], status: i32| {

@@ -53,7 +53,7 @@ impl Installed {
             install(&inside.join(bar), &format!("#!/bin/sh\n{SHELL}"));
             copy(&inside, &prefix);
         }
-        let program = test_support::tool::sibling(env!("CARGO_BIN_EXE_py-wrapper"), "py-exec");
+        let program = test_support::sibling(env!("CARGO_BIN_EXE_py-wrapper"), "py-exec");
         fs::copy(program, prefix.join("usr/bin/py-exec")).expect("py-exec");
         let installed = Self {
             _scratch: scratch,

@@ -49,7 +49,7 @@ fn a_signal_ends_the_wait() {
 }
 
 #[test]
-fn what_another_run_did_meanwhile_is_seen() {
+fn a_run_that_waited_sees_the_changes_of_the_other() {
     let image = scratch();
     lay(image.path(), "usr/bin/a 755 \"#!/usr/bin/python3\\n\"");
     let held = locked(image.path());

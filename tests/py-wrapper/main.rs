@@ -3,12 +3,12 @@
 
 mod faults;
 mod installed;
-mod lists;
 mod lock;
 mod matrix;
 mod near;
 mod packages;
 mod parity;
+mod records;
 mod replicate;
 mod stream;
 mod undo;

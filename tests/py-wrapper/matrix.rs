@@ -85,7 +85,7 @@ fn take<C>(cases: &Mutex<Vec<C>>) -> Option<C> {
 }
 
 #[test]
-fn every_interpreter_runs_its_own_script_by_every_way() {
+fn each_python_runs_its_own_script_however_it_is_started() {
     let pythons = interpreters();
     for kind in KINDS {
         let installed = Installed::new(kind, &pythons);
@@ -109,7 +109,7 @@ fn every_interpreter_runs_its_own_script_by_every_way() {
 }
 
 #[test]
-fn the_choice_is_the_same_by_every_way() {
+fn every_kind_and_path_chooses_the_same_python() {
     let all = interpreters();
     let pick = |name: &str| all.iter().find(|python| python.epython == name).cloned();
     let named = ["python2.7", "python3.9", "python3.11", "pypy3"].map(pick);
@@ -270,7 +270,7 @@ fn every_shell_reads_the_wrapper() {
 }
 
 #[test]
-fn the_half_for_sh_is_clean() {
+fn shellcheck_accepts_the_part_for_sh() {
     test_support::need_command("shellcheck", "shellcheck");
     let installed = Installed::new("script", &interpreters()[..1]);
     let text = fs::read_to_string(installed.bin().join("foo")).unwrap();
@@ -284,7 +284,7 @@ fn the_half_for_sh_is_clean() {
 }
 
 #[test]
-fn a_tree_works_wherever_it_is_moved_and_a_wrapper_where_it_is_copied() {
+fn a_moved_tree_and_a_copied_wrapper_still_work() {
     let pythons = interpreters();
     let mut installed = Installed::new("script", &pythons);
     let moved = installed.prefix.with_file_name("moved away");

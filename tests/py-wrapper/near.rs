@@ -1,4 +1,4 @@
-//! A wrapper finds the script root that it was made for, whatever else lies at the usual place.
+//! A wrapper finds the script root that it was made for, even if another one is in the usual place.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -76,7 +76,7 @@ const PLACES: [(&str, &str); 4] = [
 ];
 
 #[test]
-fn each_kind_finds_its_scripts_behind_every_bin_directory() {
+fn each_kind_finds_its_scripts_from_every_bin_directory() {
     let python = &interpreters()[0];
     for kind in ["script", "link", "copy"] {
         for (bindir, scriptroot) in PLACES {
@@ -108,7 +108,7 @@ fn each_kind_finds_its_scripts_behind_every_bin_directory() {
 }
 
 #[test]
-fn a_root_with_odd_bytes_is_a_path_to_sh() {
+fn sh_takes_a_script_root_with_special_characters() {
     let python = &interpreters()[0];
     for scriptroot in ["opt/x y", "opt/$HOME", "opt/*", "opt/`x`", "opt/a;b&c|d"] {
         let scratch = scratch();

@@ -1,4 +1,4 @@
-//! Real packages from `PyPI`: their scripts run, and what installers know stays true.
+//! Real packages from `PyPI`: their scripts run, and their RECORD stays true.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -86,7 +86,7 @@ fn wheels(to: &Path, python: &Python) -> bool {
         .run();
     if run.status != Some(0) {
         let why = format!("PyPI cannot be reached:\n{}", run.stderr);
-        cannot_run_here("scripts_of_real_packages_run_and_lists_stay_true", &why);
+        cannot_run_here("scripts_of_real_packages_run_and_records_stay_true", &why);
     }
     run.status == Some(0)
 }
@@ -120,8 +120,8 @@ fn install(python: &Python, wheels: &Path, image: &Path) {
 }
 
 #[test]
-fn scripts_of_real_packages_run_and_lists_stay_true() {
-    let Some(pythons) = pythons::newest("scripts_of_real_packages_run_and_lists_stay_true", 3)
+fn scripts_of_real_packages_run_and_records_stay_true() {
+    let Some(pythons) = pythons::newest("scripts_of_real_packages_run_and_records_stay_true", 3)
     else {
         return;
     };
@@ -210,7 +210,7 @@ fn works(site: &Site, python: &Python) {
     site.pip(python).arg("check").run().expect(0);
 }
 
-/// Takes the packages of one Python away; of its scripts nothing is left.
+/// Removes the packages of one Python; none of its scripts may be left.
 fn uninstall(site: &Site, python: &Python) {
     let scripts = site.tree.join("usr/lib/python-exec").join(&python.epython);
     assert!(scripts.join("pygmentize").exists());

@@ -1,4 +1,4 @@
-//! Wrappers of every kind choose alike: same script, same messages, same status.
+//! Wrappers of every kind choose the same script and give the same messages and status.
 
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, chown, symlink};
@@ -8,7 +8,7 @@ use test_support::{Tool, lay};
 
 use crate::installed::{Installed, interpreters};
 
-/// Numbers that look like chance and are the same in every run (Knuth's generator).
+/// Pseudo-random numbers that are the same in every run (Knuth's generator).
 struct Chance(u64);
 
 impl Chance {
@@ -111,7 +111,7 @@ fn configuration(chance: &mut Chance, path: &Path) {
 
 /// A tree in which the same scripts are reached by a wrapper of every kind, each in its own directory.
 ///
-/// The scripts are the test's to lay: that of the Python it was made with, whichever this machine has, is gone.
+/// The script of the Python that it was made with is removed; the test makes its own scripts.
 fn tree() -> (Installed, [PathBuf; 3]) {
     let python = &interpreters()[..1];
     let installed = Installed::new("script", python);
@@ -128,7 +128,7 @@ fn tree() -> (Installed, [PathBuf; 3]) {
 }
 
 #[test]
-fn all_kinds_choose_alike() {
+fn all_kinds_give_the_same_answer() {
     let (installed, wrappers) = tree();
     let mut chance = Chance(1);
     for round in 0..150 {
@@ -169,7 +169,7 @@ fn all_kinds_choose_alike() {
 }
 
 #[test]
-fn a_wrapper_that_is_a_script_takes_nothing_from_a_hostile_place() {
+fn a_wrapper_of_kind_script_trusts_no_hostile_environment() {
     let (installed, wrappers) = tree();
     let root = installed.prefix.display();
     let evil = "755 \"#!/bin/sh\\necho EVIL\\n\"";
@@ -229,7 +229,7 @@ fn a_wrapper_that_is_a_script_takes_nothing_from_a_hostile_place() {
 }
 
 #[test]
-fn a_directory_in_the_path_is_no_wrapper() {
+fn a_directory_in_path_is_not_taken_for_a_wrapper() {
     let (installed, _) = tree();
     let root = installed.prefix.display();
     lay(
@@ -253,7 +253,7 @@ fn a_directory_in_the_path_is_no_wrapper() {
 }
 
 #[test]
-fn anothers_configuration_is_not_read() {
+fn the_configuration_of_another_user_is_not_read() {
     let (installed, wrappers) = tree();
     for name in ["python3.9", "python3.10"] {
         let line = "755 \"#!/bin/sh\\necho ${0#*/python-exec/}\\n\"";
@@ -276,7 +276,7 @@ fn anothers_configuration_is_not_read() {
     assert_eq!(chosen(), ["python3.9/foo\n"; 3]);
     if !rustix::process::geteuid().is_root() {
         test_support::cannot_run_here(
-            "anothers_configuration_is_not_read",
+            "the_configuration_of_another_user_is_not_read",
             "it gives a file away, as root",
         );
         return;
@@ -313,7 +313,7 @@ fn anothers_configuration_is_not_read() {
 }
 
 #[test]
-fn the_environment_reaches_the_script_as_it_is() {
+fn the_script_gets_the_same_environment() {
     let (installed, wrappers) = tree();
     lay(
         &installed.prefix,

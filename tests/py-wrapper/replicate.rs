@@ -30,7 +30,7 @@ const DONE: &str = "usr/ 755\n\
     usr/lib/python-exec/python3.11/foo 755 \"#!/usr/bin/python3.11\\nx\\n\"\n";
 
 #[test]
-fn a_file_from_elsewhere_comes_to_the_bin_directory() {
+fn a_file_from_outside_is_installed_in_the_bin_directory() {
     let (image, other) = (scratch(), scratch());
     lay(other.path(), "foo 755 \"#!/usr/bin/env python3.12\\nx\\n\"");
     let file = other.path().join("foo");
@@ -46,7 +46,7 @@ fn a_file_from_elsewhere_comes_to_the_bin_directory() {
 }
 
 #[test]
-fn a_file_in_the_image_is_replaced_where_it_is() {
+fn a_file_of_the_image_is_replaced_in_its_place() {
     let image = scratch();
     lay(image.path(), "usr/bin/foo 755 \"#!/usr/bin/python\\nx\\n\"");
     let file = image.path().join("usr/bin/foo");
@@ -74,7 +74,7 @@ fn all_files_or_none() {
     replicate(image.path(), &[])
         .run()
         .expect(2)
-        .complains("--replicate wants FILE... and IMAGE");
+        .complains("--replicate needs FILE... and IMAGE");
     let forced = [&["--force"][..], &files].concat();
     replicate(image.path(), &forced).run().expect(0);
     let script = fs::read_to_string(image.path().join("usr/lib/python-exec/pypy3/old")).unwrap();
@@ -82,7 +82,7 @@ fn all_files_or_none() {
 }
 
 #[test]
-fn a_file_from_elsewhere_brings_nothing_but_its_content() {
+fn a_file_from_outside_keeps_only_its_content() {
     for kind in ["script", "link"] {
         let (image, other) = (scratch(), scratch());
         lay(other.path(), "foo 644 \"#!/usr/bin/python3\\nx\\n\"");
@@ -114,10 +114,10 @@ fn a_file_from_elsewhere_brings_nothing_but_its_content() {
 }
 
 #[test]
-fn a_plain_user_may_replicate_what_they_can_read() {
+fn a_user_can_replicate_a_readable_file_of_another_user() {
     need_command("setpriv", "util-linux");
     if !rustix::process::geteuid().is_root() {
-        let test = "a_plain_user_may_replicate_what_they_can_read";
+        let test = "a_user_can_replicate_a_readable_file_of_another_user";
         return cannot_run_here(test, "it has a file of another user, as root");
     }
     let (image, other) = (scratch(), scratch());
@@ -159,7 +159,7 @@ fn a_killed_run_is_finished_and_cleaned_by_the_next_one() {
     let left = "usr/lib/python-exec/pypy3/foo 755 \"#!/usr/bin/pypy3\\nx\\n\"\n\
          usr/lib/python-exec/pypy3/.py-wrapper.1.1 600 \"\"\n\
          usr/lib/python-exec/python3.11/.py-wrapper.1.2 600 \"\"\n\
-         usr/bin/.py-wrapper.1.3.new.foo 600 \"\"\n";
+         usr/bin/.py-wrapper.1.3 600 \"\"\n";
     let script = "foo 755 \"#!/usr/bin/python\\nx\\n\"";
     let image = scratch();
     lay(image.path(), &format!("usr/bin/{script}\n{left}"));
@@ -188,7 +188,7 @@ fn a_killed_run_is_finished_and_cleaned_by_the_next_one() {
 }
 
 #[test]
-fn a_file_in_the_image_is_known_by_every_way_there() {
+fn a_file_of_the_image_is_recognized_by_any_path() {
     let (image, other) = (scratch(), scratch());
     lay(image.path(), "usr/bin/foo 755 \"#!/usr/bin/python\\nx\\n\"");
     symlink(image.path(), other.path().join("link")).unwrap();

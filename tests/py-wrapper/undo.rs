@@ -1,4 +1,4 @@
-//! An image is wrapped whole or not at all, and what a script had it keeps.
+//! A failure leaves the image as it was, and a script keeps its metadata.
 
 use std::ffi::OsStr;
 use std::fs::{self, FileTimes};
@@ -71,7 +71,7 @@ fn a_write_that_fails_leaves_the_image_as_it_was() {
 }
 
 #[test]
-fn of_many_scripts_the_first_that_fails_is_told() {
+fn the_first_of_several_failures_is_reported() {
     let image = scratch();
     // So many are made by two threads; two of them are too big.
     let tree: Vec<_> = (10..99)
@@ -209,7 +209,7 @@ fn names_are_bytes() {
 }
 
 #[test]
-fn what_is_not_there_is_nothing_to_do() {
+fn an_image_without_bin_directories_is_done_at_once() {
     let image = scratch();
     let run = tool(image.path()).run().expect(0);
     assert_eq!(run.stderr, "");
@@ -255,7 +255,7 @@ fn links_out_of_the_image_are_not_followed() {
 }
 
 #[test]
-fn a_signal_leaves_all_or_nothing_and_is_what_the_tool_dies_by() {
+fn a_signal_leaves_all_or_nothing_and_ends_the_tool() {
     let image = scratch();
     let lines = |line: &str| {
         (0..100)
@@ -292,7 +292,7 @@ fn a_signal_leaves_all_or_nothing_and_is_what_the_tool_dies_by() {
 }
 
 #[test]
-fn a_plain_user_without_the_right_is_told_the_cause_alone() {
+fn a_user_without_write_permission_gets_the_cause_only() {
     need_command("setpriv", "util-linux");
     let image = scratch();
     lay(
@@ -313,11 +313,11 @@ fn a_plain_user_without_the_right_is_told_the_cause_alone() {
 }
 
 #[test]
-fn a_directory_of_someone_else_keeps_no_times_and_that_is_no_failure() {
+fn not_setting_the_times_of_another_users_directory_is_no_error() {
     need_command("setpriv", "util-linux");
     if !rustix::process::geteuid().is_root() {
         let why = "it gives a script to another user, as root";
-        let test = "a_directory_of_someone_else_keeps_no_times_and_that_is_no_failure";
+        let test = "not_setting_the_times_of_another_users_directory_is_no_error";
         return test_support::cannot_run_here(test, why);
     }
     let image = scratch();

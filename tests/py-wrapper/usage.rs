@@ -7,7 +7,7 @@ fn tool() -> Tool {
 }
 
 #[test]
-fn it_answers_as_every_tool_does() {
+fn help_version_and_usage_errors_are_those_of_all_tools() {
     test_support::usage::assert_usual(env!("CARGO_BIN_EXE_py-wrapper"), "py-wrapper", 2);
 }
 
@@ -18,7 +18,7 @@ fn every_option_is_in_the_manual() {
 }
 
 #[test]
-fn words_that_do_not_go_together_are_one_line() {
+fn wrong_arguments_get_an_error_of_one_line() {
     for (words, said) in [
         (&["image"][..], "--impl"),
         (&["--impl=python3.12"], "<IMAGE>"),
@@ -34,7 +34,7 @@ fn words_that_do_not_go_together_are_one_line() {
         (&["--impl=python3.12", "a", "b"], "one image at a time"),
         (
             &["--impl=python3.12", "--no-end", "a"],
-            "--no-end wants --images-from",
+            "--no-end needs --images-from",
         ),
         (
             &["--impl=python3.12,python3_12", "--replicate", "f", "a"],
@@ -58,7 +58,7 @@ fn words_that_do_not_go_together_are_one_line() {
         ),
         (
             &["--impl=python3.12", "--interpreter=/bin/{epython}", "a"],
-            "{epython} stands for nothing; {interpreter} and {version} do",
+            "{epython} has no meaning; {interpreter} and {version} have",
         ),
         (
             &["--impl=python3.12", "--scriptroot=/a'b", "a"],
@@ -96,5 +96,5 @@ fn words_that_do_not_go_together_are_one_line() {
         .env("SOURCE_DATE_EPOCH", "x")
         .run();
     run.expect(2)
-        .complains("read SOURCE_DATE_EPOCH x: is no number of seconds");
+        .complains("read SOURCE_DATE_EPOCH x: is not a number of seconds");
 }

@@ -52,7 +52,7 @@ fn scripts_of_this_implementation_move_and_the_rest_stays() {
 }
 
 #[test]
-fn an_empty_eprefix_is_none() {
+fn an_empty_eprefix_is_no_prefix() {
     for words in [&["--eprefix="][..], &["--eprefix", ""]] {
         let images = [scratch(), scratch()];
         for image in &images {
@@ -101,7 +101,7 @@ fn a_refusal_leaves_the_image_as_it_was() {
 }
 
 #[test]
-fn the_script_root_is_no_bin_directory() {
+fn the_script_root_may_not_be_a_bin_directory() {
     let image = scratch();
     lay(
         image.path(),
@@ -119,7 +119,7 @@ fn the_script_root_is_no_bin_directory() {
 }
 
 #[test]
-fn nothing_names_the_image() {
+fn no_file_names_the_image() {
     let image = scratch();
     let root = image.path().display();
     lay(

@@ -1,11 +1,9 @@
-//! What a name is: its kind, owner, mode, times and inode.
+//! The attributes of a file as stat(2) knows them: kind, owner, mode, times and inode.
 
 use rustix::fs::{Dev, RawMode, Statx, StatxFlags, Timespec, Timestamps, makedev};
 use rustix::fs::{FileType, UTIME_OMIT};
 
-use super::Birth;
-
-/// The kinds of things that a name can stand for.
+/// The kinds of files.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Kind {
     /// A regular file.
@@ -25,7 +23,7 @@ pub enum Kind {
 }
 
 impl Kind {
-    /// From the type in a directory entry or a mode; nothing where the file system does not tell.
+    /// From the type in a directory entry or a mode; `None` if the file system does not say.
     pub fn of(kind: FileType) -> Option<Self> {
         match kind {
             FileType::RegularFile => Some(Self::File),
@@ -71,7 +69,7 @@ impl Kind {
     }
 }
 
-/// Which inode it is, on this machine while it is up.
+/// The number of an inode, valid while the machine is up and the inode lives.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Identity {
     /// `st_dev`.
@@ -80,7 +78,7 @@ pub struct Identity {
     pub inode: u64,
 }
 
-/// What stat tells.
+/// What statx(2) answers.
 #[derive(Debug, Clone, Copy)]
 pub struct Attributes {
     /// What kind of thing it is.
@@ -99,9 +97,9 @@ pub struct Attributes {
     pub device_number: Dev,
     /// Its inode.
     pub identity: Identity,
-    /// When the inode was made.
-    pub born: Birth,
-    /// Which mount it was reached through; 0 where the kernel does not tell.
+    /// When the inode was made, in nanoseconds since 1970; 0 if the file system does not say.
+    pub born: i64,
+    /// The mount it was reached through; 0 before Linux 5.8, which does not say.
     pub mount: u64,
     /// The access time.
     pub accessed: Timespec,
@@ -109,7 +107,7 @@ pub struct Attributes {
     pub modified: Timespec,
 }
 
-/// What is asked of statx(2).
+/// The fields that we ask statx(2) for.
 pub const WANTED: StatxFlags = StatxFlags::BASIC_STATS
     .union(StatxFlags::MNT_ID)
     .union(StatxFlags::BTIME);
@@ -117,7 +115,7 @@ pub const WANTED: StatxFlags = StatxFlags::BASIC_STATS
 const PERMISSIONS: RawMode = 0o7777;
 
 impl Attributes {
-    /// What statx(2) answered, asked for [`WANTED`].
+    /// From an answer of statx(2) to [`WANTED`].
     pub fn of(stat: &Statx) -> Self {
         let raw = RawMode::from(stat.stx_mode);
         Self {
@@ -133,23 +131,16 @@ impl Attributes {
                 device: makedev(stat.stx_dev_major, stat.stx_dev_minor),
                 inode: stat.stx_ino,
             },
-            born: if stat.stx_mask & StatxFlags::BTIME.bits() == 0 {
-                Birth::of_number(0)
-            } else {
-                Birth::at(stat.stx_btime.tv_sec, stat.stx_btime.tv_nsec)
-            },
-            mount: if stat.stx_mask & StatxFlags::MNT_ID.bits() == 0 {
-                0
-            } else {
-                stat.stx_mnt_id
-            },
+            // Both are 0 where the kernel did not fill them in.
+            born: nanoseconds(stat.stx_btime.tv_sec, stat.stx_btime.tv_nsec),
+            mount: stat.stx_mnt_id,
             accessed: timespec(stat.stx_atime.tv_sec, stat.stx_atime.tv_nsec),
             modified: timespec(stat.stx_mtime.tv_sec, stat.stx_mtime.tv_nsec),
         }
     }
 
-    /// Whether it was reached through the same mount as `around`. Where the kernel does not tell, a
-    /// directory of another file system was not.
+    /// Whether it was reached through the same mount as `around`. Before Linux 5.8 the file system of a directory
+    /// decides.
     pub fn is_in_mount_of(&self, around: &Self) -> bool {
         let is_known = self.mount != 0 || !self.kind.is_dir();
         self.mount == around.mount && (is_known || self.identity.device == around.identity.device)
@@ -175,6 +166,12 @@ pub fn only_modified(modified: Timespec) -> Timestamps {
     }
 }
 
+fn nanoseconds(seconds: i64, nanoseconds: u32) -> i64 {
+    seconds
+        .saturating_mul(1_000_000_000)
+        .saturating_add(nanoseconds.into())
+}
+
 /// A time as the calls take it.
 pub fn timespec(seconds: i64, nanoseconds: u32) -> Timespec {
     Timespec {
@@ -188,18 +185,18 @@ mod tests {
     use super::super::Dir;
 
     #[test]
-    fn where_mounts_are_not_told_a_directory_is_known_by_its_file_system() {
-        let told = |path: &str| {
+    fn without_mount_numbers_the_file_system_of_a_directory_decides() {
+        let known = |path: &str| {
             let dir = Dir::named(path.as_ref()).expect("a directory");
             dir.stat().expect("attributes")
         };
-        let untold = |path: &str| super::Attributes {
+        let unknown = |path: &str| super::Attributes {
             mount: 0,
-            ..told(path)
+            ..known(path)
         };
-        assert!(!told("/proc").is_in_mount_of(&told("/")));
-        assert!(told("/proc/self").is_in_mount_of(&told("/proc")));
-        assert!(!untold("/proc").is_in_mount_of(&untold("/")));
-        assert!(untold("/proc/self").is_in_mount_of(&untold("/proc")));
+        assert!(!known("/proc").is_in_mount_of(&known("/")));
+        assert!(known("/proc/self").is_in_mount_of(&known("/proc")));
+        assert!(!unknown("/proc").is_in_mount_of(&unknown("/")));
+        assert!(unknown("/proc/self").is_in_mount_of(&unknown("/proc")));
     }
 }

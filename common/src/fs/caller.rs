@@ -1,4 +1,4 @@
-//! Who we are, and what the kernel lets us do because of it.
+//! Who runs this process, and which rights that gives.
 
 use std::ffi::CStr;
 use std::sync::OnceLock;
@@ -8,32 +8,31 @@ use rustix::process;
 use super::Attributes;
 use crate::{Error, Result, procfs};
 
-/// The rights of this process that change what a merge can do.
+/// The rights of this process that decide what it can set on files.
 #[derive(Debug, Clone)]
 pub struct Caller {
     /// The effective user.
     pub uid: u32,
     /// The effective group.
     pub gid: u32,
-    /// Those beside `gid` that we may give files to; not asked for where we may give them to all.
+    /// Our other groups, to which we may give files; empty if we may give them to any.
     groups: Vec<u32>,
     /// `CAP_CHOWN`: may give files away.
     pub may_chown: bool,
-    /// `CAP_DAC_OVERRIDE`: modes do not stop us.
+    /// `CAP_DAC_OVERRIDE`: modes do not restrict us.
     pub overrides_modes: bool,
-    /// `CAP_FOWNER`: may set modes and times of what others own.
+    /// `CAP_FOWNER`: may set modes and times of other users' files.
     pub acts_as_owner: bool,
     /// All effective ones, as bits.
     capabilities: u64,
-    /// Whether the user and the group of that number are known in our user namespace; asked for once,
-    /// where it matters.
+    /// Whether our user namespace knows user, and group, [`NOBODY`]. Read once, when it matters.
     knows_nobody: [OnceLock<bool>; 2],
 }
 
-/// The number that users and groups show which our user namespace does not know.
+/// The number shown for users and groups that our user namespace does not know.
 const NOBODY: u32 = 65_534;
 
-/// What the user namespace knows: users, and groups.
+/// The users, and the groups, that our user namespace knows.
 const MAPS: [&str; 2] = ["/proc/self/uid_map", "/proc/self/gid_map"];
 
 const STATUS: &str = "/proc/self/status";
@@ -50,7 +49,6 @@ impl Caller {
         let capabilities = effective(&status)
             .ok_or_else(|| Error::refused("read", STATUS, "has no CapEff line"))?;
         let has = |capability: u32| capabilities & (1 << capability) != 0;
-        // Who may give files away may give them to any group.
         let groups = if has(CAP_CHOWN) {
             Vec::new()
         } else {
@@ -69,12 +67,12 @@ impl Caller {
         })
     }
 
-    /// Whether mode and times of `it` are ours to set.
+    /// Whether we may set mode and times of `it`.
     pub fn owns(&self, it: &Attributes) -> bool {
         self.acts_as_owner || it.uid == self.uid
     }
 
-    /// Whether we may set an extended attribute of that name on what is ours.
+    /// Whether we may set an extended attribute of that name on our own files.
     pub fn may_set(&self, name: &CStr) -> bool {
         let name = name.to_bytes();
         let needed = if name == b"security.capability" {
@@ -87,7 +85,7 @@ impl Caller {
         self.capabilities & (1 << needed) != 0
     }
 
-    /// Whether the mode keeps us from adding and removing names, though we own the directory.
+    /// Whether we own the directory, and its mode keeps us from adding and removing names.
     pub fn is_shut_out_of_own(&self, directory: &Attributes) -> bool {
         !self.overrides_modes && directory.uid == self.uid && directory.mode & 0o300 != 0o300
     }
@@ -112,7 +110,7 @@ impl Caller {
         };
         let lost =
             if user_is_settable { 0 } else { 0o4000 } | if group_is_settable { 0 } else { 0o2000 };
-        // A set-id bit for an owner whom the file does not have would be another right.
+        // A set-id bit for another owner would give another right.
         (uid, gid, source.mode & !lost)
     }
 
@@ -153,7 +151,7 @@ mod tests {
     }
 
     #[test]
-    fn a_map_tells_who_is_known() {
+    fn ids_are_looked_up_in_a_map() {
         assert!(maps("         0          0 4294967295\n", NOBODY));
         assert!(!maps("         0       1000          1\n", NOBODY));
         assert!(maps("0 1000 1\n1 100000 65536\n", NOBODY));

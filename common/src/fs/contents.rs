@@ -1,17 +1,17 @@
-//! The bytes of files: compared, cloned, copied with their holes.
+//! The content of files: compare, reflink, copy with holes.
 
 use std::os::fd::{AsFd, BorrowedFd};
 
 use rustix::fs::{self as sys, SeekFrom};
 use rustix::io::{self, Errno, Result};
 
-/// What is read at once, in bytes.
+/// How much one call reads, in bytes.
 const CHUNK: usize = 128 * 1024;
 
-/// What is copied at once, in bytes: between two pieces a signal is heeded.
+/// How much is copied before `go_on` is asked, in bytes.
 const PIECE: u64 = 16 << 20;
 
-/// Asked between the pieces of a large file whether to go on; ECANCELED comes of it if not.
+/// Asked between the pieces of a large file. When it says no the call fails with ECANCELED.
 pub type GoOn<'a> = &'a dyn Fn() -> bool;
 
 fn check(go_on: GoOn<'_>) -> Result<()> {
@@ -42,6 +42,21 @@ pub fn clone(from: impl AsFd, to: impl AsFd) -> Result<()> {
     sys::ioctl_ficlone(to, from)
 }
 
+/// Whether FICLONE says that blocks cannot be shared here. A full disk or a quota is not such an answer.
+pub fn cannot_clone(cause: Errno) -> bool {
+    matches!(
+        cause,
+        Errno::OPNOTSUPP
+            | Errno::XDEV
+            | Errno::INVAL
+            | Errno::NOTTY
+            | Errno::NOSYS
+            | Errno::PERM
+            | Errno::ACCESS
+            | Errno::TXTBSY
+    )
+}
+
 /// Copies `size` bytes of `from` into the empty file `to`; holes stay holes.
 pub fn copy(from: impl AsFd, to: impl AsFd, size: u64, go_on: GoOn<'_>) -> Result<()> {
     let (from, to) = (from.as_fd(), to.as_fd());
@@ -61,7 +76,7 @@ pub fn copy(from: impl AsFd, to: impl AsFd, size: u64, go_on: GoOn<'_>) -> Resul
     sys::ftruncate(to, size)
 }
 
-/// The next run of data at or after `at`; everything where the file system knows no holes.
+/// The next run of data at or after `at`; all that is left if the file system knows no holes.
 fn data_after(file: BorrowedFd<'_>, at: u64, size: u64) -> Result<Option<(u64, u64)>> {
     let start = match sys::seek(file, SeekFrom::Data(at)) {
         Ok(start) => start,
@@ -89,7 +104,7 @@ fn copy_extent(from: BorrowedFd<'_>, to: BorrowedFd<'_>, start: u64, end: u64) -
     Ok(())
 }
 
-/// Through our own memory, where the kernel does not copy.
+/// Copies through our own memory, for file systems where the kernel does not copy.
 fn pump(from: BorrowedFd<'_>, to: BorrowedFd<'_>, start: u64, end: u64) -> Result<()> {
     let mut buffer = vec![0; CHUNK];
     let mut at = start;

@@ -1,20 +1,22 @@
 //! A directory that we hold open, and the calls that take one name in it.
 
-use std::ffi::CStr;
+use std::ffi::{CStr, CString};
+use std::fs::File;
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Component, Path, PathBuf};
 
 use rustix::fs::{
-    self as sys, AtFlags, Mode, OFlags, RawDir, RenameFlags, ResolveFlags, StatxFlags,
+    self as sys, AtFlags, Mode, OFlags, RawDir, RenameFlags, ResolveFlags, StatxFlags, Timestamps,
 };
 use rustix::io::{Errno, Result};
+use rustix::path::Arg;
 
 use super::attributes::{WANTED, only_modified};
 use super::{Attributes, Kind, Listing};
 
-/// An open directory. Names given to it are single names, never paths.
+/// An open directory. Every `name` below is a single name in it, never a path.
 #[derive(Debug)]
 pub struct Dir(OwnedFd);
 
@@ -22,13 +24,13 @@ const FLAGS: OFlags = OFlags::RDONLY
     .union(OFlags::DIRECTORY)
     .union(OFlags::CLOEXEC);
 
-/// As much of a path as one call is given; the kernel takes 4096 bytes with the NUL.
+/// The longest path that we give to one call; the kernel takes 4096 bytes with the NUL.
 const LONGEST_PATH: usize = 3900;
 
-/// How often a path is opened anew while others rename directories on it.
+/// How often we open a path again while other processes rename directories on it.
 const TRIES: usize = 1000;
 
-/// What getdents(2) fills at once: the size that glibc uses.
+/// The buffer of getdents(2), in bytes: the size that glibc uses.
 pub const LISTING_BUFFER: usize = 32 * 1024;
 
 impl AsFd for Dir {
@@ -38,22 +40,22 @@ impl AsFd for Dir {
 }
 
 impl Dir {
-    /// Opens the directory that a person named, through links if the person named some.
+    /// Opens the directory that the user named. The path may go through links.
     pub fn named(path: &Path) -> Result<Self> {
         sys::open(path, FLAGS, Mode::empty()).map(Self)
     }
 
     /// Opens the directory `name`, which may not be a link.
-    pub fn child(&self, name: &CStr) -> Result<Self> {
+    pub fn child(&self, name: impl Arg) -> Result<Self> {
         sys::openat(self, name, FLAGS | OFlags::NOFOLLOW, Mode::empty()).map(Self)
     }
 
-    /// Opens the directory that a handle of any kind stands for.
+    /// Opens the directory behind a handle of any kind, also one of `O_PATH`.
     pub fn of_handle(handle: BorrowedFd<'_>) -> Result<Self> {
         sys::openat(handle, c".", FLAGS, Mode::empty()).map(Self)
     }
 
-    /// Opens a directory beneath this one; no name of `path` may be a link.
+    /// Opens a directory beneath this one. ELOOP or ENOTDIR if a name of `path` is a link.
     pub fn beneath(&self, path: &Path) -> Result<Self> {
         let links = ResolveFlags::NO_SYMLINKS;
         if path.as_os_str().len() <= LONGEST_PATH {
@@ -71,7 +73,7 @@ impl Dir {
         resolve_once(here.as_fd(), &part, links)
     }
 
-    /// Opens a directory beneath this one through links that stay beneath it.
+    /// Opens a directory beneath this one through links. EXDEV if one leads out of it.
     pub fn beneath_through_links(&self, path: &Path) -> Result<Self> {
         resolve_once(self.as_fd(), path, ResolveFlags::empty())
     }
@@ -82,21 +84,18 @@ impl Dir {
     }
 
     /// The attributes of `name` itself, a link included.
-    pub fn stat_name(&self, name: &CStr) -> Result<Attributes> {
+    pub fn stat_name(&self, name: impl Arg) -> Result<Attributes> {
         sys::statx(self, name, AtFlags::SYMLINK_NOFOLLOW, WANTED).map(|stat| Attributes::of(&stat))
     }
 
-    /// The kind of `name`, for file systems whose readdir does not tell.
-    pub fn kind_of(&self, name: &CStr) -> Result<Kind> {
+    /// The kind of `name`, for file systems whose readdir does not say.
+    pub fn kind_of(&self, name: impl Arg) -> Result<Kind> {
         let stat = sys::statx(self, name, AtFlags::SYMLINK_NOFOLLOW, StatxFlags::TYPE)?;
         Ok(Attributes::of(&stat).kind)
     }
 
-    /// Whether it lies in a file system whose readdir gives the inode numbers that stat gives, and whose
-    /// inodes stay what they are when they are linked and renamed.
-    ///
-    /// Where it does, two names of one inode are known without a call for each. An overlay is not among
-    /// them: its numbers come from several file systems.
+    /// Whether readdir and stat agree on inode numbers here, and an inode stays the same when it is linked or
+    /// renamed. An overlay is not such a file system: its numbers come from several others.
     pub fn has_true_inodes(&self) -> Result<bool> {
         const EXT: i64 = 0xEF53;
         const TMPFS: i64 = 0x0102_1994;
@@ -105,7 +104,7 @@ impl Dir {
         Ok([EXT, TMPFS, XFS, BTRFS].contains(&sys::fstatfs(self)?.f_type))
     }
 
-    /// Gives each name but `.` and `..` to `each`, as the kernel lists them, and stops when it says so.
+    /// Calls `each` with every name but `.` and `..`, in the kernel's order, until it fails.
     pub fn for_each<E: From<Errno>>(
         &self,
         mut each: impl FnMut(&CStr, u64, Option<Kind>) -> std::result::Result<(), E>,
@@ -134,44 +133,43 @@ impl Dir {
         Ok(listing)
     }
 
-    /// Has the next listing begin anew: also where a file system shows only the names that were there when
-    /// the directory was opened.
+    /// Makes the next listing begin at the first name again, with the names that there are by then.
     pub fn rewind(&self) -> Result<()> {
         sys::seek(self, sys::SeekFrom::Start(0)).map(drop)
     }
 
-    /// Makes the directory `name` with `mode` less the umask; EEXIST if there is anything.
-    pub fn make_dir(&self, name: &CStr, mode: Mode) -> Result<()> {
+    /// Makes the directory `name` with `mode` less the umask. EEXIST if the name is taken.
+    pub fn make_dir(&self, name: impl Arg, mode: Mode) -> Result<()> {
         sys::mkdirat(self, name, mode)
     }
 
     /// Gives the inode behind `name` (a link itself, not its target) one more name in `to`.
-    pub fn link(&self, name: &CStr, to: &Dir, new: &CStr) -> Result<()> {
+    pub fn link(&self, name: impl Arg, to: &Dir, new: impl Arg) -> Result<()> {
         sys::linkat(self, name, to, new, AtFlags::empty())
     }
 
-    /// Renames and never replaces; EINVAL where the file system does not know the flag.
-    pub fn rename(&self, name: &CStr, to: &Dir, new: &CStr) -> Result<()> {
+    /// `RENAME_NOREPLACE`; EINVAL if the file system does not know it. See [`publish`](super::publish()).
+    pub fn rename(&self, name: impl Arg, to: &Dir, new: impl Arg) -> Result<()> {
         sys::renameat_with(self, name, to, new, RenameFlags::NOREPLACE)
     }
 
-    /// Exchanges two names at once; EINVAL where the file system does not know the flag.
-    pub fn exchange(&self, name: &CStr, to: &Dir, other: &CStr) -> Result<()> {
+    /// `RENAME_EXCHANGE`; EINVAL if the file system does not know it. See [`exchange`](super::exchange()).
+    pub fn exchange(&self, name: impl Arg, to: &Dir, other: impl Arg) -> Result<()> {
         sys::renameat_with(self, name, to, other, RenameFlags::EXCHANGE)
     }
 
-    /// rename(2) as it always was: it replaces a file, or a directory that is empty.
-    pub fn rename_over(&self, name: &CStr, to: &Dir, new: &CStr) -> Result<()> {
+    /// rename(2): it replaces a file, or a directory that is empty.
+    pub fn rename_over(&self, name: impl Arg, to: &Dir, new: impl Arg) -> Result<()> {
         sys::renameat(self, name, to, new)
     }
 
-    /// Removes a name that is not a directory.
-    pub fn unlink(&self, name: &CStr) -> Result<()> {
+    /// Removes a name that is not of a directory.
+    pub fn unlink(&self, name: impl Arg) -> Result<()> {
         sys::unlinkat(self, name, AtFlags::empty())
     }
 
     /// Removes an empty directory.
-    pub fn remove_dir(&self, name: &CStr) -> Result<()> {
+    pub fn remove_dir(&self, name: impl Arg) -> Result<()> {
         sys::unlinkat(self, name, AtFlags::REMOVEDIR)
     }
 
@@ -185,21 +183,37 @@ impl Dir {
         sys::futimens(self, &only_modified(modified))
     }
 
-    /// Opens the file `name` for reading; never a link, and a fifo does not make us wait.
-    pub fn open_file(&self, name: &CStr) -> Result<OwnedFd> {
-        let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
-        sys::openat(self, name, flags | OFlags::NOCTTY, Mode::empty())
+    /// Sets both times of the directory itself.
+    pub fn set_times(&self, times: &Timestamps) -> Result<()> {
+        sys::futimens(self, times)
     }
 
-    /// Makes the file `name` for its owner alone, to be filled.
-    pub fn create_file(&self, name: &CStr) -> Result<OwnedFd> {
+    /// Opens the file `name` for reading. It follows no link and does not wait for the writer of a fifo.
+    pub fn open_file(&self, name: impl Arg) -> Result<File> {
+        let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+        sys::openat(self, name, flags | OFlags::NOCTTY, Mode::empty()).map(File::from)
+    }
+
+    /// Makes the empty file `name` for its owner alone (0600). EEXIST if the name is taken.
+    pub fn create_file(&self, name: impl Arg) -> Result<File> {
         let flags = OFlags::RDWR | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW;
-        sys::openat(self, name, flags | OFlags::CLOEXEC, Mode::RUSR | Mode::WUSR)
+        let mode = Mode::RUSR | Mode::WUSR;
+        sys::openat(self, name, flags | OFlags::CLOEXEC, mode).map(File::from)
     }
 
     /// The target of the symlink `name`.
-    pub fn read_link(&self, name: &CStr) -> Result<std::ffi::CString> {
+    pub fn read_link(&self, name: impl Arg) -> Result<CString> {
         sys::readlinkat(self, name, Vec::new())
+    }
+
+    /// Makes the symlink `name`. EEXIST if the name is taken.
+    pub fn symlink(&self, target: impl Arg, name: impl Arg) -> Result<()> {
+        sys::symlinkat(target, self, name)
+    }
+
+    /// Another handle of the same directory, which shares its place in a listing.
+    pub fn try_clone(&self) -> Result<Self> {
+        rustix::io::fcntl_dupfd_cloexec(self, 0).map(Self)
     }
 }
 

@@ -4,9 +4,9 @@ use std::ffi::CStr;
 
 use super::Kind;
 
-/// The names of a directory with what readdir tells of each.
+/// The names of a directory, with the inode and kind that readdir gives for each.
 ///
-/// One allocation holds all names: a directory of many thousand costs little more than its bytes.
+/// One allocation holds all names, so a directory of many thousands costs little more than their bytes.
 #[derive(Debug, Default)]
 pub struct Listing {
     names: Vec<u8>,
@@ -26,9 +26,9 @@ struct Slot {
 pub struct Entry<'a> {
     /// The name itself.
     pub name: &'a CStr,
-    /// `d_ino`, which is not `st_ino` at a mount point and on some file systems.
+    /// `d_ino`. It is not `st_ino` at a mount point and on some file systems.
     pub inode: u64,
-    /// Nothing where the file system does not tell.
+    /// `None` if the file system does not say.
     pub kind: Option<Kind>,
 }
 

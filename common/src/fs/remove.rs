@@ -1,4 +1,4 @@
-//! Removes what is ours: a tree below a handle, name by name.
+//! Removes a whole tree below a handle, name by name, also where our own directories are read-only.
 
 use std::ffi::CStr;
 use std::os::fd::{AsFd, AsRawFd};
@@ -8,7 +8,9 @@ use rustix::io::{Errno, Result};
 
 use super::{Dir, Identity};
 
-/// Removes `name` and everything below it. What is gone already is no error.
+/// Removes `name` and everything below it. A name that is gone is no error.
+///
+/// EBUSY at a mount point: what is mounted there is not part of the tree.
 pub fn tree(parent: &Dir, name: &CStr) -> Result<()> {
     let refused = match parent.unlink(name) {
         Ok(()) | Err(Errno::NOENT) => return Ok(()),
@@ -22,20 +24,19 @@ pub fn tree(parent: &Dir, name: &CStr) -> Result<()> {
         opened => opened?,
     };
     if !dir.stat()?.is_in_mount_of(&parent.stat()?) {
-        // What is mounted there is not ours.
         return Err(Errno::BUSY);
     }
     contents(&dir)?;
     parent.remove_dir(name)
 }
 
-/// Removes everything in `dir`.
+/// Removes everything in `dir`, and leaves `dir` itself.
 pub fn contents(dir: &Dir) -> Result<()> {
     let listing = dir.list()?;
     let mut shut = true;
     for entry in listing.iter() {
         match tree(dir, entry.name) {
-            // A copy of a 0555 directory that a plain user may not empty.
+            // A plain user may not empty a directory of his own that is 0555.
             Err(Errno::ACCESS) if shut => {
                 shut = false;
                 dir.set_mode(0o700)?;
@@ -47,8 +48,7 @@ pub fn contents(dir: &Dir) -> Result<()> {
     Ok(())
 }
 
-/// Empties `dir` by its handle, and removes `name` from `parent` if it still stands for `identity`, which
-/// is that directory.
+/// Empties the open directory `dir` and removes `name`, if that still stands for it. ESTALE if it does not.
 pub fn directory(parent: &Dir, name: &CStr, (dir, identity): (&Dir, Identity)) -> Result<()> {
     dir.rewind()?;
     contents(dir)?;
@@ -60,7 +60,7 @@ pub fn directory(parent: &Dir, name: &CStr, (dir, identity): (&Dir, Identity)) -
     }
 }
 
-/// Opens a directory on its way out, also where its mode keeps us, who own it, out.
+/// Opens a directory that is to be removed; one of our own that we may not read becomes 0700 first.
 pub fn child_for_us(parent: &Dir, name: &CStr) -> Result<Dir> {
     match parent.child(name) {
         Err(Errno::ACCESS) => {}

@@ -1,29 +1,33 @@
-//! Extended attributes of a thing, ACLs and file capabilities among them.
+//! Extended attributes of a file, ACLs and file capabilities among them.
+//!
+//! Not by the `xattr` crate: its calls take a path or a file, never a name in a directory, and its errors hide which
+//! attribute could not be set.
 
 use std::ffi::{CStr, CString, OsStr};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 
-use rustix::fs::{self as sys, XattrFlags};
+use rustix::fs::{self as sys, AtFlags, XattrFlags};
 use rustix::io::{Errno, Result};
 
-use super::{Caller, Dir};
+use super::attributes::WANTED;
+use super::{Attributes, Caller, Dir};
 
-/// The attributes of one thing, sorted by name.
+/// The extended attributes of one file, sorted by name.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Xattrs(Vec<(CString, Vec<u8>)>);
 
-/// A thing that has attributes.
+/// A file whose metadata is read or set.
 #[derive(Debug, Clone, Copy)]
 pub enum XattrTarget<'a> {
     /// A file or directory that is open.
     Open(BorrowedFd<'a>),
-    /// Any other kind, by its name.
+    /// A name in a directory: links, fifos, sockets and devices cannot be opened for this.
     Name(&'a Dir, &'a CStr),
 }
 
-/// An attribute that the file system or our rights did not let us set.
+/// An attribute that could not be set, because of our rights or of the file system.
 #[derive(Debug)]
 pub struct Lost {
     /// The name of the attribute.
@@ -35,13 +39,23 @@ pub struct Lost {
 /// No attribute list and no value is longer (xattr(7)).
 const LONGEST: usize = 64 * 1024;
 
-/// Most things have none or few: one call with this much room tells.
+/// Most files have none or few attributes: one call with this much room is enough.
 const USUAL: usize = 512;
 
 const DEFAULT_ACL: &CStr = c"system.posix_acl_default";
 const ACCESS_ACL: &CStr = c"system.posix_acl_access";
 
 impl XattrTarget<'_> {
+    /// The attributes that stat(2) knows, of the file itself.
+    pub fn stat(self) -> Result<Attributes> {
+        match self {
+            Self::Open(fd) => {
+                sys::statx(fd, c"", AtFlags::EMPTY_PATH, WANTED).map(|stat| Attributes::of(&stat))
+            }
+            Self::Name(dir, name) => dir.stat_name(name),
+        }
+    }
+
     /// The kernel has no xattr call that takes a name in a directory: /proc leads to the handle, and
     /// the last name of the path is not followed.
     fn path(&self) -> Option<PathBuf> {
@@ -86,7 +100,7 @@ impl XattrTarget<'_> {
 }
 
 impl Xattrs {
-    /// Reads what `of` bears, as far as we may see it and as far as it is the thing's own.
+    /// Reads those of `of` that we may see and that belong to the file, not to its place.
     pub fn read(of: XattrTarget<'_>) -> Result<Self> {
         let mut found = Vec::new();
         for name in names(of)? {
@@ -103,9 +117,9 @@ impl Xattrs {
         self.0.is_empty()
     }
 
-    /// Whether what bears `held` differs from what a copy of the bearer of these would have there.
+    /// Whether the file `on`, which has `held`, differs from a copy that `caller` could make with these.
     ///
-    /// What `caller` may not set, or the file system of `on` does not take, no copy would have.
+    /// A copy lacks what `caller` may not set and what the file system of `on` does not take.
     pub fn differs_from(&self, held: &Self, on: XattrTarget<'_>, caller: &Caller) -> Result<bool> {
         if held.0.iter().any(|pair| !self.0.contains(pair)) {
             return Ok(true);
@@ -118,7 +132,7 @@ impl Xattrs {
         Ok(false)
     }
 
-    /// Sets them on `on`, and gives back those that cannot be had there.
+    /// Sets them on `on`, and returns those that could not be set there.
     pub fn write(&self, on: XattrTarget<'_>) -> Result<Vec<Lost>> {
         let mut lost = Vec::new();
         for (name, value) in &self.0 {
@@ -134,7 +148,7 @@ impl Xattrs {
         Ok(lost)
     }
 
-    /// Makes `on` bear these and no others that a merge knows of.
+    /// Sets them on `on` and removes its others, but for those that belong to its place.
     pub fn replace(&self, on: XattrTarget<'_>) -> Result<Vec<Lost>> {
         for name in names(on)? {
             if !self.0.iter().any(|(kept, _)| *kept == name) {
@@ -157,7 +171,7 @@ fn takes(on: XattrTarget<'_>, name: &CStr) -> Result<bool> {
     }
 }
 
-/// Takes away the ACLs that a new directory inherited from the one it was made in.
+/// Removes the ACLs that a new directory inherited from its parent.
 pub fn forget_inherited_acl(directory: &Dir) -> Result<()> {
     for name in [DEFAULT_ACL, ACCESS_ACL] {
         match sys::fremovexattr(directory, name) {
@@ -168,8 +182,8 @@ pub fn forget_inherited_acl(directory: &Dir) -> Result<()> {
     Ok(())
 }
 
-/// The attributes that belong to the thing and not to the place it lies in: labels and measures that
-/// the system itself sets are neither copied nor compared.
+/// Whether an attribute belongs to the file and not to its place. Labels and measures that the system sets by itself
+/// are neither copied nor compared.
 fn is_its_own(name: &CStr) -> bool {
     let name = name.to_bytes();
     if matches!(
@@ -206,7 +220,7 @@ fn names(of: XattrTarget<'_>) -> Result<Vec<CString>> {
         .collect())
 }
 
-/// Nothing where it went away meanwhile, or where its value is not ours to see.
+/// `None` if it is gone by now, or if we may not see its value.
 fn value(of: XattrTarget<'_>, name: &CStr) -> Result<Option<Vec<u8>>> {
     let mut value = vec![0; USUAL];
     let length = match of.get(name, &mut value) {
@@ -231,7 +245,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_the_system_sets_is_not_the_things_own() {
+    fn labels_of_the_system_do_not_belong_to_the_file() {
         for own in [c"user.x", c"trusted.x", c"security.capability", ACCESS_ACL] {
             assert!(is_its_own(own), "{own:?}");
         }

@@ -1,116 +1,100 @@
-//! One thing that is noted, and how it is written: a tag and fields, each ended by NUL.
+//! One record of the journal: a tag and three fields, each ended by NUL.
 
+use std::ffi::OsString;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
 
+use common::fs::{Attributes, FileId, Identity, Placeholder};
 use rustix::fs::Timespec;
 
-use common::fs::{Birth, FileId, Identity};
-
-/// The tag of a record and what follows it.
-const FIELDS: usize = 4;
-
-/// One thing that the next run has to put right.
+/// One thing that the next run has to put right. A path is below DEST, or absolute for a directory of an image.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Record {
-    /// The first of every journal: which staging it lies in (`own`), whose DEST that is at work for
-    /// (`root`), and since which start of the machine the identities count.
-    Staging {
-        boot: String,
-        root: FileId,
-        own: FileId,
-    },
-    /// `place` gets `new`, and `staged` (below DEST) then holds what was there.
+    /// The first of every journal: the staging that it lies in, and DEST.
+    Staging { root: FileId, own: FileId },
+    /// `place` gets `new`; after that `staged` (below DEST) holds what `place` had.
     Replaced {
         place: PathBuf,
         staged: PathBuf,
         new: FileId,
     },
-    /// An empty directory stands at `place` until the one that is ready takes its place.
+    /// A placeholder stands at `place` until the directory that is ready replaces it. The last record of a place counts.
     Placeholder { place: PathBuf, is: Placeholder },
-    /// The directory has another mode for a while and is to have this one.
-    Mode { of: Whose, mode: u32 },
-    /// The directory's modification time is to be this one.
-    Times { of: Whose, modified: Timespec },
-    /// The transaction is done: what was noted before counts no more.
+    /// The directory was made writable and is to have this mode again.
+    Mode {
+        path: PathBuf,
+        id: FileId,
+        mode: u32,
+    },
+    /// The directory is to have this modification time.
+    Times {
+        path: PathBuf,
+        id: FileId,
+        modified: Timespec,
+    },
+    /// The transaction is done. Records before this one do not count any more.
     Done,
 }
 
-/// What has become of an empty directory that holds a place. The last that is said of a place counts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Placeholder {
-    /// About to be made: there was nothing at its place, or making it will say so.
-    Wanted,
-    Made(FileId),
-    /// Not made, or removed again.
-    Gone,
-}
-
-/// A directory that a record speaks of.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Whose {
-    /// Below DEST, or absolute for one of an image.
-    pub(crate) path: PathBuf,
-    pub(crate) it: FileId,
-}
-
 impl Record {
-    pub(crate) fn encode(&self, into: &mut Vec<u8>) {
-        let mut field = |bytes: &[u8]| {
-            into.extend_from_slice(bytes);
-            into.push(0);
-        };
-        match self {
-            Self::Replaced { place, staged, new } => {
-                field(b"replaced");
-                field(place.as_os_str().as_bytes());
-                field(staged.as_os_str().as_bytes());
-                field(individual(*new).as_bytes());
-            }
-            Self::Staging { boot, root, own } => {
-                field(b"staging");
-                field(boot.as_bytes());
-                field(individual(*root).as_bytes());
-                field(individual(*own).as_bytes());
-            }
-            Self::Placeholder { place, is } => {
-                field(b"placeholder");
-                field(place.as_os_str().as_bytes());
-                let (word, made) = match is {
-                    Placeholder::Wanted => ("wanted", String::new()),
-                    Placeholder::Made(made) => ("made", individual(*made)),
-                    Placeholder::Gone => ("gone", String::new()),
-                };
-                field(word.as_bytes());
-                field(made.as_bytes());
-            }
-            Self::Done => (0..FIELDS).for_each(|_| field(b"done")),
-            Self::Mode { of, mode } => {
-                field(b"mode");
-                field(of.path.as_os_str().as_bytes());
-                field(individual(of.it).as_bytes());
-                field(mode.to_string().as_bytes());
-            }
-            Self::Times { of, modified } => {
-                field(b"times");
-                field(of.path.as_os_str().as_bytes());
-                field(individual(of.it).as_bytes());
-                field(format!("{} {}", modified.tv_sec, modified.tv_nsec).as_bytes());
-            }
+    /// `found` is to have its modification time again.
+    pub(crate) fn times(path: &Path, found: &Attributes) -> Self {
+        Self::Times {
+            path: path.to_owned(),
+            id: FileId::of(found),
+            modified: found.modified,
         }
     }
 
-    /// What counts of the records of a journal: those after the last [`Record::Done`].
+    /// `found` is to have its mode again.
+    pub(crate) fn mode(path: &Path, found: &Attributes) -> Self {
+        Self::Mode {
+            path: path.to_owned(),
+            id: FileId::of(found),
+            mode: found.mode,
+        }
+    }
+
+    pub(crate) fn encode(&self, into: &mut Vec<u8>) {
+        let (tag, fields): (&str, [Vec<u8>; 3]) = match self {
+            Self::Staging { root, own } => ("staging", [file(*root), file(*own), Vec::new()]),
+            Self::Replaced { place, staged, new } => {
+                ("replaced", [bytes(place), bytes(staged), file(*new)])
+            }
+            Self::Placeholder { place, is } => {
+                let (word, made) = match is {
+                    Placeholder::Wanted => ("wanted", Vec::new()),
+                    Placeholder::Made(made) => ("made", file(*made)),
+                    Placeholder::Gone => ("gone", Vec::new()),
+                };
+                ("placeholder", [bytes(place), word.into(), made])
+            }
+            Self::Mode { path, id, mode } => {
+                ("mode", [bytes(path), file(*id), mode.to_string().into()])
+            }
+            Self::Times { path, id, modified } => {
+                let time = format!("{} {}", modified.tv_sec, modified.tv_nsec);
+                ("times", [bytes(path), file(*id), time.into()])
+            }
+            Self::Done => ("done", Default::default()),
+        };
+        for field in std::iter::once(tag.as_bytes()).chain(fields.iter().map(Vec::as_slice)) {
+            into.extend_from_slice(field);
+            into.push(0);
+        }
+    }
+
+    /// The records after the last [`Record::Done`]: those that count.
     pub(crate) fn that_count(records: &[Self]) -> &[Self] {
         let done = records.iter().rposition(|record| *record == Self::Done);
         &records[done.map_or(0, |at| at + 1)..]
     }
 
-    /// What it speaks of, below DEST or absolute.
+    /// Its path, below DEST or absolute.
     pub(crate) fn path(&self) -> &Path {
         match self {
             Self::Replaced { place, .. } | Self::Placeholder { place, .. } => place,
-            Self::Mode { of, .. } | Self::Times { of, .. } => &of.path,
+            Self::Mode { path, .. } | Self::Times { path, .. } => path,
             Self::Staging { .. } | Self::Done => Path::new(""),
         }
     }
@@ -130,74 +114,60 @@ impl Record {
     }
 
     fn from_fields(tag: &[u8], a: &[u8], b: &[u8], c: &[u8]) -> Option<Self> {
-        match tag {
-            b"staging" => Some(Self::Staging {
-                boot: text(a)?.to_owned(),
-                root: parse_individual(b)?,
-                own: parse_individual(c)?,
-            }),
-            b"done" => Some(Self::Done),
-            b"replaced" => Some(Self::Replaced {
+        Some(match tag {
+            b"staging" => Self::Staging {
+                root: parse_file(a)?,
+                own: parse_file(b)?,
+            },
+            b"done" => Self::Done,
+            b"replaced" => Self::Replaced {
                 place: path(a),
                 staged: path(b),
-                new: parse_individual(c)?,
-            }),
-            b"placeholder" => Some(Self::Placeholder {
+                new: parse_file(c)?,
+            },
+            b"placeholder" => Self::Placeholder {
                 place: path(a),
                 is: match b {
                     b"wanted" => Placeholder::Wanted,
-                    b"made" => Placeholder::Made(parse_individual(c)?),
+                    b"made" => Placeholder::Made(parse_file(c)?),
                     b"gone" => Placeholder::Gone,
                     _ => return None,
                 },
-            }),
-            b"mode" => Some(Self::Mode {
-                of: whose(a, b)?,
+            },
+            b"mode" => Self::Mode {
+                path: path(a),
+                id: parse_file(b)?,
                 mode: text(c)?.parse().ok()?,
-            }),
+            },
             b"times" => {
                 let (seconds, nanoseconds) = text(c)?.split_once(' ')?;
-                Some(Self::Times {
-                    of: whose(a, b)?,
+                Self::Times {
+                    path: path(a),
+                    id: parse_file(b)?,
                     modified: Timespec {
                         tv_sec: seconds.parse().ok()?,
                         tv_nsec: nanoseconds.parse().ok()?,
                     },
-                })
+                }
             }
-            _ => None,
-        }
+            _ => return None,
+        })
     }
 }
 
-fn identity(of: Identity) -> String {
-    format!("{} {}", of.device, of.inode)
+/// Inode and birth. The device is left out: its number changes when the disk is mounted again.
+fn file(of: FileId) -> Vec<u8> {
+    format!("{} {}", of.identity.inode, of.born).into()
 }
 
-fn parse_identity(bytes: &[u8]) -> Option<Identity> {
-    let (device, inode) = text(bytes)?.split_once(' ')?;
-    Some(Identity {
-        device: device.parse().ok()?,
-        inode: inode.parse().ok()?,
-    })
-}
-
-fn individual(of: FileId) -> String {
-    format!("{} {}", identity(of.identity), of.born.number())
-}
-
-fn parse_individual(bytes: &[u8]) -> Option<FileId> {
-    let (number, born) = text(bytes)?.rsplit_once(' ')?;
+fn parse_file(bytes: &[u8]) -> Option<FileId> {
+    let (inode, born) = text(bytes)?.split_once(' ')?;
     Some(FileId {
-        identity: parse_identity(number.as_bytes())?,
-        born: Birth::of_number(born.parse().ok()?),
-    })
-}
-
-fn whose(at: &[u8], of: &[u8]) -> Option<Whose> {
-    Some(Whose {
-        path: path(at),
-        it: parse_individual(of)?,
+        identity: Identity {
+            device: 0,
+            inode: inode.parse().ok()?,
+        },
+        born: born.parse().ok()?,
     })
 }
 
@@ -205,60 +175,61 @@ fn text(bytes: &[u8]) -> Option<&str> {
     std::str::from_utf8(bytes).ok()
 }
 
+fn bytes(path: &Path) -> Vec<u8> {
+    path.as_os_str().as_bytes().to_vec()
+}
+
 fn path(bytes: &[u8]) -> PathBuf {
-    PathBuf::from(std::ffi::OsString::from_vec(bytes.to_vec()))
+    PathBuf::from(OsString::from_vec(bytes.to_vec()))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    #[test]
-    fn records_come_back_and_a_torn_one_does_not() {
-        let some = FileId {
-            identity: Identity {
-                device: 7,
-                inode: 12345,
+    fn some(inode: u64) -> FileId {
+        FileId {
+            identity: Identity { device: 0, inode },
+            born: 1_700_000_000_000_000_005,
+        }
+    }
+
+    fn times(path: &str, tv_sec: i64) -> Record {
+        Record::Times {
+            path: path.into(),
+            id: some(1),
+            modified: Timespec {
+                tv_sec,
+                tv_nsec: 999_999_999,
             },
-            born: Birth::at(1_700_000_000, 5),
+        }
+    }
+
+    #[test]
+    fn records_are_read_back_and_a_torn_one_is_not() {
+        let placeholder = |is| Record::Placeholder {
+            place: "usr/new".into(),
+            is,
         };
         let records = [
+            Record::Staging {
+                root: some(7),
+                own: some(8),
+            },
             Record::Replaced {
                 place: "usr/b\nin".into(),
                 staged: ".img-merge-0/3".into(),
-                new: FileId {
-                    identity: Identity {
-                        device: 8,
-                        inode: 9,
-                    },
-                    born: Birth::of_number(0),
-                },
+                new: some(9),
             },
-            Record::Placeholder {
-                place: "usr/new".into(),
-                is: Placeholder::Made(some),
-            },
-            Record::Placeholder {
-                place: "usr/new".into(),
-                is: Placeholder::Gone,
-            },
+            placeholder(Placeholder::Wanted),
+            placeholder(Placeholder::Made(some(10))),
+            placeholder(Placeholder::Gone),
             Record::Mode {
-                of: Whose {
-                    path: "/image/usr".into(),
-                    it: some,
-                },
+                path: "/image/usr".into(),
+                id: some(11),
                 mode: 0o555,
             },
-            Record::Times {
-                of: Whose {
-                    path: "".into(),
-                    it: some,
-                },
-                modified: Timespec {
-                    tv_sec: -3,
-                    tv_nsec: 999_999_999,
-                },
-            },
+            times("", -3),
         ];
         let mut bytes = Vec::new();
         for record in &records {
@@ -266,35 +237,13 @@ mod tests {
         }
         assert_eq!(Record::decode(&bytes), records);
         bytes.pop();
-        assert_eq!(Record::decode(&bytes), records[..4]);
+        assert_eq!(Record::decode(&bytes), records[..6]);
     }
 
     #[test]
-    fn what_is_done_counts_no_more() {
-        let time = |name: &str| Record::Times {
-            of: Whose {
-                path: name.into(),
-                it: FileId {
-                    identity: Identity {
-                        device: 1,
-                        inode: 2,
-                    },
-                    born: Birth::of_number(0),
-                },
-            },
-            modified: Timespec {
-                tv_sec: 0,
-                tv_nsec: 0,
-            },
-        };
-        let records = [time("a"), Record::Done, time("b")];
-        let mut bytes = Vec::new();
-        for record in &records {
-            record.encode(&mut bytes);
-        }
-        let read = Record::decode(&bytes);
-        assert_eq!(read, records);
-        assert_eq!(Record::that_count(&read), &records[2..]);
+    fn records_before_the_end_of_a_transaction_do_not_count() {
+        let records = [times("a", 0), Record::Done, times("b", 0)];
+        assert_eq!(Record::that_count(&records), &records[2..]);
         assert_eq!(Record::that_count(&records[..1]), &records[..1]);
     }
 }

@@ -1,118 +1,118 @@
-//! The one definition of "identical".
+//! The one definition of "equal".
 //!
-//! Two things are equal when their kind, content (or target, or device number), mode, owner and
-//! extended attributes are. Times do not count. What we could not have set on a copy does not count
-//! either: a caller who may not chown compares owners no further than they could have been set.
+//! Two files are equal when their kind, content (or target, or device number), mode, owner and extended attributes
+//! are. Times do not count. Neither does what the caller could not have set on a copy.
 
-use std::ffi::CStr;
 use std::os::fd::AsFd;
 
+use common::Interrupts;
+use common::fs::{At, Attributes, Caller, Dir, Kind, XattrTarget, Xattrs, contents};
 use rustix::io::Result;
 
-use super::Class;
-use common::fs::contents::GoOn;
-use common::fs::xattrs::XattrTarget;
-use common::fs::{Attributes, Caller, Dir, Kind, Xattrs, contents};
+use super::conflict::Class;
 
 /// One side of a comparison.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Thing<'a> {
-    pub(crate) dir: &'a Dir,
-    pub(crate) name: &'a CStr,
+    pub(crate) at: At<'a>,
     pub(crate) attributes: &'a Attributes,
 }
 
-/// In what `brought` differs from `held`; nothing if they are identical. Large files are compared as long as
-/// `go_on` says so.
-pub(crate) fn difference(
-    (caller, go_on): (&Caller, GoOn<'_>),
-    brought: Thing<'_>,
-    held: Thing<'_>,
-) -> Result<Option<Class>> {
-    let (new, old) = (brought.attributes, held.attributes);
-    if new.kind != old.kind {
-        return Ok(Some(other_kind(new.kind, old.kind)));
+impl<'a> Thing<'a> {
+    pub(crate) fn new(at: At<'a>, attributes: &'a Attributes) -> Self {
+        Self { at, attributes }
     }
-    let what = match new.kind {
-        Kind::File => return files((caller, go_on), brought, held),
-        Kind::Symlink => {
-            let same = brought.dir.read_link(brought.name)? == held.dir.read_link(held.name)?;
-            (!same).then_some(Class::Target)
+}
+
+/// Compares for one caller. A signal stops it (ECANCELED).
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Comparison<'a> {
+    pub(crate) caller: &'a Caller,
+    pub(crate) interrupts: &'a Interrupts,
+}
+
+impl Comparison<'_> {
+    /// How `image` differs from `held`; `None` if they are equal.
+    pub(crate) fn files(&self, image: Thing<'_>, held: Thing<'_>) -> Result<Option<Class>> {
+        let (new, old) = (image.attributes, held.attributes);
+        if new.kind != old.kind {
+            let a_directory = new.kind.is_dir() || old.kind.is_dir();
+            return Ok(Some(if a_directory {
+                Class::Directory
+            } else {
+                Class::Type
+            }));
         }
-        Kind::CharacterDevice | Kind::BlockDevice => {
-            (new.device_number != old.device_number).then_some(Class::Type)
+        let class = match new.kind {
+            Kind::File => return self.regular(image, held),
+            Kind::Symlink => {
+                let target = |thing: Thing<'_>| thing.at.dir.read_link(thing.at.name);
+                (target(image)? != target(held)?).then_some(Class::Target)
+            }
+            Kind::CharacterDevice | Kind::BlockDevice => {
+                (new.device_number != old.device_number).then_some(Class::Type)
+            }
+            Kind::Fifo | Kind::Socket | Kind::Directory => None,
+        };
+        if let Some(class) = class.or_else(|| self.metadata(new, old)) {
+            return Ok(Some(class));
         }
-        Kind::Fifo | Kind::Socket | Kind::Directory => None,
-    };
-    if let Some(class) = what.or_else(|| of_metadata(caller, new, old)) {
-        return Ok(Some(class));
+        let name = |thing: Thing<'_>| Xattrs::read(XattrTarget::Name(thing.at.dir, thing.at.name));
+        let on = XattrTarget::Name(held.at.dir, held.at.name);
+        self.xattrs(&name(image)?, &name(held)?, on)
     }
-    of_xattrs(
-        caller,
-        XattrTarget::Name(brought.dir, brought.name),
-        XattrTarget::Name(held.dir, held.name),
-    )
-}
 
-fn other_kind(new: Kind, old: Kind) -> Class {
-    if new.is_dir() || old.is_dir() {
-        Class::Directory
-    } else {
-        Class::Type
+    fn regular(&self, image: Thing<'_>, held: Thing<'_>) -> Result<Option<Class>> {
+        let (new, old) = (image.attributes, held.attributes);
+        if new.size != old.size {
+            return Ok(Some(Class::Content));
+        }
+        let image = image.at.dir.open_file(image.at.name)?;
+        let held = held.at.dir.open_file(held.at.name)?;
+        let go_on = || self.interrupts.pending().is_none();
+        if new.size > 0 && !contents::equal(&image, &held, &go_on)? {
+            return Ok(Some(Class::Content));
+        }
+        self.opened(image, held, new, old)
     }
-}
 
-fn files(
-    (caller, go_on): (&Caller, GoOn<'_>),
-    brought: Thing<'_>,
-    held: Thing<'_>,
-) -> Result<Option<Class>> {
-    let (new, old) = (brought.attributes, held.attributes);
-    if new.size != old.size {
-        return Ok(Some(Class::Content));
+    /// How two directories differ, apart from their times and contents.
+    pub(crate) fn directories(
+        &self,
+        image: (&Dir, &Attributes),
+        held: (&Dir, &Attributes),
+    ) -> Result<Option<Class>> {
+        self.opened(image.0, held.0, image.1, held.1)
     }
-    let brought = brought.dir.open_file(brought.name)?;
-    let held = held.dir.open_file(held.name)?;
-    if new.size > 0 && !contents::equal(&brought, &held, go_on)? {
-        return Ok(Some(Class::Content));
-    }
-    if let Some(class) = of_metadata(caller, new, old) {
-        return Ok(Some(class));
-    }
-    let (brought, held) = (brought.as_fd(), held.as_fd());
-    of_xattrs(caller, XattrTarget::Open(brought), XattrTarget::Open(held))
-}
 
-fn of_xattrs(
-    caller: &Caller,
-    brought: XattrTarget<'_>,
-    held: XattrTarget<'_>,
-) -> Result<Option<Class>> {
-    let (new, old) = (Xattrs::read(brought)?, Xattrs::read(held)?);
-    let differs = new.differs_from(&old, held, caller)?;
-    Ok(differs.then_some(Class::Xattr))
-}
-
-/// In what mode and owner differ.
-fn of_metadata(caller: &Caller, new: &Attributes, old: &Attributes) -> Option<Class> {
-    let (uid, gid, mode) = caller.reachable(new);
-    // A link's mode is not kept by Linux.
-    if old.kind != Kind::Symlink && old.mode != new.mode && old.mode != mode {
-        return Some(Class::Mode);
+    fn opened(
+        &self,
+        image: impl AsFd,
+        held: impl AsFd,
+        new: &Attributes,
+        old: &Attributes,
+    ) -> Result<Option<Class>> {
+        if let Some(class) = self.metadata(new, old) {
+            return Ok(Some(class));
+        }
+        let new = Xattrs::read(XattrTarget::Open(image.as_fd()))?;
+        let on = XattrTarget::Open(held.as_fd());
+        self.xattrs(&new, &Xattrs::read(on)?, on)
     }
-    let owned = (old.uid == new.uid || old.uid == uid) && (old.gid == new.gid || old.gid == gid);
-    (!owned).then_some(Class::Owner)
-}
 
-/// In what two directories differ, their times and contents apart.
-pub(crate) fn directories(
-    caller: &Caller,
-    (brought, new): (&Dir, &Attributes),
-    (held, old): (&Dir, &Attributes),
-) -> Result<Option<Class>> {
-    if let Some(class) = of_metadata(caller, new, old) {
-        return Ok(Some(class));
+    fn xattrs(&self, new: &Xattrs, old: &Xattrs, on: XattrTarget<'_>) -> Result<Option<Class>> {
+        let differs = new.differs_from(old, on, self.caller)?;
+        Ok(differs.then_some(Class::Xattr))
     }
-    let (brought, held) = (brought.as_fd(), held.as_fd());
-    of_xattrs(caller, XattrTarget::Open(brought), XattrTarget::Open(held))
+
+    fn metadata(&self, new: &Attributes, old: &Attributes) -> Option<Class> {
+        let (uid, gid, mode) = self.caller.reachable(new);
+        // Linux keeps no mode for a link.
+        if old.kind != Kind::Symlink && old.mode != new.mode && old.mode != mode {
+            return Some(Class::Mode);
+        }
+        let same_user = old.uid == new.uid || old.uid == uid;
+        let same_group = old.gid == new.gid || old.gid == gid;
+        (!same_user || !same_group).then_some(Class::Owner)
+    }
 }

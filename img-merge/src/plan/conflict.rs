@@ -1,13 +1,15 @@
-//! A path that two sides hold differently.
+//! A conflict: a path that two sides hold differently.
 
 use std::fmt::{self, Display, Formatter};
 use std::path::{Path, PathBuf};
 
+use common::fs::{Attributes, Kind};
 use common::show;
 
-use common::fs::{Attributes, Kind};
+use crate::inputs::Inputs;
+use crate::settings::OnConflict;
 
-/// In what two things of the same path differ; where in several, the first of these.
+/// How two files of the same path differ: the first of these that applies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Class {
     /// A directory against something else.
@@ -44,54 +46,78 @@ pub(crate) enum Decision {
     Replaced,
 }
 
+impl Decision {
+    /// The decision of `--on-conflict`; `None` refuses the transaction.
+    pub(crate) fn by(policy: OnConflict) -> Option<Self> {
+        match policy {
+            OnConflict::Error => None,
+            OnConflict::Keep => Some(Self::Kept),
+            OnConflict::Replace => Some(Self::Replaced),
+        }
+    }
+}
+
 /// One conflict.
 #[derive(Debug, Clone)]
 pub(crate) struct Conflict {
     pub(crate) path: PathBuf,
     pub(crate) class: Class,
-    /// The image that brings it, by its place in declared order.
+    /// The image that has it, by its position in declared order.
     pub(crate) image: usize,
     pub(crate) brought: Side,
     pub(crate) held: Side,
-    /// Nothing: it stands, and the transaction is refused.
+    /// `None` refuses the transaction.
     pub(crate) decision: Option<Decision>,
 }
 
 /// One side of a conflict.
 #[derive(Debug, Clone)]
 pub(crate) struct Side {
+    image: Option<usize>,
     /// The image's path, or DEST's.
     pub(crate) root: PathBuf,
-    pub(crate) kind: Kind,
-    pub(crate) mode: u32,
-    pub(crate) uid: u32,
-    pub(crate) gid: u32,
-    pub(crate) size: u64,
+    pub(crate) it: Attributes,
 }
 
 impl Side {
-    pub(crate) fn new(root: &Path, it: &Attributes) -> Self {
+    /// `image` is `None` for DEST.
+    pub(crate) fn new(inputs: Inputs<'_>, image: Option<usize>, it: &Attributes) -> Self {
         Self {
-            root: root.to_owned(),
-            kind: it.kind,
-            mode: it.mode,
-            uid: it.uid,
-            gid: it.gid,
-            size: it.size,
+            image,
+            root: inputs.root_of(image).to_owned(),
+            it: *it,
         }
+    }
+}
+
+impl Conflict {
+    pub(crate) fn new(path: PathBuf, class: Class, brought: Side, held: Side) -> Self {
+        Self {
+            path,
+            class,
+            image: brought.image.unwrap_or_default(),
+            brought,
+            held,
+            decision: None,
+        }
+    }
+
+    /// With a decision; `None` refuses the transaction.
+    pub(crate) fn decided(self, decision: Option<Decision>) -> Self {
+        Self { decision, ..self }
     }
 }
 
 impl Display for Side {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        let (root, kind) = (show::path(&self.root), self.kind.word());
+        let (root, kind) = (show::path(&self.root), self.it.kind.word());
         write!(f, "{root} has a {kind}")?;
-        if self.kind != Kind::Symlink {
-            write!(f, " {:04o}", self.mode)?;
+        if self.it.kind != Kind::Symlink {
+            write!(f, " {:04o}", self.it.mode)?;
         }
-        write!(f, " {}:{}", self.uid, self.gid)?;
-        if self.kind == Kind::File {
-            write!(f, " of {} bytes", self.size)?;
+        write!(f, " {}:{}", self.it.uid, self.it.gid)?;
+        if self.it.kind == Kind::File {
+            write!(f, " of {} bytes", self.it.size)?;
         }
         Ok(())
     }

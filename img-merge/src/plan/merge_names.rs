@@ -1,12 +1,9 @@
-//! Sorted listings joined name by name.
+//! Joins sorted listings name by name.
 
 use std::ffi::CStr;
 
 use common::fs::Listing;
 use common::fs::listing::Entry;
-
-/// One name with the sides that have it.
-pub(crate) type Joined<'a> = (&'a CStr, Vec<(usize, Entry<'a>)>);
 
 /// Walks sorted listings side by side: each name once, in order.
 #[derive(Debug)]
@@ -39,16 +36,6 @@ impl<'a> MergeNames<'a> {
     }
 }
 
-impl<'a> Iterator for MergeNames<'a> {
-    type Item = Joined<'a>;
-
-    fn next(&mut self) -> Option<Self::Item> {
-        let mut has = Vec::new();
-        let name = self.next_into(&mut has)?;
-        Some((name, has))
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -69,9 +56,12 @@ mod tests {
             listing(&[]),
             listing(&[c"b", c"c", c"d"]),
         ];
-        let joined: Vec<(&CStr, Vec<usize>)> = MergeNames::new(&sides)
-            .map(|(name, has)| (name, has.iter().map(|(side, _)| *side).collect()))
-            .collect();
+        let mut names = MergeNames::new(&sides);
+        let (mut joined, mut has) = (Vec::new(), Vec::new());
+        while let Some(name) = names.next_into(&mut has) {
+            let sides: Vec<usize> = has.iter().map(|(side, _)| *side).collect();
+            joined.push((name, sides));
+        }
         assert_eq!(
             joined,
             [

@@ -21,7 +21,8 @@ use common::interrupt::ignored_signals;
 use common::{Error, exit};
 use signal_hook::consts::SIGUSR1;
 
-use crate::environment::makeflags::{self, Form};
+use crate::ask::Probes;
+use crate::makeflags::{self, Form};
 use pool::Standing;
 
 /// The first word of a py-foreach that is to be a client.
@@ -126,7 +127,7 @@ fn become_real(client: &Client, arguments: Vec<OsString>) -> (Error, u8) {
         let error = Error::refused("find", client.name.clone(), "command not found");
         return (error, exit::NOT_FOUND);
     };
-    let kind = kind_of(&real, &client.known);
+    let kind = kind_of(&real, &client.known, &Probes::default());
     let mut command = Command::new(&real);
     command.arg0(&client.name);
     let given = std::env::var_os("MAKEFLAGS").unwrap_or_default();

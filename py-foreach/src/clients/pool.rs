@@ -9,7 +9,7 @@ use std::path::Path;
 
 use rustix::io::{FdFlags, fcntl_dupfd_cloexec, fcntl_setfd};
 
-use crate::environment::makeflags::{Auth, auth};
+use crate::makeflags::{Auth, auth};
 
 /// The lowest number that a client opens the pool at: above what a shell or a test of descriptors uses.
 const LOWEST: i32 = 200;

@@ -24,24 +24,15 @@ pub(crate) enum Kind {
 }
 
 impl Kind {
-    const ALL: [(Self, &'static str); 3] = [
-        (Self::Fifo, "fifo"),
-        (Self::Descriptors, "descriptors"),
-        (Self::Alone, "alone"),
-    ];
+    const ALL: [Self; 3] = [Self::Fifo, Self::Descriptors, Self::Alone];
 
+    /// The word that is kept for it.
     fn word(self) -> &'static str {
-        Self::ALL
-            .iter()
-            .find(|(kind, _)| *kind == self)
-            .map_or("", |(_, word)| word)
-    }
-
-    fn of_word(word: &str) -> Option<Self> {
-        Self::ALL
-            .iter()
-            .find(|(_, known)| *known == word)
-            .map(|(kind, _)| *kind)
+        match self {
+            Self::Fifo => "fifo",
+            Self::Descriptors => "descriptors",
+            Self::Alone => "alone",
+        }
     }
 }
 
@@ -68,15 +59,15 @@ pub(crate) fn on_path(name: &OsStr, path: &OsStr, scripts: Option<&Path>) -> Opt
 /// What `program` understands: kept below `known`, else asked.
 ///
 /// What cannot be kept is asked again next time.
-pub(crate) fn kind_of(program: &Path, known: &Path) -> Kind {
+pub(crate) fn kind_of(program: &Path, known: &Path, probes: &Probes) -> Kind {
     let kept = known.join(file_name(program));
     if let Some(kind) = fs::read_to_string(&kept)
         .ok()
-        .and_then(|word| Kind::of_word(&word))
+        .and_then(|word| Kind::ALL.into_iter().find(|kind| kind.word() == word))
     {
         return kind;
     }
-    let (kind, keep) = match question(program) {
+    let (kind, keep) = match question(program, probes) {
         Ok(said) if said.status.success() => (
             kind_by_version(&String::from_utf8_lossy(&said.stdout)),
             true,
@@ -114,10 +105,10 @@ fn file_name(program: &Path) -> PathBuf {
     std::ffi::OsString::from_vec(name).into()
 }
 
-fn question(program: &Path) -> io::Result<Output> {
+fn question(program: &Path, probes: &Probes) -> io::Result<Output> {
     let mut command = Command::new(program);
     command.arg("--version").env_remove("MAKEFLAGS");
-    ask(&mut command, &Probes::default())
+    ask(&mut command, probes)
 }
 
 /// Reads what `--version` says.
@@ -198,16 +189,17 @@ mod tests {
     #[test]
     fn an_answer_is_kept() {
         let scratch = tempfile::tempdir().unwrap();
+        let kind = |program: &Path| kind_of(program, scratch.path(), &Probes::default());
         let program = Path::new("/nonexistent/bin/ninja");
-        assert_eq!(kind_of(program, scratch.path()), Kind::Alone);
+        assert_eq!(kind(program), Kind::Alone);
         let make = Path::new("/nonexistent/bin/make");
-        assert_eq!(kind_of(make, scratch.path()), Kind::Descriptors);
+        assert_eq!(kind(make), Kind::Descriptors);
         let kept = scratch.path().join("%nonexistent%bin%ninja");
         assert!(!kept.exists(), "no answer is not kept");
-        assert_eq!(kind_of(Path::new("/bin/echo"), scratch.path()), Kind::Alone);
+        assert_eq!(kind(Path::new("/bin/echo")), Kind::Alone);
         let answered = scratch.path().join("%bin%echo");
         assert_eq!(fs::read_to_string(answered).unwrap(), "alone");
         fs::write(&kept, "fifo").unwrap();
-        assert_eq!(kind_of(program, scratch.path()), Kind::Fifo);
+        assert_eq!(kind(program), Kind::Fifo);
     }
 }

@@ -1,4 +1,7 @@
-//! Where a Python of some name may lie: PATH first, then pyenv's versions, newest patch level first.
+//! Where a Python of some name may lie: the directories of PATH, then pyenv's versions, newest patch level first.
+//!
+//! A shim of pyenv starts what pyenv selects, costs a tenth of a second, and fails where no selected version has the
+//! command. So no shim is run: a directory of shims on PATH stands for the versions themselves.
 
 use std::collections::BTreeSet;
 use std::ffi::{OsStr, OsString};
@@ -8,67 +11,67 @@ use std::path::{Path, PathBuf};
 
 use common::Implementation;
 
-use super::pyenv::Pyenv;
 use super::version_directory::newest_first;
 
 /// Where to look.
 #[derive(Debug, Clone)]
 pub(crate) struct Places {
-    /// The directories of PATH, absolute.
-    path: Vec<PathBuf>,
-    pyenv: Option<Pyenv>,
-}
-
-/// A program that bears the right name.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) enum Candidate {
-    /// It may be asked.
-    Run(PathBuf),
-    /// It need not be asked, for this reason.
-    Skip(PathBuf, String),
+    /// Absolute, best first.
+    directories: Vec<PathBuf>,
+    /// pyenv's shims.
+    shims: Option<PathBuf>,
 }
 
 impl Places {
     /// What the environment and the working directory say.
     pub(crate) fn new(variable: impl Fn(&str) -> Option<OsString>, directory: &Path) -> Self {
-        let path = variable("PATH").unwrap_or_default();
-        let root = match variable("PYENV_ROOT").filter(|root| !root.is_empty()) {
-            Some(root) => Some(PathBuf::from(root)),
-            None => variable("HOME")
-                .filter(|home| !home.is_empty())
-                .map(|home| Path::new(&home).join(".pyenv")),
+        let named = |name| {
+            variable(name)
+                .filter(|value| !value.is_empty())
+                .map(PathBuf::from)
         };
-        Self {
-            path: std::env::split_paths(&path)
-                .map(|d| directory.join(d))
-                .collect(),
-            pyenv: root.map(|root| Pyenv {
-                // A job may run elsewhere.
-                root: directory.join(root),
-                version: variable("PYENV_VERSION"),
-                directory: directory.join(variable("PYENV_DIR").unwrap_or_default()),
-            }),
+        let root = named("PYENV_ROOT").or_else(|| Some(named("HOME")?.join(".pyenv")));
+        // A job may run elsewhere.
+        let root = root.map(|root| directory.join(root));
+        let mut places = Self {
+            directories: Vec::new(),
+            shims: root.as_ref().map(|root| root.join("shims")),
+        };
+        let versions = root.map_or(Vec::new(), |root| newest_first(&root.join("versions")));
+        let mut versions = versions.into_iter().map(|version| version.join("bin"));
+        for entry in std::env::split_paths(&variable("PATH").unwrap_or_default()) {
+            let entry = directory.join(entry);
+            if places.are_shims(&entry) {
+                places.directories.extend(versions.by_ref());
+            } else {
+                places.directories.push(entry);
+            }
         }
+        places.directories.extend(versions);
+        places
     }
 
-    fn pyenv_directories(&self) -> impl Iterator<Item = PathBuf> {
-        let versions = self
-            .pyenv
-            .iter()
-            .flat_map(|pyenv| newest_first(&pyenv.versions()));
-        versions.map(|version| version.join("bin"))
+    /// Whether the program at this path is a shim of pyenv.
+    pub(super) fn is_shim(&self, program: &Path) -> bool {
+        program
+            .parent()
+            .is_some_and(|directory| self.are_shims(directory))
+    }
+
+    fn are_shims(&self, directory: &Path) -> bool {
+        let real = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_owned());
+        let shims = self.shims.as_deref();
+        shims.is_some_and(|shims| real(shims) == real(directory))
     }
 }
 
 /// The names of all Pythons that may be here.
 pub(super) fn names(places: &Places) -> Vec<Implementation> {
-    let directories = places
-        .path
+    let entries = places
+        .directories
         .iter()
-        .cloned()
-        .chain(places.pyenv_directories());
-    let seen: BTreeSet<Implementation> = directories
-        .filter_map(|directory| fs::read_dir(directory).ok())
+        .filter_map(|directory| fs::read_dir(directory).ok());
+    let seen: BTreeSet<Implementation> = entries
         .flatten()
         .flatten()
         .filter_map(|entry| file_named(&entry.file_name()))
@@ -83,45 +86,16 @@ fn file_named(name: &OsStr) -> Option<Implementation> {
     (implementation.to_string() == name).then_some(implementation)
 }
 
-/// What may be `name`, best first, each program once.
-pub(super) fn of(name: &Implementation, places: &Places) -> Vec<Candidate> {
-    let command = name.to_string();
-    let on_path = places.path.iter().filter_map(|directory| {
-        let program = directory.join(&command);
-        is_executable(&program).then(|| at(program, places))
-    });
-    let of_pyenv = places
-        .pyenv_directories()
-        .map(|directory| directory.join(&command));
-    let of_pyenv = of_pyenv
-        .filter(|program| is_executable(program))
-        .map(Candidate::Run);
-    let mut candidates: Vec<Candidate> = Vec::new();
-    for candidate in on_path.chain(of_pyenv) {
-        if !candidates.contains(&candidate) {
-            candidates.push(candidate);
+/// The programs that may be `name`, best first, each once.
+pub(super) fn of(name: &Implementation, places: &Places) -> Vec<PathBuf> {
+    let mut programs: Vec<PathBuf> = Vec::new();
+    for directory in &places.directories {
+        let program = directory.join(name.to_string());
+        if is_executable(&program) && !programs.contains(&program) {
+            programs.push(program);
         }
     }
-    candidates
-}
-
-/// The program at this path, or what it stands for where it is a shim of pyenv.
-pub(super) fn at(program: PathBuf, places: &Places) -> Candidate {
-    let (Some(pyenv), Some(directory)) = (&places.pyenv, program.parent()) else {
-        return Candidate::Run(program);
-    };
-    let command = program.file_name().and_then(OsStr::to_str);
-    match command.filter(|_| same_directory(directory, &pyenv.shims())) {
-        None => Candidate::Run(program),
-        Some(command) => match pyenv.behind_shim(command) {
-            Ok(behind) => Candidate::Run(behind),
-            Err(why) => Candidate::Skip(program, why),
-        },
-    }
-}
-
-fn same_directory(one: &Path, other: &Path) -> bool {
-    one == other || matches!((one.canonicalize(), other.canonicalize()), (Ok(a), Ok(b)) if a == b)
+    programs
 }
 
 fn is_executable(program: &Path) -> bool {
@@ -132,31 +106,24 @@ fn is_executable(program: &Path) -> bool {
 mod tests {
     use super::*;
 
-    fn program(path: &Path) {
-        fs::create_dir_all(path.parent().unwrap()).unwrap();
-        fs::write(path, "").unwrap();
-        fs::set_permissions(path, fs::Permissions::from_mode(0o755)).unwrap();
-    }
-
     fn laid() -> (tempfile::TempDir, Places) {
-        let scratch = tempfile::tempdir().unwrap();
+        let scratch = test_support::scratch();
         let root = scratch.path();
-        program(&root.join("bin/python3.12"));
-        program(&root.join("bin/python3.12-config"));
-        program(&root.join("bin/python3"));
-        fs::write(root.join("bin/python3.10"), "not executable").unwrap();
-        program(&root.join("home/.pyenv/shims/python3.12"));
-        program(&root.join("home/.pyenv/versions/3.12.1/bin/python3.12"));
-        program(&root.join("home/.pyenv/versions/3.12.10/bin/python3.12"));
-        program(&root.join("home/.pyenv/versions/pypy3.10-7.3.12/bin/pypy3"));
-        let path = format!(
-            "{0}/home/.pyenv/shims:{0}/bin:{0}/bin:/nonexistent",
-            root.display()
+        test_support::lay(
+            root,
+            "bin/python3.12 755 \"\"\n\
+             bin/python3.12-config 755 \"\"\n\
+             bin/python3 755 \"\"\n\
+             bin/python3.10 644 \"\"\n\
+             home/.pyenv/shims/python3.12 755 \"\"\n\
+             home/.pyenv/versions/3.12.1/bin/python3.12 755 \"\"\n\
+             home/.pyenv/versions/3.12.10/bin/python3.12 755 \"\"\n\
+             home/.pyenv/versions/pypy3.10-7.3.12/bin/pypy3 755 \"\"\n",
         );
-        let home = root.join("home");
+        let at = root.display().to_string();
         let variable = |name: &str| match name {
-            "PATH" => Some(path.clone().into()),
-            "HOME" => Some(home.clone().into()),
+            "PATH" => Some(format!("{at}/first:{at}/home/.pyenv/shims:{at}/bin:{at}/bin").into()),
+            "HOME" => Some(format!("{at}/home").into()),
             _ => None,
         };
         let places = Places::new(variable, root);
@@ -164,23 +131,20 @@ mod tests {
     }
 
     #[test]
-    fn path_comes_before_pyenv_and_newer_before_older() {
+    fn shims_stand_for_the_versions_newest_first() {
         let (scratch, places) = laid();
-        let root = scratch.path();
-        let candidates = of(&"python3.12".parse().unwrap(), &places);
-        let versions = root.join("home/.pyenv/versions");
-        assert!(
-            matches!(&candidates[0], Candidate::Skip(path, _) if path.ends_with("shims/python3.12"))
-        );
+        let versions = scratch.path().join("home/.pyenv/versions");
         assert_eq!(
-            candidates[1..],
+            of(&"python3.12".parse().unwrap(), &places),
             [
-                Candidate::Run(root.join("bin/python3.12")),
-                Candidate::Run(versions.join("3.12.10/bin/python3.12")),
-                Candidate::Run(versions.join("3.12.1/bin/python3.12")),
+                versions.join("3.12.10/bin/python3.12"),
+                versions.join("3.12.1/bin/python3.12"),
+                scratch.path().join("bin/python3.12"),
             ]
         );
         assert!(of(&"python3.10".parse().unwrap(), &places).is_empty());
+        assert!(places.is_shim(&scratch.path().join("home/.pyenv/shims/python3.12")));
+        assert!(!places.is_shim(&scratch.path().join("bin/python3.12")));
     }
 
     #[test]

@@ -49,15 +49,6 @@ fn age(name: &str) -> Option<Age> {
     })
 }
 
-/// The newest directory that `prefix` is the beginning of, as pyenv has it: `3.12` for `3.12.1`.
-pub(super) fn newest_of(versions: &Path, prefix: &str) -> Option<PathBuf> {
-    let dotted = format!("{prefix}.");
-    newest_first(versions).into_iter().find(|directory| {
-        let name = directory.file_name().and_then(|name| name.to_str());
-        name.is_some_and(|name| name.starts_with(&dotted))
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -83,9 +74,6 @@ mod tests {
             names,
             ["pypy3.10-7.3.12", "3.14.0", "3.14.0rc1", "3.9.18", "3.9.2"]
         );
-        let newest = newest_of(scratch.path(), "3.9").unwrap();
-        assert!(newest.ends_with("3.9.18"));
-        assert_eq!(newest_of(scratch.path(), "3.1"), None);
     }
 
     #[test]

@@ -6,9 +6,9 @@ use std::path::{Path, PathBuf};
 use common::{Error, Result};
 
 use super::commands::{self, Script};
-use super::variables::Variables;
 use crate::clients::{self, Client};
 use crate::job::PoolView;
+use crate::variables::Variables;
 
 /// The clients that there is a real program for. They are the same for all jobs of a run.
 #[derive(Debug)]

@@ -7,13 +7,13 @@
 use std::ffi::{OsStr, OsString};
 use std::fs::{self, OpenOptions};
 use std::io::Write;
-use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{OpenOptionsExt, symlink};
 use std::path::{Path, PathBuf};
 
 use common::{Error, Result};
 
 use crate::discover::Interpreter;
+use crate::words::quoted;
 
 /// A script of the directory.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -78,19 +78,6 @@ impl Script {
             text,
         }
     }
-}
-
-/// A word as a shell reads it back.
-pub(crate) fn quoted(word: &OsStr) -> Vec<u8> {
-    let mut text = b"'".to_vec();
-    for &byte in word.as_bytes() {
-        match byte {
-            b'\'' => text.extend_from_slice(b"'\\''"),
-            other => text.push(other),
-        }
-    }
-    text.push(b'\'');
-    text
 }
 
 /// Writes the scripts into `directory`, which is made.

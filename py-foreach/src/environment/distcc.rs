@@ -8,9 +8,9 @@ use std::process::Command;
 
 use common::{Error, Result};
 
-use super::variables::Variables;
 use crate::ask::{Probes, ask};
 use crate::discover::Facts;
+use crate::variables::Variables;
 
 /// Whether the compilers of these variables are distcc's.
 pub(crate) fn is_used(variables: &Variables) -> bool {

@@ -3,7 +3,7 @@
 
 use std::path::Path;
 
-use super::variables::Variables;
+use crate::variables::Variables;
 
 /// Where pip keeps a user's configuration, below the configuration directory and below HOME.
 const PIP_CONFIG: [&str; 3] = [".config/pip/pip.conf", ".pip/pip.conf", "pip/pip.conf"];

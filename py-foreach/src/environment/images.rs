@@ -25,88 +25,43 @@ pub(super) fn place(directory: &Path) -> Result<PathBuf> {
 /// Makes each of these directories.
 ///
 /// # Errors
-/// One that exists and is not empty, and what the system refuses: all of them. Then nothing that was made
+/// A directory that exists and is not empty, and what the system refuses: all of them. Then nothing that was made
 /// here is left.
 pub(super) fn make(paths: &[&Path]) -> Result<(), Vec<Error>> {
-    let mut made = Made::default();
-    let errors: Vec<Error> = paths
-        .iter()
-        .filter_map(|path| made.make(path).err())
-        .collect();
+    let mut errors: Vec<Error> = paths.iter().filter_map(|path| check(path).err()).collect();
+    if !errors.is_empty() {
+        return Err(errors);
+    }
+    let mut made: Vec<&Path> = Vec::new();
+    for path in paths {
+        let missing = path.ancestors().take_while(|path| !path.exists());
+        made.extend(missing.collect::<Vec<_>>().into_iter().rev());
+        if let Err(cause) = fs::create_dir_all(path) {
+            errors.push(Error::io("make image", path, cause));
+        }
+    }
     if errors.is_empty() {
-        made.keep();
-        Ok(())
-    } else {
-        Err(errors)
+        return Ok(());
     }
+    for path in made.into_iter().rev() {
+        // It was not made, or somebody else has put something there.
+        let _stays = fs::remove_dir(path);
+    }
+    Err(errors)
 }
 
-/// Directories that go away again unless they are kept.
-#[derive(Debug, Default)]
-struct Made(Vec<PathBuf>);
-
-impl Made {
-    /// Makes an image, and what leads to it.
-    fn make(&mut self, path: &Path) -> Result<()> {
-        if let Some(parent) = path.parent() {
-            self.lead_to(parent)?;
-        }
-        match fs::create_dir(path) {
-            Ok(()) => self.0.push(path.to_owned()),
-            Err(cause) if cause.kind() == io::ErrorKind::AlreadyExists => return is_empty(path),
-            Err(cause) => return Err(failed(path, cause)),
-        }
-        Ok(())
-    }
-
-    /// Makes a directory that may be there already.
-    fn lead_to(&mut self, path: &Path) -> Result<()> {
-        let mut made = fs::create_dir(path);
-        if made
-            .as_ref()
-            .is_err_and(|cause| cause.kind() == io::ErrorKind::NotFound)
-        {
-            if let Some(parent) = path.parent() {
-                self.lead_to(parent)?;
-                made = fs::create_dir(path);
-            }
-        }
-        match made {
-            Ok(()) => self.0.push(path.to_owned()),
-            Err(cause) if cause.kind() == io::ErrorKind::AlreadyExists => {}
-            Err(cause) => return Err(failed(path, cause)),
-        }
-        Ok(())
-    }
-
-    fn keep(mut self) {
-        self.0.clear();
-    }
-}
-
-impl Drop for Made {
-    fn drop(&mut self) {
-        for path in self.0.drain(..).rev() {
-            // Whatever stands in the way now has been put there by somebody else.
-            let _stays = fs::remove_dir(path);
-        }
-    }
-}
-
-fn is_empty(path: &Path) -> Result<()> {
-    let mut entries = fs::read_dir(path).map_err(|cause| failed(path, cause))?;
-    if entries.next().is_some() {
-        return Err(Error::refused(
+/// An image may be missing, or an empty directory.
+fn check(path: &Path) -> Result<()> {
+    match fs::read_dir(path).map(|mut entries| entries.next().is_none()) {
+        Ok(true) => Ok(()),
+        Ok(false) => Err(Error::refused(
             "make image",
-            path.as_os_str(),
+            path,
             "is there already and is not empty",
-        ));
+        )),
+        Err(cause) if cause.kind() == io::ErrorKind::NotFound => Ok(()),
+        Err(cause) => Err(Error::io("make image", path, cause)),
     }
-    Ok(())
-}
-
-fn failed(path: &Path, cause: io::Error) -> Error {
-    Error::io("make image", path, cause)
 }
 
 #[cfg(test)]
@@ -156,7 +111,7 @@ mod tests {
         let refused = make(&[Path::new("/proc/nowhere/python3.12")]).unwrap_err();
         assert_eq!(
             refused[0].to_string(),
-            "make image /proc/nowhere: no such file or directory"
+            "make image /proc/nowhere/python3.12: no such file or directory"
         );
     }
 }

@@ -2,10 +2,10 @@
 
 use std::ffi::OsStr;
 
-use super::makeflags::{Form, with_pool, without_jobs};
-use super::variables::Variables;
 use crate::clients::Kind;
 use crate::job::PoolView;
+use crate::makeflags::{Form, with_pool, without_jobs};
+use crate::variables::Variables;
 
 /// Lists of words in which a `-j` would switch the pool off.
 const LISTS: [&str; 5] = [
@@ -19,10 +19,10 @@ const LISTS: [&str; 5] = [
 /// Numbers of jobs for tools that know no pool.
 const SHARES: [&str; 2] = ["MAX_JOBS", "NPY_NUM_BUILD_JOBS"];
 
-/// Puts the pool into `variables`; `make` is what the make on PATH understands.
-pub(super) fn hand_over(variables: &mut Variables, pool: &PoolView, make: Kind) {
+/// Puts the pool into `variables`.
+pub(super) fn hand_over(variables: &mut Variables, pool: &PoolView) {
     let flags = variables.get("MAKEFLAGS").unwrap_or_default().to_owned();
-    let form = match make {
+    let form = match pool.make {
         Kind::Descriptors => Form::FifoSparingOldMake(&pool.fifo),
         Kind::Fifo | Kind::Alone => Form::Fifo(&pool.fifo),
     };
@@ -63,11 +63,12 @@ mod tests {
             ("CMAKE_BUILD_PARALLEL_LEVEL", "8"),
             ("MAX_JOBS", "2"),
         ]);
-        let pool = PoolView {
+        let mut pool = PoolView {
             fifo: "/f".into(),
             share: 4,
+            make: Kind::Fifo,
         };
-        hand_over(&mut variables, &pool, Kind::Fifo);
+        hand_over(&mut variables, &pool);
         let expected = Variables::from([
             ("CARGO_MAKEFLAGS", " -j --jobserver-auth=fifo:/f"),
             ("MAKEFLAGS", "ks -j --jobserver-auth=fifo:/f -- V=1"),
@@ -77,7 +78,8 @@ mod tests {
             ("NPY_NUM_BUILD_JOBS", "4"),
         ]);
         assert_eq!(variables, expected);
-        hand_over(&mut variables, &pool, Kind::Descriptors);
+        pool.make = Kind::Descriptors;
+        hand_over(&mut variables, &pool);
         let sparing = "ks -j --jobserver-auth=fifo:/f --jobserver-f=-2,-2 -- V=1";
         assert_eq!(variables.get("MAKEFLAGS").unwrap(), sparing);
     }

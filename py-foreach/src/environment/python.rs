@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 
 use common::implementation::Family;
 
-use super::variables::Variables;
 use crate::discover::Interpreter;
+use crate::variables::Variables;
 
 /// Where the real scripts lie, below EPREFIX.
 const SCRIPT_ROOT: &str = "usr/lib/python-exec";
@@ -30,10 +30,10 @@ pub(crate) enum Layout {
 const DEBIAN_LAYOUT: &str = "DEB_PYTHON_INSTALL_LAYOUT";
 
 /// The layout of each interpreter: of Debian's, the newest `CPython` installs as Debian's packages do.
-pub(crate) fn layouts(declared: &[Interpreter], given: &Variables) -> Vec<Layout> {
+pub(crate) fn layouts(declared: &[&Interpreter], given: &Variables) -> Vec<Layout> {
     let chosen = given.get(DEBIAN_LAYOUT).is_some();
-    let is_debians = |interpreter: &Interpreter| interpreter.facts.debian.is_some();
-    let debians = declared.iter().filter(|one| is_debians(one));
+    let is_debians = |interpreter: &Interpreter| interpreter.facts.debian_purelib.is_some();
+    let debians = declared.iter().copied().filter(|one| is_debians(one));
     let best = debians
         .map(|one| &one.implementation)
         .filter(|name| name.family() == Family::CPython)
@@ -43,17 +43,17 @@ pub(crate) fn layouts(declared: &[Interpreter], given: &Variables) -> Vec<Layout
         (true, Some(best)) if *best == one.implementation => Layout::Packages,
         (true, _) => Layout::Local,
     };
-    declared.iter().map(layout).collect()
+    declared.iter().copied().map(layout).collect()
 }
 
 /// Sets the variables of `interpreter`.
 pub(crate) fn describe(variables: &mut Variables, interpreter: &Interpreter, layout: Layout) {
     let facts = &interpreter.facts;
     let epython = interpreter.implementation.to_string();
-    let site = match (layout, variables.get(DEBIAN_LAYOUT), &facts.debian) {
-        (Layout::Packages, _, Some(debian)) => &debian.purelib,
+    let site = match (layout, variables.get(DEBIAN_LAYOUT), &facts.debian_purelib) {
+        (Layout::Packages, _, Some(debian)) => debian,
         (Layout::Own, Some(chosen), Some(debian)) if chosen == "deb" || chosen == "deb_system" => {
-            &debian.purelib
+            debian
         }
         _ => &facts.purelib,
     };
@@ -113,14 +113,12 @@ fn is_file(path: &Path) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::discover::{DebianLayout, Facts};
+    use crate::discover::Facts;
 
     fn interpreter(name: &str, debians: bool) -> Interpreter {
         let mut facts = Facts::for_tests(name);
         facts.purelib = "/usr/local/lib/x".into();
-        facts.debian = debians.then(|| DebianLayout {
-            purelib: "/usr/lib/python3/dist-packages".into(),
-        });
+        facts.debian_purelib = debians.then(|| "/usr/lib/python3/dist-packages".into());
         Interpreter {
             implementation: name.parse().unwrap(),
             path: format!("/usr/bin/{name}").into(),
@@ -137,6 +135,7 @@ mod tests {
         ];
         let none = Variables::default();
         let expected = [Layout::Own, Layout::Packages, Layout::Local];
+        let declared: Vec<&Interpreter> = declared.iter().collect();
         assert_eq!(layouts(&declared, &none), expected);
         assert_eq!(layouts(&declared[2..], &none), [Layout::Local]);
         let chosen = Variables::from([(DEBIAN_LAYOUT, "deb")]);

@@ -14,8 +14,8 @@ use std::time::{Duration, Instant};
 
 use common::Result;
 
-use crate::run::Jobs;
-use crate::settings;
+use crate::cli;
+use crate::live::Jobs;
 use available::Gauge;
 use pressure::Pressure;
 use rule::{Needs, Room};
@@ -41,11 +41,11 @@ pub(crate) struct Memory {
 
 impl Memory {
     /// Nothing where no rule is asked for.
-    pub(crate) fn open(rule: settings::Memory) -> Result<Option<Self>> {
+    pub(crate) fn open(rule: cli::Memory) -> Result<Option<Self>> {
         let leave = match rule {
-            settings::Memory::Off => return Ok(None),
-            settings::Memory::Auto => 0,
-            settings::Memory::Leave(bytes) => bytes,
+            cli::Memory::Off => return Ok(None),
+            cli::Memory::Auto => 0,
+            cli::Memory::Leave(bytes) => bytes,
         };
         let gauge = Gauge::find();
         let at_start = gauge.available()?;

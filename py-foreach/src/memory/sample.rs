@@ -5,7 +5,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
 use super::pressure::Pressure;
-use crate::run::Live;
+use crate::live::Live;
 use crate::supervise::tree::Processes;
 
 /// The time between two looks is at least this, and so many times what a look costs.
@@ -15,7 +15,7 @@ const COST: u32 = 100;
 /// Notes in `live` what the jobs take and whether memory is short, until `stop` is dropped.
 ///
 /// Calls `changed` when the latter is new: tokens that lie in the pool are to be withdrawn at once.
-pub(crate) fn watch(live: &Live, mut pressure: Pressure, changed: &impl Fn(), stop: &Receiver<()>) {
+pub(crate) fn watch(live: &Live, pressure: &Pressure, changed: &impl Fn(), stop: &Receiver<()>) {
     let mut pause = INTERVAL / 2;
     while stop.recv_timeout(pause) == Err(RecvTimeoutError::Timeout) {
         let begun = Instant::now();
@@ -28,11 +28,11 @@ pub(crate) fn watch(live: &Live, mut pressure: Pressure, changed: &impl Fn(), st
 }
 
 fn look(live: &Live) {
-    let roots: Vec<(usize, u32)> = {
+    let roots: Vec<(usize, i32)> = {
         let jobs = live.lock();
         let with_tree = jobs.iter();
         with_tree
-            .filter_map(|(&job, l)| Some((job, l.supervisor.as_ref()?.0)))
+            .filter_map(|(&job, l)| Some((job, l.supervisor.as_ref()?.pid)))
             .collect()
     };
     if roots.is_empty() {
@@ -40,7 +40,6 @@ fn look(live: &Live) {
     }
     let all = Processes::now();
     for (job, root) in roots {
-        let root = i32::try_from(root).unwrap_or(0);
         let tree = all.below(root).into_iter().filter(|p| !p.zombie);
         let bytes = tree.map(|process| taken_by(process.pid)).sum();
         if let Some(live) = live.lock().get_mut(&job) {

@@ -9,10 +9,9 @@ use std::path::{Path, PathBuf};
 use common::{Error, Result};
 use rustix::fs::OFlags;
 use rustix::io::Errno;
-use rustix::pipe::{SpliceFlags, splice};
 
 /// How much is moved at once, in bytes.
-const CHUNK: usize = 256 << 10;
+const CHUNK: usize = 128 << 10;
 
 /// A log that is being written.
 #[derive(Debug)]
@@ -20,16 +19,7 @@ pub(crate) struct Log {
     file: File,
     path: PathBuf,
     start: u64,
-    way: Way,
-}
-
-/// How bytes get from the pipe to the file.
-#[derive(Debug)]
-enum Way {
-    /// The kernel moves them.
-    Splice,
-    /// Through our hands, because the file system cannot.
-    Copy(Vec<u8>),
+    buffer: Vec<u8>,
 }
 
 /// What a log held before the job.
@@ -57,7 +47,7 @@ impl Log {
             file,
             path: path.to_owned(),
             start,
-            way: Way::Splice,
+            buffer: vec![0; CHUNK],
         })
     }
 
@@ -66,28 +56,17 @@ impl Log {
         self.start
     }
 
-    /// Takes what the pipe has now: so many bytes, of which 0 are the pipe's end; nothing where it has none
-    /// yet. The pipe's reading end must not block.
+    /// Moves what the pipe has now, and tells how many bytes: 0 at the pipe's end, `None` where it has none yet. The
+    /// pipe's reading end must not block.
     pub(crate) fn take(&mut self, pipe: BorrowedFd<'_>) -> Result<Option<usize>> {
-        let failed = |cause: io::Error| Error::io("write", &self.path, cause);
-        if matches!(self.way, Way::Splice) {
-            match splice(pipe, None, &self.file, None, CHUNK, SpliceFlags::NONBLOCK) {
-                Ok(n) => return Ok(Some(n)),
-                Err(Errno::AGAIN | Errno::INTR) => return Ok(None),
-                Err(Errno::INVAL | Errno::NOSYS) => self.way = Way::Copy(vec![0; CHUNK / 4]),
-                Err(cause) => return Err(failed(cause.into())),
-            }
-        }
-        let Way::Copy(buffer) = &mut self.way else {
-            return Ok(None);
-        };
-        let n = match rustix::io::read(pipe, &mut buffer[..]) {
-            Ok(n) => n,
+        let count = match rustix::io::read(pipe, &mut self.buffer[..]) {
+            Ok(count) => count,
             Err(Errno::AGAIN | Errno::INTR) => return Ok(None),
             Err(cause) => return Err(Error::io("read", "the output of a job", cause)),
         };
-        self.file.write_all(&buffer[..n]).map_err(failed)?;
-        Ok(Some(n))
+        let written = self.file.write_all(&self.buffer[..count]);
+        written.map_err(|cause| Error::io("write", &self.path, cause))?;
+        Ok(Some(count))
     }
 }
 
@@ -110,23 +89,13 @@ pub(crate) fn tail(path: &Path, start: u64, lines: usize, bytes: u64) -> io::Res
     Ok(last_lines(text, lines, from > start))
 }
 
-/// `cut`: the text begins in the middle of a line.
+/// `cut` says that the text begins in the middle of a line. Of a single line that is too long its end is shown.
 fn last_lines(mut text: Vec<u8>, lines: usize, cut: bool) -> Vec<u8> {
-    let body = text.strip_suffix(b"\n").unwrap_or(&text);
-    let newlines = body.iter().enumerate().filter(|(_, b)| **b == b'\n');
-    let begins: Vec<usize> = newlines.map(|(at, _)| at + 1).collect();
-    let first = if cut {
-        begins.first().copied()
-    } else {
-        Some(0)
-    };
-    // Of a single line that is too long its end is shown.
-    let first = first.unwrap_or(0);
-    let from = match begins.len().checked_sub(lines) {
-        Some(skip) => begins.get(skip).copied().unwrap_or(text.len()),
-        None => 0,
-    };
-    text.drain(..from.max(first));
+    let newlines = text.iter().enumerate().filter(|(_, byte)| **byte == b'\n');
+    let begins = newlines.map(|(at, _)| at + 1).filter(|at| *at < text.len());
+    let begins: Vec<usize> = (!cut).then_some(0).into_iter().chain(begins).collect();
+    let skip = begins.len().saturating_sub(lines);
+    text.drain(..begins.get(skip).copied().unwrap_or(0));
     text
 }
 

@@ -14,7 +14,7 @@ pub(crate) struct Lines {
 }
 
 impl Lines {
-    /// `width`: that of the longest name, so that the lines stand below each other.
+    /// `width` is that of the longest name, so that the lines stand below each other.
     pub(crate) fn new(name: &OsStr, width: usize) -> Self {
         let mut prefix = common::show::name(name).to_string().into_bytes();
         let padding = width.saturating_sub(name.as_bytes().len());
@@ -43,7 +43,6 @@ impl Lines {
 
     /// The last line, if it had no newline.
     pub(super) fn rest(&mut self) -> Vec<u8> {
-        // Whoever has ended needs no room for more.
         let held = std::mem::take(&mut self.held);
         if held.is_empty() {
             held

@@ -32,8 +32,7 @@ use std::time::{Duration, Instant};
 
 use common::Result;
 
-use crate::environment::makeflags::{self, Jobs};
-use crate::job::PoolView;
+use crate::makeflags::{self, Jobs};
 use fifo::Fifo;
 use outer::Outer;
 
@@ -159,12 +158,9 @@ impl Pool {
         }
     }
 
-    /// What a job is told, when `together` are to run at the same time.
-    pub(crate) fn view(&self, together: usize) -> PoolView {
-        PoolView {
-            fifo: self.fifo.path().to_owned(),
-            share: share(self.size, together),
-        }
+    /// The fifo that the jobs draw further slots from.
+    pub(crate) fn fifo(&self) -> &Path {
+        self.fifo.path()
     }
 
     /// Whose it is, in a word for the report.
@@ -357,9 +353,9 @@ fn own_size(jobs: Option<NonZeroUsize>, helpers: Option<usize>) -> NonZeroUsize 
         .unwrap_or_else(cpus)
 }
 
-/// The fixed share of `size` slots that each of `together` jobs has, for tools that know no pool.
+/// The fixed share of `size` slots that each of `together` jobs has, for tools that know no pool: at least 1.
 pub(crate) fn share(size: usize, together: usize) -> usize {
-    (size / together.max(1)).max(1)
+    (size / together.clamp(1, size)).max(1)
 }
 
 fn bounded(jobs: Option<Jobs>) -> Option<NonZeroUsize> {

@@ -14,7 +14,7 @@ use common::{Error, Result};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::{Mode, OFlags};
 
-use crate::environment::makeflags::Auth;
+use crate::makeflags::Auth;
 
 /// The pool above us, and the tokens of it that we hold.
 #[derive(Debug)]

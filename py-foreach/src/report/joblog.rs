@@ -1,12 +1,12 @@
 //! `--joblog`: GNU parallel's columns, tab-separated, so that its readers serve.
 
-use std::fmt::Write as _;
 use std::time::UNIX_EPOCH;
 
 use common::show;
 
-use crate::job::{Ending, Job};
-use crate::run::{Finished, Outcome};
+use crate::environment::Job;
+use crate::job::Ending;
+use crate::outcome::{Finished, Outcome};
 
 const HEADER: &str = "Seq\tHost\tStarttime\tJobRuntime\tSend\tReceive\tExitval\tSignal\tCommand\n";
 
@@ -34,14 +34,7 @@ fn line(seq: usize, command: &str, finished: &Finished) -> String {
         Ending::Stopped => (0, 15),
         Ending::Broken => (common::exit::FOREACH_FAILED, 0),
     };
-    let mut line = String::new();
-    // Writing to a string does not fail.
-    let _ = writeln!(
-        line,
-        "{seq}\t:\t{:.3}\t{:10.3}\t0\t{}\t{exit}\t{signal}\t{command}",
-        start.as_secs_f64(),
-        finished.wall.as_secs_f64(),
-        finished.printed,
-    );
-    line
+    let (start, wall) = (start.as_secs_f64(), finished.wall.as_secs_f64());
+    let printed = finished.printed;
+    format!("{seq}\t:\t{start:.3}\t{wall:10.3}\t0\t{printed}\t{exit}\t{signal}\t{command}\n")
 }

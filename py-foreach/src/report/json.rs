@@ -1,18 +1,18 @@
 //! `--report`: the run as one JSON object.
 
-use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::time::UNIX_EPOCH;
 
 use common::json::Object;
 use serde_json::{Value, json};
 
-use super::Facts;
-use crate::job::{Ending, Job};
-use crate::run::{Finished, Outcome};
+use crate::environment::Job;
+use crate::job::Ending;
+use crate::outcome::{Finished, Outcome};
 
 /// The whole of it.
-pub(crate) fn text(facts: &Facts, jobs: &[Job], outcome: &Outcome, status: u8) -> String {
+pub(crate) fn text(jobs: &[Job], outcome: &Outcome, status: u8) -> String {
+    let facts = &outcome.facts;
     let peak = outcome.finished.iter().flatten().map(|job| job.peak).max();
     let fitted = facts
         .memory
@@ -41,7 +41,7 @@ fn one(job: &Job, finished: Option<&Finished>, share: usize) -> Value {
     let object = Object::new()
         .with_path("name", Path::new(&job.name))
         .with_path("id", Path::new(&job.id));
-    let object = match job.record.as_ref() {
+    let object = match job.record() {
         Some(record) => object.with_path("image", &record.image),
         None => object,
     };
@@ -56,7 +56,7 @@ fn one(job: &Job, finished: Option<&Finished>, share: usize) -> Value {
     let daemons: Vec<Value> = finished
         .daemons
         .iter()
-        .map(|d| json!({"pid": d.pid, "name": String::from_utf8_lossy(d.name.as_bytes())}))
+        .map(|d| json!({"pid": d.pid, "name": d.name}))
         .collect();
     let errors: Vec<String> = finished.errors.iter().map(ToString::to_string).collect();
     object
@@ -70,7 +70,7 @@ fn one(job: &Job, finished: Option<&Finished>, share: usize) -> Value {
         .with("largest_process_bytes", finished.usage.largest)
         .with("output_bytes", finished.printed)
         .with("static_share", share)
-        .with("without_pool", job.plan.without_pool())
+        .with("without_pool", job.without_pool())
         .with_path("log", &finished.log)
         .with("daemons", daemons)
         .with("errors", errors)

@@ -1,36 +1,22 @@
-//! What is said about a run when it is over.
+//! What is reported about a run when it is over.
 
-mod file;
 mod joblog;
 mod json;
 mod summary;
 
-use std::path::PathBuf;
-use std::time::Duration;
+use std::io::Write;
+use std::path::{Path, PathBuf};
 
-use common::{Error, Result, exit, show};
+use common::outputs::Output;
+use common::{Error, Result, show};
 
-use crate::job::Job;
-use crate::run::{Finished, Outcome};
-use crate::settings::Settings;
-use file::ReportFile;
+use crate::cli::Settings;
+use crate::environment::Job;
+use crate::outcome::Outcome;
 
-pub(crate) use summary::{errors, say};
+pub(crate) use summary::say;
 
-/// What a report tells beside the jobs themselves.
-#[derive(Debug, Clone)]
-pub(crate) struct Facts {
-    pub(crate) wall: Duration,
-    pub(crate) slots: usize,
-    /// `own` or `given`.
-    pub(crate) pool: &'static str,
-    /// The slots that a tool which knows no pool was told.
-    pub(crate) share: usize,
-    /// Memory that could be had before anything ran, in bytes.
-    pub(crate) memory: Option<u64>,
-}
-
-/// The files that were asked for.
+/// The files that were asked for, open from before anything runs.
 #[derive(Debug)]
 pub(crate) struct Files {
     joblog: Option<ReportFile>,
@@ -38,7 +24,23 @@ pub(crate) struct Files {
     export_to: Option<ReportFile>,
 }
 
+#[derive(Debug)]
+struct ReportFile {
+    path: PathBuf,
+    output: Output,
+}
+
 impl Files {
+    /// Opens the files. What they hold stays until they are written.
+    pub(crate) fn open(settings: &Settings) -> Result<Self> {
+        let open = |path: &Option<PathBuf>| path.as_deref().map(ReportFile::open).transpose();
+        Ok(Self {
+            joblog: open(&settings.reports.joblog)?,
+            report: open(&settings.reports.report)?,
+            export_to: open(&settings.environment.export_to)?,
+        })
+    }
+
     /// Writes what the shell functions export, where it was asked for.
     pub(crate) fn export(&mut self, exported: Result<Vec<u8>>) -> Result<()> {
         let Some(file) = self.export_to.take() else {
@@ -48,53 +50,47 @@ impl Files {
         let written = file.write(exported.as_deref().unwrap_or_default());
         exported.and(written)
     }
+
+    /// Writes joblog and report; gives back what could not be written.
+    pub(crate) fn write(
+        self,
+        settings: &Settings,
+        jobs: &[Job],
+        outcome: &Outcome,
+        status: u8,
+    ) -> Vec<Error> {
+        let words = settings
+            .command
+            .iter()
+            .map(|word| show::name(word).to_string());
+        let command = words.collect::<Vec<_>>().join(" ");
+        let joblog = self
+            .joblog
+            .map(|file| (file, joblog::text(jobs, &command, outcome)));
+        let report = self
+            .report
+            .map(|file| (file, json::text(jobs, outcome, status)));
+        let texts = [joblog, report].into_iter().flatten();
+        texts
+            .filter_map(|(file, text)| file.write(text.as_bytes()).err())
+            .collect()
+    }
 }
 
-/// Writes the files that were asked for; gives back what could not be written.
-pub(crate) fn write(
-    settings: &Settings,
-    files: Files,
-    jobs: &[Job],
-    outcome: &Outcome,
-    status: u8,
-) -> Vec<Error> {
-    let words: Vec<String> = settings
-        .command
-        .iter()
-        .map(|w| show::name(w).to_string())
-        .collect();
-    let joblog = files.joblog;
-    let joblog =
-        joblog.map(|file| file.write(joblog::text(jobs, &words.join(" "), outcome).as_bytes()));
-    let report = files.report;
-    let report =
-        report.map(|file| file.write(json::text(&outcome.facts, jobs, outcome, status).as_bytes()));
-    [joblog, report]
-        .into_iter()
-        .flatten()
-        .filter_map(Result::err)
-        .collect()
-}
+impl ReportFile {
+    fn open(path: &Path) -> Result<Self> {
+        let output = Output::open(path)?;
+        Ok(Self {
+            path: path.to_owned(),
+            output,
+        })
+    }
 
-/// Sees to it that the files can be written, before anything runs.
-pub(crate) fn try_files(settings: &Settings) -> Result<Files> {
-    let open = |path: &Option<PathBuf>| path.as_deref().map(ReportFile::open).transpose();
-    Ok(Files {
-        joblog: open(&settings.reports.joblog)?,
-        report: open(&settings.reports.report)?,
-        export_to: open(&settings.environment.export_to)?,
-    })
-}
-
-/// The status of the whole run: that of the first failing job in declared order, ours if there is none.
-pub(crate) fn status(outcome: &Outcome) -> u8 {
-    let jobs = outcome.finished.iter().flatten();
-    let first = jobs
-        .filter_map(Finished::status)
-        .find(|&status| status != exit::DONE);
-    match first {
-        Some(status) if outcome.errors.is_empty() => status,
-        None if outcome.errors.is_empty() => exit::DONE,
-        _ => exit::FOREACH_FAILED,
+    fn write(mut self, text: &[u8]) -> Result<()> {
+        let written = self
+            .output
+            .write_all(text)
+            .and_then(|()| self.output.flush());
+        written.map_err(|cause| Error::io("write", &self.path, cause))
     }
 }

@@ -1,80 +1,72 @@
-//! The lines on stderr at the end: what failed, in declared order, and the first failure's own words.
+//! The lines on stderr at the end: what failed, in declared order, and the end of the first failure's log.
 
 use common::cli::Verbosity;
-use common::{Error, show};
+use common::show;
 
 use crate::TOOL;
-use crate::job::{Ending, Job};
-use crate::output::{Sink, tail};
-use crate::run::{Finished, Outcome};
+use crate::console::Console;
+use crate::environment::Job;
+use crate::job::Ending;
+use crate::outcome::{Finished, Outcome};
+use crate::output::tail;
 
 /// How much of the failing log is shown again.
 const TAIL_LINES: usize = 20;
 const TAIL_BYTES: u64 = 8 << 10;
 
-/// Says what is to be said.
-pub(crate) fn say(jobs: &[Job], outcome: &Outcome, verbosity: Verbosity, stderr: &Sink) {
-    let mut shown = false;
+/// Says what there is to say about the jobs and the run.
+pub(crate) fn say(jobs: &[Job], outcome: &Outcome, verbosity: Verbosity, console: &Console) {
+    let mut shows_end = verbosity > Verbosity::Quiet;
     for (job, finished) in jobs.iter().zip(&outcome.finished) {
         let name = show::name(&job.name);
         let Some(finished) = finished else {
-            stderr.say(format_args!("{TOOL}: {name}: was not started"));
+            console.say(format_args!("{name}: was not started"));
             continue;
         };
         for error in &finished.errors {
-            stderr.say(format_args!("{TOOL}: {name}: {error}"));
+            console.say(format_args!("{name}: {error}"));
         }
         if verbosity > Verbosity::Quiet {
             for line in notes(finished) {
-                stderr.say(format_args!("{TOOL}: {name}: {line}"));
+                console.say(format_args!("{name}: {line}"));
             }
         }
-        if let Some(how) = failure(finished.ending) {
-            if finished.ending == Ending::Stopped || never_spoke(finished) {
-                // A log that may go with us, or that is not there or empty, says nothing about a failure.
-                stderr.say(format_args!("{TOOL}: {name}: {how}"));
-                continue;
-            }
-            let log = show::path(&finished.log);
-            let tells = !shown && verbosity > Verbosity::Quiet && finished.status().is_some();
-            // An empty log tells nothing: the next failure may.
-            let end = tells
-                .then(|| end_of(finished))
-                .filter(|text| !text.is_empty());
-            let colon = if end.is_some() { "; it ends:" } else { "" };
-            stderr.say(format_args!(
-                "{TOOL}: {name}: {how}; its log is {log}{colon}"
-            ));
-            if let Some(text) = end {
-                shown = true;
-                // Where stderr is gone there is nobody to be told.
-                drop(stderr.write_all(&text));
-            }
-        }
-    }
-    if outcome.lost > 0 {
-        let slots = if outcome.lost == 1 {
-            "slot was"
-        } else {
-            "slots were"
+        let Some(how) = failure(finished.ending) else {
+            continue;
         };
-        let lost = outcome.lost;
-        stderr.say(format_args!(
-            "{TOOL}: {lost} {slots} lost by clients that were killed, and made good"
-        ));
+        if finished.ending == Ending::Stopped || printed_nothing(finished) {
+            // A log that may go with us, or that is missing or empty, says nothing about a failure.
+            console.say(format_args!("{name}: {how}"));
+            continue;
+        }
+        let log = show::path(&finished.log);
+        // The end of an empty log says nothing: the next failure's may.
+        match shows_end
+            .then(|| end_of(finished))
+            .filter(|end| !end.is_empty())
+        {
+            Some(end) => {
+                shows_end = false;
+                console.say(format_args!("{name}: {how}; its log is {log}; it ends:"));
+                console.show(end);
+            }
+            None => console.say(format_args!("{name}: {how}; its log is {log}")),
+        }
     }
-    errors(&outcome.errors, stderr);
-}
-
-/// Says what went wrong, a line for each error.
-pub(crate) fn errors<'e>(errors: impl IntoIterator<Item = &'e Error>, stderr: &Sink) {
-    for error in errors {
-        stderr.say(format_args!("{TOOL}: {error}"));
+    match outcome.lost {
+        0 => {}
+        1 => console.say("1 slot was lost by a client that was killed, and made good"),
+        lost => console.say(format_args!(
+            "{lost} slots were lost by clients that were killed, and made good"
+        )),
+    }
+    for error in &outcome.errors {
+        console.say(error);
     }
 }
 
 /// Whether the job could not be run and so printed nothing.
-fn never_spoke(finished: &Finished) -> bool {
+fn printed_nothing(finished: &Finished) -> bool {
     let printed = || tail(&finished.log, finished.begin, 1, TAIL_BYTES);
     finished.ending == Ending::Broken && !printed().is_ok_and(|text| !text.is_empty())
 }

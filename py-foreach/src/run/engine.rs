@@ -1,114 +1,87 @@
-//! The thread that decides.
+//! The thread that decides what happens next.
 
 use std::io::ErrorKind::BrokenPipe;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::PathBuf;
-use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, SyncSender};
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::thread::{self, Scope};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use common::record::Writer;
 use common::{Error, Result};
-use signal_hook::consts::{SIGCONT, SIGINT, SIGTERM, SIGTSTP};
+use rustix::process::Signal;
+use signal_hook::consts::{SIGINT, SIGKILL, SIGTERM};
 
-use super::finished::Finished;
-use super::load;
-use super::one::{self, Context};
+use super::job_runner::JobRunner;
+use super::plan::{Event, Run};
+use super::room;
 use super::schedule::Schedule;
 use crate::cli::Halt;
-use crate::job::{Ending, Job, PoolView};
+use crate::job::Ending;
 use crate::memory::Memory;
-use crate::output::{Over, Sink};
+use crate::outcome::{Finished, Outcome};
+use crate::output::Over;
 use crate::pool::{Need, Pool};
-use crate::settings::Limits;
-use crate::signals::{Ask, Stops};
+use crate::signals::{self, Ask};
 use crate::supervise::Order;
 
 /// How often the load, and the memory, is looked at again.
 const LOAD_AGAIN: Duration = Duration::from_secs(1);
 const MEMORY_AGAIN: Duration = Duration::from_millis(50);
 
-/// What the deciding thread is told.
-#[derive(Debug)]
-pub(crate) enum Event {
-    /// A signal came.
-    Ask(Ask),
-    /// A job has ended.
-    Finished(usize, Box<Finished>),
-    /// Everything was shown, or could not be.
-    Shown(Result<Option<Writer<Sink>>>),
-    /// Nobody reads our stdout any more.
-    ReaderGone,
-    /// Memory has become short, or is so no longer.
-    Pressed,
-}
+/// How long a stalled reader can delay the end of a run that a signal has ended.
+pub(crate) const PARTING: Duration = Duration::from_secs(1);
 
-/// Decides what happens next, with everything that it decides about.
+/// Decides, with everything that it decides about.
 pub(super) struct Engine<'scope, 'env> {
     pub(super) scope: &'scope Scope<'scope, 'env>,
-    /// What the jobs are told of the pool.
-    pub(super) view: &'env PoolView,
-    pub(super) jobs: &'env [Job],
-    pub(super) logs: &'env [PathBuf],
-    pub(super) limits: &'env Limits,
-    pub(super) context: &'env Context<'env>,
+    pub(super) run: &'scope Run<'scope>,
+    pub(super) job_runner: &'scope JobRunner<'scope>,
     pub(super) schedule: Schedule,
     pub(super) pool: Pool,
-    pub(super) tell: Sender<Event>,
-    pub(super) finished: Vec<Option<Finished>>,
-    /// Has the status told.
-    pub(super) status: SyncSender<()>,
-    pub(super) signal: Option<i32>,
+    pub(super) memory: Option<Memory>,
     /// An INT came: the next one kills.
     pub(super) interrupted: bool,
-    pub(super) stops: Stops,
-    pub(super) errors: Vec<Error>,
-    pub(super) lost: usize,
-    pub(super) memory: Option<Memory>,
+    pub(super) outcome: Outcome,
 }
 
 impl Engine<'_, '_> {
-    /// Runs all, and gives the stream of records back once everything has been shown.
-    pub(super) fn run(&mut self, events: &Receiver<Event>) -> Option<Writer<Sink>> {
+    /// Runs all jobs, until everything has been shown.
+    pub(super) fn run(&mut self, events: &Receiver<Event>) {
         let mut shown = None;
+        let mut leave_at = None;
         while shown.is_none() || !self.schedule.is_over() {
             let tick = self.advance().unwrap_or_else(|error| {
                 self.fail(error);
                 None
             });
-            let event = match tick {
-                Some(tick) => match events.recv_timeout(tick) {
-                    Err(RecvTimeoutError::Timeout) => continue,
-                    event => event.ok(),
-                },
-                None => events.recv().ok(),
-            };
-            match event {
+            if self.outcome.signal.is_some() && self.schedule.is_over() {
+                leave_at.get_or_insert_with(|| Instant::now() + PARTING);
+            }
+            let left = leave_at.map(|at| at.saturating_duration_since(Instant::now()));
+            match receive(events, [tick, left].into_iter().flatten().min()) {
                 Some(Event::Ask(ask)) => self.heed(ask),
                 Some(Event::Finished(job, finished)) => self.take(job, *finished),
                 Some(Event::ReaderGone) => self.reader_gone(),
-                // The next turn sees it.
-                Some(Event::Pressed) => {}
                 Some(Event::Shown(Ok(writer))) => shown = Some(writer),
                 Some(Event::Shown(Err(error))) => {
                     self.fail(error);
                     shown = Some(None);
                 }
-                // We hold a sender ourselves.
-                None => break,
+                None if left.is_some_and(|left| left.is_zero()) => break,
+                // The next turn looks again.
+                Some(Event::Pressed) | None => {}
             }
         }
         self.recover();
-        shown.flatten()
+        self.outcome.writer = shown.flatten();
     }
 
-    /// Starts what can be started, moves slots. Tells when to look again, if no event will say so.
+    /// Starts what can be started and moves slots. Tells when to look again, if no event will say so.
     fn advance(&mut self) -> Result<Option<Duration>> {
         let mut again = None;
         let mut need = Need::None;
         while let Some(job) = self.schedule.next() {
-            if let Some(wait) = self.holds_back()? {
-                again = Some(wait);
+            again = self.holds_back()?;
+            if again.is_some() {
                 break;
             }
             if !self.pool.take_slot()? {
@@ -118,9 +91,9 @@ impl Engine<'_, '_> {
             self.start(job);
         }
         for job in self.schedule.never() {
-            self.context.feeds.over(job, Over::Bad);
+            self.run.progress.over(job, Over::Failure);
         }
-        if self.context.live.is_pressed() {
+        if self.run.live.is_pressed() {
             need = Need::Brake;
         }
         let tend = self.pool.tend(need)?;
@@ -133,48 +106,47 @@ impl Engine<'_, '_> {
         if self.schedule.running() == 0 {
             return Ok(None);
         }
-        if let Some(most) = self.limits.load {
-            if load::is_above(most)? {
+        if let Some(most) = self.run.settings.limits.load {
+            if room::is_load_above(most)? {
                 return Ok(Some(LOAD_AGAIN));
             }
         }
-        let live = self.context.live;
         let Some(memory) = &mut self.memory else {
             return Ok(None);
         };
+        let live = &self.run.live;
         let room = !live.is_pressed() && memory.fits(&live.lock())?;
         Ok((!room).then_some(MEMORY_AGAIN))
     }
 
     fn start(&mut self, index: usize) {
         self.schedule.started();
-        self.context.live.begin(index);
-        let view = self.view;
-        let (job, log) = (&self.jobs[index], self.logs[index].clone());
-        let (context, tell) = (self.context, self.tell.clone());
-        let course = move || {
-            // A fault of ours in one job is that job's, and must not keep all others waiting.
-            let run = || one::run(index, job, log.clone(), view, context);
-            let finished = catch_unwind(AssertUnwindSafe(run)).unwrap_or_else(|_| {
-                context.live.over(index);
-                Finished::broken(
-                    log.clone(),
-                    Error::said("run", "a fault of py-foreach itself"),
-                )
-            });
-            let good = finished.is_success();
-            context
-                .feeds
-                .over(index, if good { Over::Good } else { Over::Bad });
-            drop(tell.send(Event::Finished(index, Box::new(finished))));
+        self.run.live.begin(index);
+        let (run, job_runner) = (self.run, self.job_runner);
+        let (job, log) = (&run.jobs[index], &run.logs[index]);
+        let ended = move |finished: Finished| {
+            let over = if finished.is_success() {
+                Over::Success
+            } else {
+                Over::Failure
+            };
+            run.progress.over(index, over);
+            drop(run.tell.send(Event::Finished(index, Box::new(finished))));
         };
-        if let Err(cause) = thread::Builder::new().spawn_scoped(self.scope, course) {
-            // The process limit has been reached: it is this job that cannot be run.
-            self.context.live.over(index);
-            self.context.feeds.over(index, Over::Bad);
-            let error = Error::io("start", "thread", cause);
-            let finished = Finished::broken(self.logs[index].clone(), error);
-            drop(self.tell.send(Event::Finished(index, Box::new(finished))));
+        let broken = move |error| {
+            run.live.over(index);
+            ended(Finished::broken(log, error));
+        };
+        let run_job = move || {
+            // A fault of ours in one job is that job's, and must not keep all others waiting.
+            match catch_unwind(AssertUnwindSafe(|| job_runner.run(index, job, log))) {
+                Ok(finished) => ended(finished),
+                Err(_) => broken(Error::said("run", "a fault of py-foreach itself")),
+            }
+        };
+        if let Err(cause) = thread::Builder::new().spawn_scoped(self.scope, run_job) {
+            // At the limit of processes it is this job that cannot be run.
+            broken(Error::io("start", "thread", cause));
         }
     }
 
@@ -182,7 +154,7 @@ impl Engine<'_, '_> {
         self.schedule.ended();
         self.pool.give_slot();
         let failed = !finished.is_success();
-        // Of a tree that is gone no process can hold a slot; a daemon could.
+        // No process of a tree that is gone holds a slot; a daemon could.
         if finished.daemons.is_empty() && (failed || self.is_deserted()) {
             self.recover();
         }
@@ -190,55 +162,44 @@ impl Engine<'_, '_> {
             memory.learn(finished.peak, failed);
         }
         if failed && finished.ending != Ending::Stopped {
-            match self.limits.halt {
+            match self.run.settings.limits.halt {
                 Halt::Never => {}
                 Halt::Soon => self.schedule.close(),
-                Halt::Now => self.stop(),
+                Halt::Now => self.stop(SIGTERM),
             }
         }
-        self.finished[job] = Some(finished);
+        self.outcome.finished[job] = Some(finished);
     }
 
     /// Whether nothing runs of all that was started.
     fn is_deserted(&self) -> bool {
-        let mut ended = self.finished.iter().flatten();
+        let mut ended = self.outcome.finished.iter().flatten();
         self.schedule.running() == 0 && ended.all(|job| job.daemons.is_empty())
     }
 
     fn recover(&mut self) {
         match self.pool.recover() {
-            Ok(lost) => self.lost += lost,
-            Err(error) => self.errors.push(error),
+            Ok(lost) => self.outcome.lost += lost,
+            Err(error) => self.outcome.errors.push(error),
         }
     }
 
     fn heed(&mut self, ask: Ask) {
-        let live = self.context.live;
+        let live = &self.run.live;
         match ask {
             Ask::End(signal) => {
-                self.signal.get_or_insert(signal);
-                self.schedule.close();
+                self.outcome.signal.get_or_insert(signal);
                 // Only a person at a keyboard says it twice to say more. A terminal that closes sends HUP along
                 // with its shell, timeout(1) sends TERM to us and to our group.
                 let again = signal == SIGINT && std::mem::replace(&mut self.interrupted, true);
-                let order = if again {
-                    Order::Kill
-                } else {
-                    Order::End(signal)
-                };
-                live.end_all(Ending::Stopped, order);
+                self.stop(if again { SIGKILL } else { signal });
             }
-            // The CONT that ended it goes to the jobs by itself.
-            Ask::Stop if self.stops.are_over() => {}
             Ask::Stop => {
-                live.forward(SIGTSTP);
-                // Who is stopped gives nobody the orders that were missed.
-                live.settle();
-                self.stops.stop();
+                live.forward(Signal::TSTP);
+                signals::stop();
             }
-            Ask::Continue => live.forward(SIGCONT),
-            // Where an answer is waiting to be read already, one more says nothing new.
-            Ask::Status => drop(self.status.try_send(())),
+            Ask::Continue => live.forward(Signal::CONT),
+            Ask::Status => self.run.console.report_status(),
         }
     }
 
@@ -251,21 +212,30 @@ impl Engine<'_, '_> {
 
     /// The run itself cannot go on.
     fn fail(&mut self, error: Error) {
-        // That our reader is gone is seen in two places, what is wrong with the pool at each turn.
+        // Two places see that our reader is gone, and each turn sees what is wrong with the pool.
         let said = error.to_string();
         let is_again = |e: &Error| {
             (e.kind() == BrokenPipe && error.kind() == BrokenPipe) || e.to_string() == said
         };
-        if !self.errors.iter().any(is_again) {
-            self.errors.push(error);
+        if !self.outcome.errors.iter().any(is_again) {
+            self.outcome.errors.push(error);
         }
-        self.stop();
+        self.stop(SIGTERM);
     }
 
-    fn stop(&mut self) {
+    /// Starts nothing more, and ends what runs by `signal`.
+    fn stop(&mut self, signal: i32) {
         self.schedule.close();
-        self.context
-            .live
-            .end_all(Ending::Stopped, Order::End(SIGTERM));
+        let signal = Signal::from_named_raw(signal).unwrap_or(Signal::TERM);
+        self.run.live.end_all(Order::End(signal));
     }
+}
+
+/// The next event; `None` when there is none within the time.
+fn receive(events: &Receiver<Event>, limit: Option<Duration>) -> Option<Event> {
+    match limit {
+        Some(limit) => events.recv_timeout(limit),
+        None => events.recv().map_err(RecvTimeoutError::from),
+    }
+    .ok()
 }

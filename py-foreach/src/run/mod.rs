@@ -1,22 +1,17 @@
-//! Runs all jobs: gives out slots, starts jobs in declared order, heeds signals and failures.
+//! Runs all jobs: gives out slots, starts jobs in declared order, handles signals and failures.
 //!
-//! One thread decides here, and waits for nobody's reader. Each job has a thread of its own, so have the
-//! showing of output, the answer to USR1 and the signals; they send [`Event`]s. What is there before the
-//! first job is [`whole`]'s. Which job is next is [`schedule`]'s, a job's course is [`one`]'s.
+//! One thread decides: the [`engine`], which waits for no reader. Each job has a thread of its own
+//! ([`job_runner`]). The showing of output, the console and the signals have theirs; they send [`Event`]s. What is
+//! there before the first job is the [`runner`]'s.
 
-mod descriptors;
 mod engine;
-mod finished;
-mod live;
-mod load;
-mod one;
+mod job_runner;
 mod orphans;
-mod outcome;
+mod plan;
+mod room;
+mod runner;
 mod schedule;
-mod whole;
 
-pub(crate) use engine::Event;
-pub(crate) use finished::Finished;
-pub(crate) use live::{Jobs, Live};
-pub(crate) use outcome::Outcome;
-pub(crate) use whole::{Run, at_once};
+pub(crate) use engine::PARTING;
+pub(crate) use plan::{Event, Run};
+pub(crate) use runner::at_once;

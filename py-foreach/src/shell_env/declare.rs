@@ -89,24 +89,16 @@ impl Text<'_> {
     }
 
     fn array(&mut self, flags: &[u8]) -> Option<Value> {
+        let pairs = self.elements()?.into_iter();
         match flags.first() {
-            Some(b'a') => self.indexed(),
-            Some(b'A') => self.associative(),
+            Some(b'a') => {
+                let number = |key: &[u8]| std::str::from_utf8(key).ok()?.parse().ok();
+                let numbered = pairs.map(|(key, value)| Some((number(&key)?, value)));
+                numbered.collect::<Option<_>>().map(Value::Indexed)
+            }
+            Some(b'A') => Some(Value::Associative(pairs.collect())),
             _ => None,
         }
-    }
-
-    fn indexed(&mut self) -> Option<Value> {
-        let pairs = self.elements()?;
-        let numbered = pairs.into_iter().map(|(key, value)| {
-            let number = std::str::from_utf8(&key).ok()?.parse().ok()?;
-            Some((number, value))
-        });
-        numbered.collect::<Option<_>>().map(Value::Indexed)
-    }
-
-    fn associative(&mut self) -> Option<Value> {
-        Some(Value::Associative(self.elements()?.into_iter().collect()))
     }
 
     /// `([key]=value [key]=value )`: an associative array has a blank before its end.
@@ -139,11 +131,16 @@ impl Text<'_> {
                 break;
             }
             if self.eat(b"$'") {
-                self.ansi(&mut word)?;
+                self.quotation(b'\'', &mut word, |text| {
+                    text.ansi_escape().map(|byte| vec![byte])
+                })?;
             } else if self.eat(b"\"") {
-                self.double(&mut word)?;
+                self.quotation(b'"', &mut word, |text| match text.next()? {
+                    byte @ (b'$' | b'`' | b'"' | b'\\') => Some(vec![byte]),
+                    byte => Some(vec![b'\\', byte]),
+                })?;
             } else if self.eat(b"'") {
-                self.single(&mut word)?;
+                self.quotation(b'\'', &mut word, |_| Some(vec![b'\\']))?;
             } else {
                 let byte = self.next()?;
                 word.push(if byte == b'\\' { self.next()? } else { byte });
@@ -152,50 +149,35 @@ impl Text<'_> {
         Some(word)
     }
 
-    fn single(&mut self, word: &mut Vec<u8>) -> Option<()> {
+    /// The rest of a quotation up to `end`; `escape` reads what follows a backslash.
+    fn quotation(
+        &mut self,
+        end: u8,
+        word: &mut Vec<u8>,
+        escape: impl Fn(&mut Self) -> Option<Vec<u8>>,
+    ) -> Option<()> {
         loop {
             match self.next()? {
-                b'\'' => return Some(()),
+                byte if byte == end => return Some(()),
+                b'\\' => word.extend(escape(self)?),
                 byte => word.push(byte),
             }
         }
     }
 
-    fn double(&mut self, word: &mut Vec<u8>) -> Option<()> {
-        loop {
-            match self.next()? {
-                b'"' => return Some(()),
-                b'\\' => match self.next()? {
-                    byte @ (b'$' | b'`' | b'"' | b'\\') => word.push(byte),
-                    byte => word.extend([b'\\', byte]),
-                },
-                byte => word.push(byte),
-            }
-        }
-    }
-
-    fn ansi(&mut self, word: &mut Vec<u8>) -> Option<()> {
-        loop {
-            match self.next()? {
-                b'\'' => return Some(()),
-                b'\\' => {
-                    let byte = self.next()?;
-                    word.push(match byte {
-                        b'a' => 0x07,
-                        b'b' => 0x08,
-                        b'e' | b'E' => 0x1b,
-                        b'f' => 0x0c,
-                        b'n' => b'\n',
-                        b'r' => b'\r',
-                        b't' => b'\t',
-                        b'v' => 0x0b,
-                        b'0'..=b'7' => self.octal(byte),
-                        other => other,
-                    });
-                }
-                byte => word.push(byte),
-            }
-        }
+    fn ansi_escape(&mut self) -> Option<u8> {
+        Some(match self.next()? {
+            b'a' => 0x07,
+            b'b' => 0x08,
+            b'e' | b'E' => 0x1b,
+            b'f' => 0x0c,
+            b'n' => b'\n',
+            b'r' => b'\r',
+            b't' => b'\t',
+            b'v' => 0x0b,
+            digit @ b'0'..=b'7' => self.octal(digit),
+            other => other,
+        })
     }
 
     /// Up to three octal digits, the first of which has been read.

@@ -11,7 +11,6 @@
 
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
-use std::fmt::Write as _;
 use std::fs;
 use std::io;
 use std::os::unix::ffi::OsStrExt;
@@ -19,10 +18,9 @@ use std::path::Path;
 
 use common::{Error, Result};
 
-use super::Shell;
 use super::declare::{self, Value};
 use super::names::{How, Name};
-use crate::environment::commands::quoted;
+use crate::words::quoted;
 
 /// The dump of the variables as FILE left them, in the job's directory.
 pub(super) const BEFORE: &str = "before.declare";
@@ -37,8 +35,8 @@ pub(super) const WHOLE: &str = "whole";
 ///
 /// # Errors
 /// A dump cannot be read, or one that a later one needs is cut.
-pub(crate) fn exported<'a>(
-    shell: &Shell,
+pub(super) fn exported<'a>(
+    exports: &[Name],
     directories: impl IntoIterator<Item = &'a Path>,
 ) -> Result<Vec<u8>> {
     let mut text = Vec::new();
@@ -47,7 +45,7 @@ pub(crate) fn exported<'a>(
             let path = directory.join(BEFORE);
             let cut = || Error::refused("read", path.as_os_str(), "is cut");
             let before = read_dump(&path)?.ok_or_else(cut)?;
-            for name in &shell.exports {
+            for name in exports {
                 let [before, after] = [&before, &after].map(|dump| dump.get(&name.variable));
                 changes(name, before.unwrap_or(&Value::Nothing), after, &mut text);
             }
@@ -82,130 +80,132 @@ fn read_dump(path: &Path) -> Result<Option<BTreeMap<String, Value>>> {
 
 /// The commands that make of `before` what it is now.
 fn changes(name: &Name, before: &Value, after: Option<&Value>, text: &mut Vec<u8>) {
-    let variable = name.variable.as_str();
+    let mut script = Script {
+        variable: &name.variable,
+        text,
+    };
+    let (no_elements, no_keys) = (BTreeMap::new(), BTreeMap::new());
     match (before, after) {
         (Value::Nothing, None) | (_, Some(Value::Nothing)) => {}
-        (_, None) => unset(variable, text),
+        (_, None) => script.unset(),
         (same, Some(now)) if same == now => {}
         (Value::Scalar(old), Some(Value::Scalar(now))) => {
             match (name.how, now.strip_prefix(old.as_slice())) {
-                (How::Append, Some(added)) => assign(variable, "+=", added, text),
-                _ => assign(variable, "=", now, text),
+                (How::Append, Some(added)) => script.assign("+=", added),
+                _ => script.assign("=", now),
             }
         }
         (Value::Indexed(old), Some(Value::Indexed(now))) if keeps_keys(old, now) => {
-            added_elements(variable, old, now, text);
+            script.add_elements(old, now);
         }
         (Value::Associative(old), Some(Value::Associative(now))) if keeps_keys(old, now) => {
-            declare_associative(variable, text);
-            set_elements(variable, old, now, text);
+            script.set_keys(old, now);
         }
         // As from a loop: a string that nobody had yet is made of what each job added.
         (Value::Nothing, Some(Value::Scalar(now))) if name.how == How::Append => {
-            assign(variable, "+=", now, text);
+            script.assign("+=", now);
         }
         (Value::Nothing, Some(Value::Indexed(now))) => {
-            text.extend(format!("{variable}+=()\n").bytes());
-            added_elements(variable, &BTreeMap::new(), now, text);
+            script.line(&[b"+=()"]);
+            script.add_elements(&no_elements, now);
         }
-        (Value::Nothing, Some(Value::Associative(now))) => {
-            declare_associative(variable, text);
-            set_elements(variable, &BTreeMap::new(), now, text);
-        }
-        (_, Some(now)) => anew(variable, before, now, text),
+        (Value::Nothing, Some(Value::Associative(now))) => script.set_keys(&no_keys, now),
+        (_, Some(now)) => script.set_whole(before, now),
     }
 }
 
-/// Whether nothing was taken away.
+/// Whether no element was taken away.
 fn keeps_keys<K: Ord>(old: &BTreeMap<K, Vec<u8>>, now: &BTreeMap<K, Vec<u8>>) -> bool {
     old.keys().all(|key| now.contains_key(key))
 }
 
-/// The whole variable, which is no longer what it was: elements are gone, or it is of another kind.
-fn anew(variable: &str, before: &Value, now: &Value, text: &mut Vec<u8>) {
-    let of_another_kind = std::mem::discriminant(before) != std::mem::discriminant(now);
-    if of_another_kind && *before != Value::Nothing {
-        unset(variable, text);
+/// The commands for one variable.
+struct Script<'a> {
+    variable: &'a str,
+    text: &'a mut Vec<u8>,
+}
+
+impl Script<'_> {
+    /// A command that begins with the variable's name.
+    fn line(&mut self, parts: &[&[u8]]) {
+        self.text.extend_from_slice(self.variable.as_bytes());
+        self.text.extend(parts.concat());
+        self.text.push(b'\n');
     }
-    match now {
-        Value::Nothing => {}
-        Value::Scalar(now) | Value::Number(now) => assign(variable, "=", now, text),
-        Value::Indexed(now) => {
-            text.extend(format!("{variable}=()\n").bytes());
-            for (index, value) in now {
-                element(variable, index.to_string().as_bytes(), value, text);
+
+    fn unset(&mut self) {
+        self.text.extend_from_slice(b"builtin unset -v ");
+        self.line(&[]);
+    }
+
+    fn assign(&mut self, operator: &str, value: &[u8]) {
+        self.line(&[operator.as_bytes(), &quoted(OsStr::from_bytes(value))]);
+    }
+
+    /// `NAME+=([KEY]=VALUE)` sets one element, and keys of any bytes can be quoted.
+    fn element(&mut self, key: &[u8], value: &[u8]) {
+        self.line(&[b"+=([", key, b"]=", &quoted(OsStr::from_bytes(value)), b")"]);
+    }
+
+    /// Adds what was added, wherever the end is then: every job starts at the same index.
+    fn add_elements(&mut self, old: &BTreeMap<u64, Vec<u8>>, now: &BTreeMap<u64, Vec<u8>>) {
+        for (index, value) in now
+            .iter()
+            .filter(|(index, value)| old.get(index) != Some(value))
+        {
+            if old.contains_key(index) {
+                self.element(index.to_string().as_bytes(), value);
+            } else {
+                self.line(&[b"+=(", &quoted(OsStr::from_bytes(value)), b")"]);
             }
         }
-        Value::Associative(now) => {
-            declare_associative(variable, text);
-            text.extend(format!("{variable}=()\n").bytes());
-            set_elements(variable, &BTreeMap::new(), now, text);
+    }
+
+    /// Sets the elements that are new or changed, in an associative array that may be new.
+    fn set_keys(&mut self, old: &BTreeMap<Vec<u8>, Vec<u8>>, now: &BTreeMap<Vec<u8>, Vec<u8>>) {
+        let variable = self.variable;
+        let declared = format!(
+            "[[ $(builtin declare -p {variable} 2>/dev/null) == declare\\ -A* ]] || builtin declare -gA "
+        );
+        self.text.extend(declared.bytes());
+        self.line(&[]);
+        if old.keys().any(|key| !now.contains_key(key)) {
+            self.line(&[b"=()"]);
+        }
+        for (key, value) in now
+            .iter()
+            .filter(|(key, value)| old.get(*key) != Some(value))
+        {
+            self.element(&quoted(OsStr::from_bytes(key)), value);
         }
     }
-}
 
-fn unset(variable: &str, text: &mut Vec<u8>) {
-    text.extend(format!("builtin unset -v {variable}\n").bytes());
-}
-
-fn declare_associative(variable: &str, text: &mut Vec<u8>) {
-    let declared = format!(
-        "[[ $(builtin declare -p {variable} 2>/dev/null) == declare\\ -A* ]] || builtin declare -gA {variable}\n"
-    );
-    text.extend(declared.bytes());
-}
-
-/// Sets the elements that are new or changed.
-fn set_elements(
-    variable: &str,
-    old: &BTreeMap<Vec<u8>, Vec<u8>>,
-    now: &BTreeMap<Vec<u8>, Vec<u8>>,
-    text: &mut Vec<u8>,
-) {
-    for (key, value) in now
-        .iter()
-        .filter(|(key, value)| old.get(*key) != Some(value))
-    {
-        element(variable, &quoted(OsStr::from_bytes(key)), value, text);
-    }
-}
-
-/// What was added is added again, wherever the end then is: every job starts at the same index.
-fn added_elements(
-    variable: &str,
-    old: &BTreeMap<u64, Vec<u8>>,
-    now: &BTreeMap<u64, Vec<u8>>,
-    text: &mut Vec<u8>,
-) {
-    for (index, value) in now
-        .iter()
-        .filter(|(index, value)| old.get(*index) != Some(value))
-    {
-        if old.contains_key(index) {
-            element(variable, index.to_string().as_bytes(), value, text);
-        } else {
-            text.extend(format!("{variable}+=(").bytes());
-            text.extend(quoted(OsStr::from_bytes(value)));
-            text.extend_from_slice(b")\n");
+    /// Sets the whole variable, which is no longer what it was: elements are gone, or it is of another kind.
+    fn set_whole(&mut self, before: &Value, now: &Value) {
+        let is_of_this_kind = std::mem::discriminant(before) == std::mem::discriminant(now);
+        if !is_of_this_kind && *before != Value::Nothing {
+            self.unset();
+        }
+        match (now, before) {
+            (Value::Nothing, _) => {}
+            (Value::Scalar(now) | Value::Number(now), _) => self.assign("=", now),
+            (Value::Indexed(now), _) => {
+                self.line(&[b"=()"]);
+                for (index, value) in now {
+                    self.element(index.to_string().as_bytes(), value);
+                }
+            }
+            (Value::Associative(now), Value::Associative(old)) => {
+                // Emptied first, so every element is new.
+                let lost = old.iter().filter(|(key, _)| !now.contains_key(*key));
+                let lost = lost
+                    .map(|(key, value)| (key.clone(), value.clone()))
+                    .collect();
+                self.set_keys(&lost, now);
+            }
+            (Value::Associative(now), _) => self.set_keys(&BTreeMap::new(), now),
         }
     }
-}
-
-fn assign(variable: &str, operator: &str, value: &[u8], text: &mut Vec<u8>) {
-    let mut line = String::new();
-    let _infallible = write!(line, "{variable}{operator}");
-    text.extend(line.bytes());
-    text.extend(quoted(OsStr::from_bytes(value)));
-    text.push(b'\n');
-}
-
-/// `NAME+=([KEY]=VALUE)`: sets one element, and keys of any bytes can be quoted.
-fn element(variable: &str, key: &[u8], value: &[u8], text: &mut Vec<u8>) {
-    text.extend(format!("{variable}+=([").bytes());
-    text.extend_from_slice(key);
-    text.extend_from_slice(b"]=");
-    text.extend(quoted(OsStr::from_bytes(value)));
-    text.extend_from_slice(b")\n");
 }
 
 #[cfg(test)]

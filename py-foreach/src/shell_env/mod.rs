@@ -12,8 +12,6 @@ mod declare;
 mod export;
 mod names;
 
-pub(crate) use export::exported;
-
 use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::io;
@@ -25,9 +23,13 @@ use common::{Error, Result};
 
 use crate::ask::{Probes, ask};
 use crate::clients;
-use crate::environment::commands::quoted;
-use crate::environment::variables::Variables;
+use crate::variables::Variables;
+use crate::words::quoted;
+use export::{AFTER, BEFORE, WHOLE};
 use names::Name;
+
+/// The file that sets the job's own environment again, which FILE may have overwritten.
+const OWN: &str = "own.bash";
 
 /// How the functions are run.
 #[derive(Debug)]
@@ -45,16 +47,6 @@ pub(crate) struct Source<'a> {
     pub(crate) exports: &'a [OsString],
     /// Where the exported variables are to go.
     pub(crate) to: Option<&'a Path>,
-}
-
-/// What a job's bash is told. `$0` is FILE.
-///
-/// `own` sets the job's own environment again, which FILE may have overwritten. The two dumps are of the
-/// exported variables, as FILE left them and as the function did.
-struct Words<'a> {
-    own: &'a Path,
-    before: &'a Path,
-    after: &'a Path,
 }
 
 impl Shell {
@@ -95,76 +87,72 @@ impl Shell {
         variables: &Variables,
         given: &Variables,
     ) -> Result<(PathBuf, Vec<OsString>)> {
-        let own = directory.join("own.bash");
+        let own = directory.join(OWN);
         fs::write(&own, again(variables, given))
             .map_err(|cause| Error::io("write", &own, cause))?;
-        let words = Words {
-            own: &own,
-            before: &directory.join(export::BEFORE),
-            after: &directory.join(export::AFTER),
-        };
-        let mut argv: Vec<OsString> = vec!["bash".into(), "-c".into(), self.script(&words)];
+        let mut argv: Vec<OsString> =
+            vec!["bash".into(), "-c".into(), self.script(directory).into()];
         argv.push(self.file.clone().into());
         argv.extend(function);
         Ok((self.bash.clone(), argv))
     }
 
-    fn script(&self, words: &Words<'_>) -> OsString {
-        use std::os::unix::ffi::OsStringExt;
-        let mut script = b". \"$0\"\n. ".to_vec();
-        script.extend(quoted(words.own.as_os_str()));
-        if self.exports.is_empty() {
-            script.extend_from_slice(b"\n\"$@\"");
-            return OsString::from_vec(script);
-        }
-        // What cannot be written must not be taken for what was not changed.
-        script.extend(self.dump(words.before));
-        script.extend_from_slice(b" || builtin exit 125\n\"$@\"\n_py_foreach_status=$?");
-        script.extend(self.dump(words.after));
-        script.extend_from_slice(
-            b" || [[ $_py_foreach_status != 0 ]] || _py_foreach_status=125\n\
-              builtin exit \"$_py_foreach_status\"",
-        );
-        OsString::from_vec(script)
+    /// What the functions export, once all jobs are done; `directories` are the jobs', in declared order.
+    pub(crate) fn exported<'a>(
+        &self,
+        directories: impl Iterator<Item = &'a Path>,
+    ) -> Result<Vec<u8>> {
+        export::exported(&self.exports, directories)
     }
 
-    /// The command that writes the exported variables to `file`, closed by a line that says it is whole.
-    fn dump(&self, file: &Path) -> Vec<u8> {
-        let mut text = b"\n{ builtin declare -p".to_vec();
-        for name in &self.exports {
-            text.push(b' ');
-            text.extend_from_slice(name.variable.as_bytes());
+    /// The text that a job's bash runs; `$0` is FILE. `directory` has a plain name.
+    ///
+    /// The exported variables are dumped twice, as FILE and as the function left them. A dump ends in a line that says
+    /// that it is whole. A variable that cannot be written must not be taken for one that did not change.
+    fn script(&self, directory: &Path) -> String {
+        let at = directory.display();
+        let begin = format!(". \"$0\"\n. '{at}/{OWN}'\n");
+        if self.exports.is_empty() {
+            return begin + "\"$@\"";
         }
-        text.extend_from_slice(b" 2>/dev/null || builtin true; builtin echo ");
-        text.extend_from_slice(export::WHOLE.as_bytes());
-        text.extend_from_slice(b"; } >| ");
-        text.extend(quoted(file.as_os_str()));
-        text
+        let names: Vec<&str> = self
+            .exports
+            .iter()
+            .map(|name| name.variable.as_str())
+            .collect();
+        let names = names.join(" ");
+        let dump = |file| {
+            format!(
+                "{{ builtin declare -p {names} 2>/dev/null || builtin true; builtin echo {WHOLE}; }} >| '{at}/{file}'"
+            )
+        };
+        let (before, after) = (dump(BEFORE), dump(AFTER));
+        format!(
+            "{begin}{before} || builtin exit 125\n\
+             \"$@\"\n\
+             _py_foreach_status=$?\n\
+             {after} || [[ $_py_foreach_status != 0 ]] || _py_foreach_status=125\n\
+             builtin exit \"$_py_foreach_status\""
+        )
     }
 }
 
 /// What sets the job's environment again after FILE: exactly what py-foreach itself changed.
 fn again(variables: &Variables, given: &Variables) -> Vec<u8> {
-    let mut text = Vec::new();
-    for (name, value) in variables.since(given) {
-        if !names::is_variable(name.as_bytes()) {
-            continue;
-        }
-        match value {
-            Some(value) => {
-                text.extend_from_slice(b"builtin export ");
-                text.extend_from_slice(name.as_bytes());
-                text.push(b'=');
-                text.extend(quoted(value));
-            }
-            None => {
-                text.extend_from_slice(b"builtin unset -v ");
-                text.extend_from_slice(name.as_bytes());
-            }
-        }
-        text.push(b'\n');
-    }
-    text
+    let changes = variables.since(given);
+    let changes = changes.filter(|(name, _)| names::is_variable(name.as_bytes()));
+    let lines = changes.map(|(name, value)| match value {
+        Some(value) => [
+            b"builtin export ",
+            name.as_bytes(),
+            b"=",
+            &quoted(value),
+            b"\n",
+        ]
+        .concat(),
+        None => [b"builtin unset -v ", name.as_bytes(), b"\n"].concat(),
+    });
+    lines.flatten().collect()
 }
 
 /// The bash that runs us, if its environment says so, else the first on PATH.
@@ -184,12 +172,9 @@ fn check_syntax(bash: &Path, file: &Path, probes: &Probes) -> Result<()> {
         return Ok(());
     }
     let complaint = String::from_utf8_lossy(&said.stderr);
-    let first = complaint
-        .lines()
-        .next()
-        .unwrap_or("bash -n fails")
-        .to_owned();
-    let name = format!("{}: ", file.display());
-    let first = first.strip_prefix(&name).unwrap_or(&first).to_owned();
-    Err(Error::refused("read", file.as_os_str(), first))
+    let first = complaint.lines().next().unwrap_or("bash -n fails");
+    let first = first
+        .strip_prefix(&format!("{}: ", file.display()))
+        .unwrap_or(first);
+    Err(Error::refused("read", file, first))
 }

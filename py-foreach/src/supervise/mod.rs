@@ -1,28 +1,21 @@
-//! A job's own supervisor, which knows the job's whole tree and ends it.
+//! Each job's own supervisor, a process that knows the job's whole tree and ends it.
 //!
-//! One process per job is the subreaper of that job alone, so a grandchild that called setsid(2) comes
-//! back to it and to no other. The [`starter`], `py-foreach` executed again, forks them; [`engine`] is the
-//! side that asks for one by a [`request`], [`keeper`] is what it does to the [`command`] and its tree,
-//! [`ending`] how it ends them, [`word`] what the two say to each other, [`tree`] the processes below a
-//! process.
+//! The supervisor is `py-foreach` executed again. It is the subreaper of its job alone, so a grandchild that
+//! called setsid(2) comes back to it and to no other. [`handle`] is the side of py-foreach, [`supervisor`] the
+//! process itself, [`message`] what the two send each other, [`tree`] the processes below a process.
 //!
-//! The two share one socket. The job's pipe is handed to the command and then closed, so that the pipe's
-//! end means that nobody of the job holds it any more. The socket's end tells each side that the other is
-//! dead: the supervisor then ends its tree (`PR_SET_PDEATHSIG` fires when a mere thread ends).
+//! The two share one socket. Its end tells each side that the other is dead: then the supervisor ends its tree.
+//! (`PR_SET_PDEATHSIG` would fire when a mere thread ends.) The job's pipe is handed to the command and then
+//! closed, so the end of the pipe means that no process of the job holds it any more.
 
 mod command;
-mod ending;
-pub(crate) mod engine;
-mod fork;
-mod keeper;
-mod request;
-pub(crate) mod starter;
+mod handle;
+mod message;
+pub(crate) mod supervisor;
 pub(crate) mod tree;
-mod word;
 
-pub(crate) use engine::{Orders, Supervisor};
-pub(crate) use starter::Starter;
-pub(crate) use word::{Daemon, Exit, Order, Usage, Word};
+pub(crate) use handle::{Orders, Supervisor};
+pub(crate) use message::{Daemon, JobEvent, Order, Usage};
 
-/// The name that makes `py-foreach` the starter of supervisors, as the first of its words.
+/// The name that makes `py-foreach` a supervisor, as the first of its words.
 pub(crate) const ARGV0: &str = "py-foreach-supervisor";

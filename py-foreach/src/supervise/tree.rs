@@ -1,13 +1,10 @@
 //! The processes below a process, as /proc shows them now.
 
-use std::collections::{HashMap, HashSet};
-use std::ffi::OsString;
+use std::collections::HashMap;
 use std::fs;
-use std::os::unix::ffi::OsStringExt;
 
 use common::{Error, Result};
-use rustix::io::Errno;
-use rustix::process::{Pid, PidfdFlags, Signal, kill_process, pidfd_open, pidfd_send_signal};
+use rustix::process::{Pid, Signal, kill_process};
 
 /// One process as it was seen.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -16,7 +13,7 @@ pub(crate) struct Process {
     pub(crate) parent: i32,
     /// Ended, and its parent has not asked yet.
     pub(crate) zombie: bool,
-    pub(crate) name: OsString,
+    pub(crate) name: String,
     /// Clock ticks since boot; with the pid it names a process for good.
     started: u64,
 }
@@ -42,42 +39,18 @@ impl Processes {
     }
 
     /// All that descend from `pid`, zombies included, `pid` itself not.
-    pub(crate) fn below(&self, pid: i32) -> Vec<&Process> {
-        let mut found: Vec<&Process> = Vec::new();
+    pub(crate) fn below(&self, pid: i32) -> Vec<Process> {
+        let mut found = Vec::new();
         let mut parents = vec![pid];
         while let Some(parent) = parents.pop() {
             // A process is in one list only, so this ends whatever /proc showed.
             for child in self.0.get(&parent).into_iter().flatten() {
-                found.push(child);
+                found.push(child.clone());
                 parents.push(child.pid);
             }
         }
         found
     }
-}
-
-/// The children of this process.
-pub(crate) fn children() -> HashSet<Identity> {
-    let me = rustix::process::getpid().as_raw_nonzero().get();
-    // The kernel's own list spares a look at all of /proc, where it is compiled in.
-    match fs::read_to_string(format!("/proc/self/task/{me}/children")) {
-        Ok(list) => {
-            let pids = list.split_whitespace().filter_map(|pid| pid.parse().ok());
-            pids.filter_map(see)
-                .map(|process| process.identity())
-                .collect()
-        }
-        Err(_) => {
-            let all = Processes::now();
-            let below = all.below(me).into_iter().filter(|p| p.parent == me);
-            below.map(Process::identity).collect()
-        }
-    }
-}
-
-/// Whether a process is gone, or has nothing left but its status.
-pub(crate) fn has_ended(pid: i32) -> bool {
-    see(pid).is_none_or(|process| process.zombie)
 }
 
 /// Sees to it that /proc shows the processes by the numbers that we know them by.
@@ -113,7 +86,7 @@ fn parse(pid: i32, stat: &[u8]) -> Option<Process> {
         pid,
         parent,
         zombie: matches!(state, "Z" | "X"),
-        name: OsString::from_vec(stat.get(open + 1..close)?.to_vec()),
+        name: String::from_utf8_lossy(stat.get(open + 1..close)?).into_owned(),
         started,
     })
 }
@@ -125,24 +98,11 @@ impl Process {
 
     /// Sends `signal` to this very process, and to no other that has its number by now.
     ///
-    /// One that is gone, or that we may not signal, is passed over: whoever ends a tree looks again.
+    /// A process that is gone, or that we may not signal, is passed over: ending a tree looks again. Between our look
+    /// and the signal the number could only pass to another process after all other numbers had been used.
     pub(crate) fn signal(&self, signal: Signal) {
-        let Some(pid) = Pid::from_raw(self.pid) else {
-            return;
-        };
-        let handle = match pidfd_open(pid, PidfdFlags::empty()) {
-            Ok(handle) => Some(handle),
-            // A kernel before 5.3, or a filter that does not know the call.
-            Err(Errno::NOSYS | Errno::PERM) => None,
-            Err(_) => return,
-        };
-        // The handle names what has the number now: is it still the one that was seen?
-        if see(self.pid).is_none_or(|now| now.started != self.started) {
-            return;
-        }
-        let sent = handle.map(|handle| pidfd_send_signal(&handle, signal));
-        if matches!(sent, None | Some(Err(Errno::NOSYS | Errno::PERM))) {
-            // Without a handle it could end just now and its number be given anew: numbers go round first.
+        let is_same = see(self.pid).is_some_and(|now| now.started == self.started);
+        if let Some(pid) = Pid::from_raw(self.pid).filter(|_| is_same) {
             let _gone = kill_process(pid, signal);
         }
     }
@@ -160,23 +120,6 @@ mod tests {
         assert_eq!(process.name, "a) b (c");
         assert!(!process.zombie);
         assert!(parse(7, b"7 (x").is_none());
-    }
-
-    #[test]
-    fn who_waits_to_be_asked_for_its_status_has_ended() {
-        let mut child = std::process::Command::new("cat")
-            .stdin(std::process::Stdio::piped())
-            .spawn()
-            .unwrap();
-        let pid = i32::try_from(child.id()).unwrap();
-        assert!(!has_ended(pid));
-        drop(child.stdin.take());
-        let wait = rustix::process::WaitIdOptions::EXITED | rustix::process::WaitIdOptions::NOWAIT;
-        let id = rustix::process::WaitId::Pid(Pid::from_child(&child));
-        rustix::process::waitid(id, wait).unwrap();
-        assert!(has_ended(pid), "a zombie");
-        child.wait().unwrap();
-        assert!(has_ended(pid), "gone");
     }
 
     #[test]

@@ -1,7 +1,7 @@
-//! Started by the kernel itself, on x86-64: no libc, no loader, nothing to set up.
+//! The entry point that the kernel jumps to on x86-64: no libc, no loader, nothing to set up.
 //!
-//! The library needs no thread-local storage, no allocator and no relocation (the program is linked at a
-//! fixed address), so that a stack is all there must be, and the kernel has laid one.
+//! The library needs no thread-local storage, no allocator and no relocation: the program is linked at a fixed
+//! address. It needs only a stack, and the kernel has made one.
 #![expect(
     unsafe_code,
     reason = "the entry point and what the compiler expects of a libc"

@@ -1,25 +1,25 @@
-//! The script of one implementation, and what keeps it from running.
+//! The script of one implementation, and whether it can run.
 
 use crate::path::Path;
 use crate::place::Place;
 use crate::sys::{self, Errno};
 
-/// The script of one implementation, which may not be there.
+/// The script of one implementation. It may be missing.
 pub(crate) struct Candidate {
     /// `SCRIPTROOT/EPYTHON/NAME`.
     pub(crate) script: Path,
 }
 
-/// What a look at the script shows.
+/// The result of a look at the script.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum State {
-    /// It is not there.
+pub(crate) enum Check {
+    /// It is missing.
     Absent,
-    /// It is there and may not be executed.
+    /// It exists, but we may not execute it.
     Forbidden(Errno),
-    /// Its first line names an interpreter that is not there.
+    /// Its first line names an interpreter that is missing.
     NoInterpreter,
-    /// Nothing is seen to be in its way.
+    /// Nothing prevents it from running, as far as we can see.
     Ready,
 }
 
@@ -31,28 +31,28 @@ impl Candidate {
         }
     }
 
-    pub(crate) fn state(&self) -> State {
+    pub(crate) fn check(&self) -> Check {
         let Some(script) = self.script.c_str() else {
-            return State::Forbidden(Errno::NAMETOOLONG);
+            return Check::Forbidden(Errno::NAMETOOLONG);
         };
         match sys::stat(script) {
-            Err(Errno::NOENT | Errno::NOTDIR) => return State::Absent,
-            Err(cause) => return State::Forbidden(cause),
-            Ok(stat) if !stat.is_file() => return State::Forbidden(Errno::ACCES),
+            Err(Errno::NOENT | Errno::NOTDIR) => return Check::Absent,
+            Err(cause) => return Check::Forbidden(cause),
+            Ok(stat) if !stat.is_file() => return Check::Forbidden(Errno::ACCES),
             Ok(_) => {}
         }
         if let Err(cause) = sys::may_execute(script) {
-            return State::Forbidden(cause);
+            return Check::Forbidden(cause);
         }
         let interpreter = self.interpreter();
         let missing = |path: &_| matches!(sys::stat(path), Err(Errno::NOENT | Errno::NOTDIR));
         match interpreter.c_str() {
-            Some(path) if !path.is_empty() && missing(path) => State::NoInterpreter,
-            _ => State::Ready,
+            Some(path) if !path.is_empty() && missing(path) => Check::NoInterpreter,
+            _ => Check::Ready,
         }
     }
 
-    /// The interpreter that the first line names; empty where it names none.
+    /// The interpreter that the first line names; empty if there is none.
     pub(crate) fn interpreter(&self) -> Path {
         let mut buffer = [0; 256];
         let head = self.script.c_str().and_then(|path| sys::open(path).ok());

@@ -1,7 +1,7 @@
 //! A configuration file: one implementation a line, the most preferred first.
 //!
-//! `#` in the first column begins a comment, `-` before a name disables it, empty lines say nothing.
-//! The first line on an implementation is the one that counts.
+//! `#` in the first column begins a comment, `-` before a name disables it, and empty lines are ignored. Of several
+//! lines on one implementation the first counts.
 
 use crate::name::Rank;
 
@@ -9,7 +9,7 @@ use crate::name::Rank;
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Config<'a>(pub(crate) &'a [u8]);
 
-/// What a line says.
+/// The meaning of a line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Entry<'a> {
     /// This implementation is wanted.
@@ -21,7 +21,7 @@ pub(crate) enum Entry<'a> {
 }
 
 impl<'a> Config<'a> {
-    /// What the lines say, in their order.
+    /// The lines that count, in their order.
     pub(crate) fn entries(self) -> impl Iterator<Item = Entry<'a>> {
         let said = |line: &&[u8]| !line.is_empty() && line[0] != b'#';
         self.0.split(|&b| b == b'\n').filter(said).map(Entry::of)
@@ -37,8 +37,8 @@ impl<'a> Config<'a> {
             })
     }
 
-    /// What the file says about an implementation.
-    pub(crate) fn on(self, name: &[u8]) -> Option<Entry<'a>> {
+    /// The line that counts for an implementation.
+    pub(crate) fn entry_on(self, name: &[u8]) -> Option<Entry<'a>> {
         self.entries().find(|entry| entry.is_on(name))
     }
 
@@ -75,12 +75,15 @@ mod tests {
         let config = Config(TEXT);
         let wanted: Vec<_> = config.wanted().collect();
         assert_eq!(wanted, [&b"python3.12"[..], b"pypy3"]);
-        assert_eq!(config.on(b"python3.12"), Some(Entry::Wanted(b"python3.12")));
         assert_eq!(
-            config.on(b"python3.11"),
+            config.entry_on(b"python3.12"),
+            Some(Entry::Wanted(b"python3.12"))
+        );
+        assert_eq!(
+            config.entry_on(b"python3.11"),
             Some(Entry::Disabled(b"python3.11"))
         );
-        assert_eq!(config.on(b"python3.9"), None);
+        assert_eq!(config.entry_on(b"python3.9"), None);
     }
 
     #[test]

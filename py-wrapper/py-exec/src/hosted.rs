@@ -1,4 +1,4 @@
-//! Started by libc. There is no Rust start-up before it, which would change how SIGPIPE is handled.
+//! The entry point that libc calls. Rust's own start is left out, because it would ignore SIGPIPE.
 #![expect(unsafe_code, reason = "the entry point that libc calls")]
 
 use core::ffi::{c_char, c_int};

@@ -1,7 +1,7 @@
 //! The program `py-exec`; see its man page.
 //!
-//! Two thin shells around the library, which is the same in both: started by libc on every processor, or,
-//! with the feature `bare` where it is known how, by the kernel itself. With that feature neither has std.
+//! The library is the same in two programs: libc starts one of them, on every processor. The kernel itself starts the
+//! other, with the feature `bare`, on processors that `sys/bare.rs` knows. With that feature neither has std.
 #![no_main]
 #![cfg_attr(alone, no_std)]
 

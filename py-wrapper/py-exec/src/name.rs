@@ -1,18 +1,17 @@
-//! Names of implementations, and how much each is preferred.
+//! Names of implementations, and their order of preference.
 //!
-//! `common::Implementation` says the same for the other tools, with an allocator; a test holds the two
-//! together.
+//! `common::Implementation` is the same for the other tools, which have an allocator. A test compares the two.
 
 /// The preference of an implementation: the newest `CPython` is the greatest, a free-threaded build comes
 /// right after the plain one, `PyPy` is the least. Different names have different ranks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Rank(u64);
 
-/// The longest name there is: `python9999.9999t`.
+/// The length of the longest name, `python9999.9999t`.
 pub(crate) const LONGEST: usize = 16;
 
 impl Rank {
-    /// The rank of `name`; nothing where that names no implementation.
+    /// The rank of `name`; `None` if it names no implementation.
     pub(crate) fn of(name: &[u8]) -> Option<Self> {
         let (family, version) = match name.strip_prefix(b"python") {
             Some(version) => (1, version),

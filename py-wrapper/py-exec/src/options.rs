@@ -1,7 +1,7 @@
-//! What the program was called as, and what it was asked for.
+//! The name that the program was called by, and its options.
 //!
-//! Called by another name than its own it is a wrapper. Called by its own, it was started for a text whose
-//! first line names it, and that text's path is an argument; or a person asks it something.
+//! Called by any other name than its own, it is a wrapper. Called by its own name, it was started for a text whose
+//! first line names it, and an argument is the path of that text; or a person uses one of its options.
 
 use core::ffi::CStr;
 
@@ -18,14 +18,24 @@ const USAGE: &[u8] = b"Usage: py-exec SCRIPT [ARG...]
        py-exec --list-implementations";
 
 const HELP: &[u8] = b"
-Starts SCRIPT, a link to py-exec2 or a copy of it, by the Python that is preferred.
+Start SCRIPT, a link to py-exec2 or a copy of it, with the preferred Python
 
-  --explain NAME           print every candidate with the reason why it is taken or not
-  --list-implementations   print the implementations in the script root
-  --layout=ROOT:ETC:NEAR   what to assume instead of the layout that was set when it was built;
-                           only as the first argument, as in the first line of a script
-  --help                   print this
-  --version                print the version";
+Questions:
+  --explain NAME           Print every candidate, and why it is taken or not
+  --list-implementations   Print the implementations in the script root
+
+Layout:
+  --layout=ROOT:ETC:NEAR   Use these directories, not those set at build time
+                           (only as the first argument)
+
+Other:
+  --help                   Print this help
+  --version                Print the version
+
+Examples:
+  py-exec --explain pygmentize                  Which Python runs it, and why?
+  EPYTHON=python3.11 py-exec --explain pip      The same with an order
+  py-exec --list-implementations                Which Pythons have scripts?";
 
 /// Runs the program and returns its exit status, unless it becomes the script.
 #[must_use]
@@ -58,7 +68,7 @@ pub fn run(start: &Start) -> i32 {
 fn asked(start: &Start, word: &CStr, at: usize, defaults: Defaults<'_>) -> i32 {
     let option = word.to_bytes();
     let next = start.argument(at + 1);
-    // A script begins with a dash nowhere: the kernel hands over paths.
+    // The path of a script never begins with a dash: the kernel gives a path with a slash.
     if !option.starts_with(b"-") || option.contains(&b'/') {
         return dispatch::run(start, word, at, defaults);
     }
@@ -74,11 +84,11 @@ fn asked(start: &Start, word: &CStr, at: usize, defaults: Defaults<'_>) -> i32 {
         (b"--list-implementations" | b"--help" | b"--version", Some(_)) => {
             misused(option, b" takes no argument")
         }
-        _ => misused(option, b" is no option here; see --help"),
+        _ => misused(option, b" is not an option; see --help"),
     }
 }
 
-/// A part that is not of its form counts as not given.
+/// A part with a wrong form is ignored.
 fn layout_of<'a>(layout: &'a [u8], built: Defaults<'a>) -> Defaults<'a> {
     let mut parts = layout.splitn(3, |&b| b == b':');
     let (root, sysconfdir, near) = (parts.next(), parts.next(), parts.next());

@@ -5,7 +5,7 @@ use core::ffi::CStr;
 /// The longest path that the kernel takes, its closing zero included (`PATH_MAX`).
 pub(crate) const LONGEST: usize = 4096;
 
-/// A path under construction. What does not fit is noticed when it is used.
+/// A path under construction. A path that is too long fails when it is used.
 #[derive(Clone)]
 pub(crate) struct Path {
     bytes: [u8; LONGEST],
@@ -39,7 +39,7 @@ impl Path {
         }
     }
 
-    /// The path as system calls want it; nothing if it was too long.
+    /// The path for system calls; `None` if it is too long.
     pub(crate) fn c_str(&self) -> Option<&CStr> {
         let bytes = self.bytes.get(..=self.length)?;
         CStr::from_bytes_with_nul(bytes)
@@ -58,7 +58,7 @@ pub(crate) fn base(path: &[u8]) -> &[u8] {
     path.rsplit(|&b| b == b'/').next().unwrap_or(path)
 }
 
-/// Everything up to the last slash, with it; nothing where there is none.
+/// Everything up to the last slash, that slash included; empty if there is none.
 pub(crate) fn directory(path: &[u8]) -> &[u8] {
     &path[..path.len() - base(path).len()]
 }

@@ -1,8 +1,8 @@
 //! Where the wrapper is: the name of its script, and the script root.
 //!
-//! A chain of symlinks is followed. If it ends at the dispatcher, the last link before that has the
-//! script's name; else the file is a copy of it and has its own. A name without a slash is looked up in
-//! the absolute entries of PATH, and what is found by no way takes nothing from the working directory.
+//! A chain of symlinks is followed. If it ends at the dispatcher, the last link before that has the script's name.
+//! Otherwise the file is a copy of the dispatcher and has the script's name itself. A name without a slash is looked up
+//! in the absolute entries of PATH, never in the working directory.
 
 use core::ffi::CStr;
 
@@ -10,27 +10,28 @@ use crate::path::{LONGEST, Path, base, directory};
 use crate::say::{self, STDERR};
 use crate::sys::{self, Errno, Start};
 
-/// The dispatcher's texts, which lie in the script root: ours and python-exec's.
+/// The names of the dispatcher's text in the script root: ours and python-exec's.
 const TEXTS: [&[u8]; 2] = [b"py-exec2", b"python-exec2"];
 
-/// The program itself; python-exec keeps it in the script root.
+/// The names of the program. That of python-exec lies in the script root.
 const PROGRAMS: [&[u8]; 2] = [b"py-exec", b"python-exec2c"];
 
 /// The longest chain of links, as the kernel has it.
 const LINKS: usize = 40;
 
-/// The layout that is assumed where nothing lies nearby.
+/// The layout that is assumed if there is no script root near the wrapper.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Defaults<'a> {
     /// The script root.
     pub(crate) root: &'a [u8],
     /// The directory that holds `python-exec/`.
     pub(crate) sysconfdir: &'a [u8],
-    /// The way to the script root from the directory of a copy or of the program, if both were moved together.
+    /// The relative path to the script root from the directory of a copy, or of the program. It serves a tree that was
+    /// moved as a whole.
     pub(crate) near: &'a [u8],
 }
 
-/// What is known of a call.
+/// The wrapper that was called, and its script root.
 pub(crate) struct Place {
     wrapper: Path,
     /// The script root.
@@ -49,7 +50,7 @@ pub(crate) fn is_program(called: &[u8]) -> bool {
     PROGRAMS.contains(&base(called))
 }
 
-/// The place of the wrapper that was called so. What is wrong has been said.
+/// The place of the wrapper that was called as `called`. It reports an error and returns `None`.
 pub(crate) fn find(start: &Start, called: &CStr, defaults: Defaults<'_>) -> Option<Place> {
     let called = called.to_bytes();
     if matches!(base(called), b"" | b"." | b"..") {
@@ -76,7 +77,7 @@ fn in_path(start: &Start, name: &[u8]) -> Option<Path> {
         .find(|path| path.c_str().is_some_and(is_program_file))
 }
 
-/// Whether a file is one that a shell would start; directories may be "executed" too.
+/// Whether a shell would start the file. Directories may be "executed" too.
 fn is_program_file(path: &CStr) -> bool {
     sys::may_execute(path).is_ok() && sys::stat(path).is_ok_and(|stat| stat.is_file())
 }
@@ -107,17 +108,11 @@ fn follow(called: Path, defaults: Defaults<'_>) -> Option<Place> {
 }
 
 fn unresolved(path: &[u8], cause: Errno) {
-    let parts: [&[u8]; 5] = [
-        b"python-exec: unable to resolve symlink ",
-        path,
-        b": ",
-        say::cause(cause),
-        b".",
-    ];
-    say::line(STDERR, &parts);
+    let unable = b"unable to resolve symlink ";
+    say::warn(&[unable, path, b": ", say::cause(cause), b"."]);
 }
 
-/// `path` is a file; `link` is the last link to it.
+/// `path` is a file, and `link` is the last link to it.
 fn arrived(path: Path, link: Option<Path>, defaults: Defaults<'_>) -> Option<Place> {
     let file = base(path.as_bytes());
     let beside: &[u8] = if TEXTS.contains(&file) || file == PROGRAMS[1] {
@@ -125,32 +120,20 @@ fn arrived(path: Path, link: Option<Path>, defaults: Defaults<'_>) -> Option<Pla
     } else {
         defaults.near
     };
-    let root = near(
-        &Path::of(&[directory(path.as_bytes()), beside]),
-        defaults.root,
-    );
+    let candidate = Path::of(&[directory(path.as_bytes()), beside]);
+    let root = near(&candidate, defaults.root);
     if !TEXTS.contains(&file) && !PROGRAMS.contains(&file) {
-        return Some(Place {
-            wrapper: path,
-            root,
-        });
+        let wrapper = path;
+        return Some(Place { wrapper, root });
     }
-    let Some(wrapper) = link else {
-        say::line(
-            STDERR,
-            &[
-                path.as_bytes(),
-                b": ",
-                file,
-                b" is a wrapper, it must not be run directly.",
-            ],
-        );
-        return None;
-    };
-    Some(Place { wrapper, root })
+    if link.is_none() {
+        let why = b" is a wrapper, it must not be run directly.";
+        say::line(STDERR, &[path.as_bytes(), b": ", file, why]);
+    }
+    link.map(|wrapper| Place { wrapper, root })
 }
 
-/// The script root: `candidate` in its plainest form if that is a directory, else `default`.
+/// The script root: `candidate` without links and dots if that is a directory, else `default`.
 fn near(candidate: &Path, default: &[u8]) -> Path {
     let default = Path::of(&[default]);
     let Some(Ok(there)) = candidate.c_str().map(sys::stat) else {
@@ -165,7 +148,7 @@ fn near(candidate: &Path, default: &[u8]) -> Path {
     }
 }
 
-/// The path of a directory without links and dots, as /proc tells it; nothing where that is not mounted.
+/// The path of a directory without links and dots, by /proc; `None` if that is not mounted.
 fn plain(path: &Path) -> Option<Path> {
     let fd = sys::open_dir(path.c_str()?).ok()?;
     let mut digits = [0; 10];

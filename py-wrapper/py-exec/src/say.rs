@@ -1,4 +1,4 @@
-//! Messages: parts put together in one buffer and written by one call.
+//! Messages: parts that are joined in one buffer and written by one call.
 
 use crate::sys::{self, Errno};
 
@@ -12,20 +12,19 @@ pub(crate) const STDERR: i32 = 2;
 
 /// Writes `parts` and a newline to `to`.
 ///
-/// What cannot be written on standard error has no one to be told.
+/// An error is ignored: there is no other place to report it.
 pub(crate) fn line(to: i32, parts: &[&[u8]]) {
-    let _untold = write(to, parts);
+    let _ignored = write(to, b"", parts);
 }
 
 #[inline(never)]
-fn write(to: i32, parts: &[&[u8]]) -> Result<(), Errno> {
+fn write(to: i32, label: &[u8], parts: &[&[u8]]) -> Result<(), Errno> {
     let mut text = [0; LONGEST];
     let mut length = 0;
-    for part in parts.iter().flat_map(|part| part.iter()) {
-        if length < LONGEST - 1 {
-            text[length] = *part;
-            length += 1;
-        }
+    let bytes = label.iter().chain(parts.iter().copied().flatten());
+    for byte in bytes.take(LONGEST - 1) {
+        text[length] = *byte;
+        length += 1;
     }
     text[length] = b'\n';
     let mut rest = &text[..=length];
@@ -40,7 +39,7 @@ fn write(to: i32, parts: &[&[u8]]) -> Result<(), Errno> {
     Ok(())
 }
 
-/// An answer on standard output. After the first line that could not be written there is no other.
+/// An answer on standard output. It ends at the first line that cannot be written.
 #[derive(Debug, Default)]
 pub(crate) struct Answer {
     failed: Option<Errno>,
@@ -49,11 +48,11 @@ pub(crate) struct Answer {
 impl Answer {
     pub(crate) fn line(&mut self, parts: &[&[u8]]) {
         if self.failed.is_none() {
-            self.failed = write(STDOUT, parts).err();
+            self.failed = write(STDOUT, b"", parts).err();
         }
     }
 
-    /// Whether all of it was written; if not, that has been said.
+    /// Whether all of it was written. If not, reports that.
     pub(crate) fn is_whole(&self) -> bool {
         if let Some(errno) = self.failed {
             line(STDERR, &[b"py-exec: write standard output: ", cause(errno)]);
@@ -64,15 +63,10 @@ impl Answer {
 
 /// A message in python-exec's form.
 pub(crate) fn warn(parts: &[&[u8]]) {
-    let mut all: [&[u8]; 8] = [b""; 8];
-    all[0] = b"python-exec: ";
-    for (place, part) in all[1..].iter_mut().zip(parts) {
-        *place = part;
-    }
-    line(STDERR, &all);
+    let _ignored = write(STDERR, b"python-exec: ", parts);
 }
 
-/// What the kernel's answer means, in the words of strerror(3).
+/// The text of an error, as strerror(3) has it.
 pub(crate) fn cause(errno: Errno) -> &'static [u8] {
     match errno {
         Errno::NOENT => b"No such file or directory",

@@ -1,6 +1,6 @@
 //! Finds the configuration: the first of four files that opens is the only one that is read.
 //!
-//! What is said of one script goes before what is said of all, and the user's own before the system's.
+//! A file for one script goes before the files for all, and a file of the user before that of the system.
 
 use crate::config::{Config, Entry};
 use crate::path::Path;
@@ -11,62 +11,56 @@ use crate::sys::{self, Errno, Fd, Start, Stat};
 /// The file for all scripts.
 const GLOBAL: &[u8] = b"python-exec";
 
-/// A file of this size is read without a second thought, in bytes.
-const USUAL: usize = 4096;
-
-/// What is behind this is not read, and that is said.
+/// The rest of a larger file is not read, and that is reported.
 const LARGEST: usize = 16 * 1024;
 
-/// Hands the configuration of the script `name`, and its path, to `work`.
-pub(crate) fn with_config(
-    start: &Start,
-    name: &[u8],
-    defaults: Defaults<'_>,
-    work: &mut dyn FnMut(Config<'_>, Option<&Path>),
-) {
-    let Some((file, path)) = find(start, name, defaults) else {
-        return work(Config::default(), None);
-    };
-    let mut buffer = [0; USUAL];
-    match file.fill(&mut buffer) {
-        Ok(text) if text.len() < USUAL => checked(text, &path, work),
-        Ok(text) => large(text, &file, &path, work),
-        Err(cause) => {
+/// The configuration of one script.
+pub(crate) struct Settings {
+    buffer: [u8; LARGEST],
+    length: usize,
+    path: Option<Path>,
+}
+
+impl Settings {
+    /// Reads the configuration of the script `name`. It reports what it cannot read and what it does not understand.
+    pub(crate) fn read(start: &Start, name: &[u8], defaults: Defaults<'_>) -> Self {
+        let mut settings = Self {
+            buffer: [0; LARGEST],
+            length: 0,
+            path: None,
+        };
+        let Some((file, path)) = find(start, name, defaults) else {
+            return settings;
+        };
+        let mut text = file.fill(&mut settings.buffer).unwrap_or_else(|cause| {
             unread(&path, cause);
-            work(Config::default(), Some(&path));
+            b""
+        });
+        if text.len() == LARGEST {
+            unread(&path, Errno::FBIG);
+            // A line that was cut does not count as a whole one.
+            let end = text.iter().rposition(|&b| b == b'\n').unwrap_or(0);
+            text = &text[..end];
         }
+        for entry in Config(text).entries() {
+            if let Entry::Invalid(line) = entry {
+                say::warn(&[b"Invalid impl in ", path.as_bytes(), b": ", line]);
+            }
+        }
+        settings.length = text.len();
+        settings.path = Some(path);
+        settings
     }
-}
 
-#[inline(never)]
-fn large(begin: &[u8], file: &Fd, path: &Path, work: &mut dyn FnMut(Config<'_>, Option<&Path>)) {
-    let mut buffer = [0; LARGEST];
-    buffer[..begin.len()].copy_from_slice(begin);
-    let more = match file.fill(&mut buffer[begin.len()..]) {
-        Ok(more) => more.len(),
-        Err(cause) => {
-            unread(path, cause);
-            0
-        }
-    };
-    let mut text = &buffer[..begin.len() + more];
-    if text.len() == LARGEST {
-        unread(path, Errno::FBIG);
-        // A line that was cut is not taken for a whole one.
-        let end = text.iter().rposition(|&b| b == b'\n').unwrap_or(0);
-        text = &text[..end];
+    /// The lines of the file; none if there is no file.
+    pub(crate) fn config(&self) -> Config<'_> {
+        Config(&self.buffer[..self.length])
     }
-    checked(text, path, work);
-}
 
-fn checked(text: &[u8], path: &Path, work: &mut dyn FnMut(Config<'_>, Option<&Path>)) {
-    let config = Config(text);
-    for entry in config.entries() {
-        if let Entry::Invalid(line) = entry {
-            say::warn(&[b"Invalid impl in ", path.as_bytes(), b": ", line]);
-        }
+    /// The file that was read.
+    pub(crate) fn path(&self) -> Option<&Path> {
+        self.path.as_ref()
     }
-    work(config, Some(path));
 }
 
 fn unread(path: &Path, cause: Errno) {
@@ -88,7 +82,7 @@ fn find(start: &Start, name: &[u8], defaults: Defaults<'_>) -> Option<(Fd, Path)
     None
 }
 
-/// The user's own file; a relative directory counts as none (XDG Base Directory Specification).
+/// The user's own file. A relative directory is ignored (XDG Base Directory Specification).
 fn own_path(start: &Start, file: &[u8]) -> Option<Path> {
     let absolute = |name| start.variable(name).filter(|path| path.starts_with(b"/"));
     Some(match absolute(b"XDG_CONFIG_HOME") {
@@ -97,21 +91,21 @@ fn own_path(start: &Start, file: &[u8]) -> Option<Path> {
     })
 }
 
-/// Whose file is looked for.
+/// Whose file it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Whose {
     User,
     System,
 }
 
-/// Whether a file is the user's, and the user is who the process acts for.
+/// Whether the user owns the file and is the user whose rights the process has.
 fn is_users(file: Stat) -> bool {
     let (real, effective) = sys::users();
     real == effective && file.uid as usize == real
 }
 
-/// Opens a file that may be read. One below the user's directory that is not the user's is none, in silence: HOME
-/// may be another's, as it is after su(1).
+/// Opens a file that may be read. It silently skips a file below the user's directory that another user owns: HOME may
+/// belong to another user, as it does after su(1).
 fn opened(path: &Path, whose: Whose) -> Option<Fd> {
     let is_foreign = |stat| whose == Whose::User && !is_users(stat);
     let Some(c_str) = path.c_str() else {

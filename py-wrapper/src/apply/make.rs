@@ -1,173 +1,146 @@
-//! Makes the files of scripts under their temporary names: the moved script, and the wrapper.
+//! Makes the files of scripts under their temporary names: the moved script of each edition, and the wrapper.
 //!
-//! Nothing here is visible to users yet, and every name that is made was noted for the way back before. A file
-//! system makes new files one directory at a time, and there are two directories, so two threads share
-//! the work: one makes a script while the other makes a wrapper. That is what counts where making a
-//! file is slow; ext4 without a journal looks at every inode that was freed in the last minutes.
+//! Users see nothing of it yet, and each name was noted for the way back before. Files are made in several directories,
+//! and file systems make new files one directory at a time, so two threads share the work. It counts where making a file
+//! is slow: ext4 without a journal looks at every inode that was freed in the last minutes.
 
 use std::collections::HashMap;
 use std::ffi::{OsStr, OsString};
-use std::num::NonZero;
-use std::panic::resume_unwind;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
-use std::thread;
+use std::fs::File;
+use std::os::fd::AsFd;
+use std::sync::{Arc, Mutex};
 
-use common::Result;
+use common::fs::metadata::{set_mode, set_times};
+use common::fs::{Identity, XattrTarget, c_name};
+use common::{Error, Result, lock};
+use rayon::prelude::*;
 use rustix::fs::Timestamps;
 
-use super::files;
+use super::metadata;
 use super::source::Source;
-use super::work::Work;
-use crate::image::dir::Dir;
-use crate::installed::Sum;
-use crate::script::Head;
+use super::transaction::Transaction;
+use crate::image::Folder;
+use crate::plan::{Edition, Origin};
+use crate::record::Sum;
 use crate::wrapper::Wrapper;
 
-/// The threads that make files: as many as there are directories to make them in.
+/// As many as directories get files when an image is wrapped.
 const THREADS: usize = 2;
 
-/// Below so many scripts for each thread there is less to win than a thread costs.
+/// A thread costs more than it gains for fewer scripts than this.
 const WORTH_A_THREAD: usize = 16;
 
-/// A temporary name in a directory.
-pub(super) type Place = (Arc<Dir>, OsString);
-
-/// A script of an image, and where its files are made.
-pub(super) struct Pair<'a> {
-    pub(super) bindir: Arc<Dir>,
+/// A script, and the names under which its files are made.
+pub(super) struct Making<'a> {
+    pub(super) origin: &'a Origin,
     pub(super) name: &'a OsStr,
-    pub(super) head: &'a Head,
-    /// For the moved script; nothing where that is there already.
-    pub(super) script: Option<Place>,
-    /// For the wrapper.
-    pub(super) wrapper: OsString,
-    pub(super) text: Arc<Wrapper>,
+    pub(super) bindir: Arc<Folder>,
+    pub(super) editions: Vec<MakingEdition<'a>>,
+    pub(super) wrapper: &'a Wrapper,
+    pub(super) wrapper_name: OsString,
 }
 
-/// The temporary names of scripts that have several names, by the device and inode of what they come from.
-type Groups = Mutex<HashMap<(u64, u64), OsString>>;
+/// One edition of a script; `None` if the script is in its place already.
+pub(super) struct MakingEdition<'a> {
+    pub(super) edition: &'a Edition,
+    pub(super) place: Option<(Arc<Folder>, OsString)>,
+}
 
-/// Makes the files of all pairs, and tells the hash of each moved script, in the same order.
-///
-/// The first pair that fails is the one whose error is told, whichever thread met it.
-pub(super) fn all(pairs: &[Pair<'_>], work: &Work<'_>) -> Result<Vec<Sum>> {
-    let maker = Maker {
-        pairs,
-        work,
-        next: AtomicUsize::new(0),
-        failed: AtomicBool::new(false),
-        groups: Groups::default(),
+/// The temporary names of scripts that have several names, by the inode that they come from and the edition.
+type Groups = Mutex<HashMap<(Identity, usize), OsString>>;
+
+/// Makes the files of all scripts. Returns the hashes of the editions, or the error of the first script that failed.
+pub(super) fn all(makings: &[Making<'_>], transaction: &Transaction<'_>) -> Result<Vec<Vec<Sum>>> {
+    let groups = Groups::default();
+    let make = |making: &Making<'_>| {
+        transaction.alive()?;
+        one(making, transaction.settings.epoch, &groups)
     };
-    let processors = thread::available_parallelism().map_or(1, NonZero::get);
-    let threads = (pairs.len() / WORTH_A_THREAD).min(THREADS).min(processors);
-    let mut made = thread::scope(|scope| {
-        let helpers: Vec<_> = (1..threads).map(|_| scope.spawn(|| maker.run())).collect();
-        let mut made = maker.run();
-        for helper in helpers {
-            made.extend(helper.join().unwrap_or_else(|panic| resume_unwind(panic)));
-        }
-        made
-    });
-    made.sort_unstable_by_key(|(at, _)| *at);
-    made.into_iter().map(|(_, sum)| sum).collect()
+    if makings.len() < THREADS * WORTH_A_THREAD {
+        return makings.iter().map(make).collect();
+    }
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(THREADS).build();
+    let pool = pool.map_err(|cause| Error::said("start threads", cause.to_string()))?;
+    let sums: Vec<_> = pool.install(|| makings.par_iter().map(make).collect());
+    sums.into_iter().collect()
 }
 
-/// What the threads share.
-struct Maker<'a> {
-    pairs: &'a [Pair<'a>],
-    work: &'a Work<'a>,
-    next: AtomicUsize,
-    failed: AtomicBool,
-    groups: Groups,
+fn one(making: &Making<'_>, epoch: Option<i64>, groups: &Groups) -> Result<Vec<Sum>> {
+    let source = Source::open(making.origin, &making.bindir, making.name)?;
+    let mut sums = Vec::new();
+    for (at, MakingEdition { edition, place }) in making.editions.iter().enumerate() {
+        let content = edition.head.replace(&source.content);
+        sums.push(Sum::of(&content));
+        let Some((scripts, temporary)) = place else {
+            continue;
+        };
+        // A script that does not change needs no second file. If it may not have a second name
+        // (fs.protected_hardlinks, too many names) it is copied.
+        let is_same = source.is_part && content == source.content;
+        if is_same && making.bindir.has_linked(making.name, scripts, temporary) {
+            continue;
+        }
+        if source.it.links < 2 {
+            script(&source, &content, scripts, temporary)?;
+            continue;
+        }
+        // The names of one file become names of one file again. The lock is held until the first one is complete.
+        let mut groups = lock(groups);
+        let group = (source.it.identity, at);
+        let first = groups.get(&group);
+        if !first.is_some_and(|first| scripts.has_linked(first, scripts, temporary)) {
+            script(&source, &content, scripts, temporary)?;
+            groups.insert(group, temporary.clone());
+        }
+    }
+    wrapper(making, &source, &metadata::times(epoch, &source.it))?;
+    Ok(sums)
 }
 
-impl Maker<'_> {
-    /// Makes pair after pair until none is left or one failed. Pairs are taken in order, so that no pair
-    /// before a failed one is left out.
-    fn run(&self) -> Vec<(usize, Result<Sum>)> {
-        let mut made = Vec::new();
-        while !self.failed.load(Ordering::Relaxed) {
-            let at = self.next.fetch_add(1, Ordering::Relaxed);
-            let Some(pair) = self.pairs.get(at) else {
-                break;
-            };
-            let sum = self.pair(pair);
-            self.failed.fetch_or(sum.is_err(), Ordering::Relaxed);
-            made.push((at, sum));
-        }
-        made
+/// Makes a script with this content, and with all else that the source has if that is a part of the image.
+fn script(source: &Source, content: &[u8], folder: &Folder, name: &OsStr) -> Result<()> {
+    let file = folder.create(name, content)?;
+    if !source.is_part {
+        return installed(&file, &source.it.times(), folder, name);
     }
-
-    fn pair(&self, pair: &Pair<'_>) -> Result<Sum> {
-        self.work.alive()?;
-        let source = Source::in_dir(&pair.bindir, pair.name)?;
-        let content = pair.head.exchange(&source.content);
-        if let Some((scripts, temporary)) = &pair.script {
-            // A script that stays as it is needs no second file. Where it may not have a second name
-            // (fs.protected_hardlinks, too many names) it is copied like any other.
-            let linked = content == source.content
-                && pair.bindir.link(pair.name, scripts, temporary).is_ok();
-            if !linked {
-                self.grouped(&source, &content, scripts, temporary)?;
-            }
-        }
-        let times = files::times(self.work.job.epoch, &source.stat);
-        wrapper(&pair.text, &source, &times, &pair.bindir, &pair.wrapper)?;
-        Ok(Sum::of(&content))
-    }
-
-    /// Makes a script; the names of one file come to be names of one file again.
-    fn grouped(&self, source: &Source, content: &[u8], dir: &Dir, name: &OsStr) -> Result<()> {
-        if source.stat.st_nlink < 2 {
-            return script(source, content, dir, name);
-        }
-        // Held until the first name is complete, so that the others can be linked to it.
-        let mut groups = self.groups.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(first) = groups.get(&source.inode()) {
-            if dir.link(first, dir, name).is_ok() {
-                return Ok(());
-            }
-        }
-        script(source, content, dir, name)?;
-        groups.insert(source.inode(), name.to_owned());
-        Ok(())
-    }
+    let copied = metadata::copy(&source.file, &source.it, &file);
+    copied.map_err(folder.failed_at("set attributes of", name))
 }
 
-/// Makes a script of this content, and of all else that the source has if that is a part of the image.
-pub(super) fn script(source: &Source, content: &[u8], dir: &Dir, name: &OsStr) -> Result<()> {
-    let file = dir.create(name, content)?;
-    if source.is_part {
-        files::copy_metadata(&source.file, &source.stat, &file, &dir.at(name))
-    } else {
-        files::set_installed(&file, &files::own_times(&source.stat), &dir.at(name))
-    }
-}
-
-/// Makes the wrapper of a script.
-pub(super) fn wrapper(
-    wrapper: &Wrapper,
-    source: &Source,
-    times: &Timestamps,
-    dir: &Dir,
-    name: &OsStr,
-) -> Result<()> {
-    match wrapper {
+/// Makes the wrapper of a script, with its owner and permissions if it is a part of the image.
+fn wrapper(making: &Making<'_>, source: &Source, times: &Timestamps) -> Result<()> {
+    let (folder, name) = (&making.bindir, making.wrapper_name.as_os_str());
+    let target = match making.wrapper {
         Wrapper::Text(text) => {
-            let file = dir.create(name, text)?;
-            if source.is_part {
-                files::set_metadata(&file, &source.stat, times, &dir.at(name))
-            } else {
-                files::set_installed(&file, times, &dir.at(name))
+            let file = folder.create(name, text)?;
+            if !source.is_part {
+                return installed(&file, times, folder, name);
             }
+            let set = || {
+                let to = XattrTarget::Open(file.as_fd());
+                metadata::copy_owner(&source.it, to)?;
+                set_mode(to, source.it.mode & 0o777)?;
+                set_times(to, times)
+            };
+            return set().map_err(folder.failed_at("set attributes of", name));
         }
-        Wrapper::Link(target) => {
-            dir.symlink(target, name)?;
-            if source.is_part {
-                dir.set_link_owner(name, &source.stat)?;
-            }
-            dir.set_link_times(name, times)
+        Wrapper::Link(target) => target,
+    };
+    let make = || {
+        folder.dir().symlink(target.as_path(), name)?;
+        let link = c_name(name)?;
+        let link = XattrTarget::Name(folder.dir(), &link);
+        if source.is_part {
+            metadata::copy_owner(&source.it, link)?;
         }
-    }
+        set_times(link, times)
+    };
+    make().map_err(folder.failed_at("link", name))
+}
+
+/// What is installed from elsewhere gets the mode 755 and belongs to the user who runs this, as with install(1).
+fn installed(file: &File, times: &Timestamps, folder: &Folder, name: &OsStr) -> Result<()> {
+    let to = XattrTarget::Open(file.as_fd());
+    let set = set_mode(to, 0o755).and_then(|()| set_times(to, times));
+    set.map_err(folder.failed_at("set attributes of", name))
 }

@@ -1,31 +1,46 @@
 //! The steps that were made, and the way back.
 
+use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
 
+use common::fs::{At, Attributes, FileId, c_name, put_back};
 use common::{Error, Result, show};
-use rustix::fs::{Stat, Timestamps};
+use rustix::fs::Timestamps;
+use rustix::io::Errno;
 
-use super::files;
-use super::folder::Folder;
-use crate::image::dir::Dir;
+use super::folders::Folders;
+use crate::image::Folder;
 
-/// A step that can be taken back.
+/// A step that can be undone: a name in the directory of that path.
 #[derive(Debug)]
 pub(super) enum Step {
-    /// A name was made; it may not be there yet, or be renamed since.
-    Remove(Folder, OsString),
+    /// A name was made. It may not be there yet, or be renamed since.
+    Remove(PathBuf, OsString),
     /// A directory was made.
-    RemoveDir(Folder, OsString),
-    /// A name was kept under a temporary one (first) before it (second) was replaced.
-    Restore(Folder, OsString, OsString),
+    RemoveDir(PathBuf, OsString),
+    /// A file was exchanged with what had its name.
+    Restore(PathBuf, Exchanged),
+}
+
+/// A name after an exchange.
+#[derive(Debug)]
+pub(super) struct Exchanged {
+    /// The name.
+    pub(super) name: OsString,
+    /// The temporary name that what it was has now.
+    pub(super) kept: OsString,
+    /// What it is now.
+    pub(super) new: FileId,
 }
 
 /// What was done so far.
 #[derive(Debug, Default)]
 pub(super) struct Undo {
     steps: Vec<Step>,
-    times: Vec<(Folder, Timestamps)>,
+    /// The times that directories get at the end.
+    times: BTreeMap<PathBuf, Timestamps>,
 }
 
 impl Undo {
@@ -33,109 +48,142 @@ impl Undo {
         self.steps.push(step);
     }
 
-    /// Remembers the times that a directory has, to be given back at the end, whatever it is.
-    pub(super) fn keep_times(&mut self, folder: &Folder, now: &Stat) {
-        let path = folder.path();
-        if !self.times.iter().any(|(there, _)| there.path() == path) {
-            self.times.push((folder.clone(), files::own_times(now)));
+    /// Remembers the times that a directory has before the first change.
+    pub(super) fn keep_times(&mut self, way: &Path, now: &Attributes) {
+        if !self.times.contains_key(way) {
+            self.times.insert(way.to_owned(), now.times());
         }
     }
 
-    /// A directory gets these times at the end.
-    pub(super) fn set_times(&mut self, folder: Folder, times: Timestamps) {
-        self.times.push((folder, times));
+    /// Gives a new directory these times at the end.
+    pub(super) fn set_times(&mut self, way: &Path, times: Timestamps) {
+        self.times.insert(way.to_owned(), times);
     }
 
-    /// Everything went well: what was kept is let go.
-    pub(super) fn settle(self) -> Result<(), Vec<Error>> {
+    /// All went well: removes what was replaced.
+    pub(super) fn settle(self, folders: &mut Folders<'_>) -> Vec<Error> {
         let mut errors = Vec::new();
         for step in self.steps {
-            if let Step::Restore(folder, old, _) = step {
-                let removed = folder.dir().and_then(|dir| dir.remove(&old));
+            if let Step::Restore(way, exchanged) = step {
+                let removed = folders.get(&way).and_then(|f| f.remove(&exchanged.kept));
                 errors.extend(removed.err());
             }
         }
-        errors.extend(restore_times(&self.times));
-        if errors.is_empty() {
-            Ok(())
-        } else {
-            Err(errors)
-        }
+        errors.extend(set_times(&self.times, folders, |_, _| true));
+        errors
     }
 
-    /// Takes every step back, the last one first; what cannot be taken back is told.
+    /// Undoes every step, the last one first, and returns what could not be undone.
     ///
-    /// Where a name cannot have back what it was, the way ends: a script that was moved and has its wrapper stays
-    /// so, and the steps before would take the script away.
-    pub(super) fn back(self) -> Vec<Error> {
+    /// It ends where a name cannot get its file back: a script that was moved and has its wrapper stays so, and the
+    /// steps before would remove the script.
+    pub(super) fn roll_back(mut self, folders: &mut Folders<'_>) -> Vec<Error> {
         let mut errors = Vec::new();
-        let mut made = Vec::new();
         for step in self.steps.into_iter().rev() {
-            let answer = match step {
-                Step::Remove(folder, name) => folder.dir().and_then(|dir| remove(&dir, &name)),
-                Step::RemoveDir(folder, name) => {
-                    made.push(folder.path().join(&name));
-                    folder.dir().and_then(|dir| dir.remove_dir(&name))
+            let undone = match step {
+                Step::Remove(way, name) => folders.get(&way).and_then(|f| remove(&f, &name)),
+                Step::RemoveDir(way, name) => {
+                    self.times.remove(&way.join(&name));
+                    folders.get(&way).and_then(|folder| {
+                        let removed = folder.dir().remove_dir(&name);
+                        removed.map_err(folder.failed_at("remove", &name))
+                    })
                 }
-                Step::Restore(folder, old, name) => match restore(&folder, &old, &name) {
-                    Ok(answer) => answer,
-                    Err(error) => {
-                        let kept = folder.path().join(old);
-                        let why = format!(
-                            "what it was is kept as {}; run again to finish",
-                            show::path(&kept)
-                        );
-                        let place = folder.path().join(name);
-                        errors.extend([error, Error::refused("put back", place, why)]);
-                        return errors;
-                    }
-                },
+                Step::Restore(way, exchanged) => {
+                    let Err(error) = folders.get(&way).and_then(|f| restore(&f, &exchanged)) else {
+                        continue;
+                    };
+                    let kept = folders.path(&way.join(&exchanged.kept));
+                    let kept = show::path(&kept);
+                    let why = format!("its old content is kept as {kept}; run again to finish");
+                    let place = folders.path(&way.join(&exchanged.name));
+                    errors.extend([error, Error::refused("put back", place, why)]);
+                    return errors;
+                }
             };
-            errors.extend(answer.err());
+            errors.extend(undone.err());
         }
-        let kept: Vec<_> = self
-            .times
-            .into_iter()
-            .filter(|(folder, _)| !made.contains(&folder.path()))
-            .filter(has_changed)
-            .collect();
-        errors.extend(restore_times(&kept));
+        // A directory of somebody else may have refused every step, and would refuse its times too.
+        let has_changed = |folder: &Folder, times: &Timestamps| {
+            let now = folder.attributes();
+            now.map_or(true, |now| now.modified != times.last_modification)
+        };
+        errors.extend(set_times(&self.times, folders, has_changed));
         errors
     }
 }
 
-/// Gives a name back what it was; inside is what became of the temporary name, by which nothing is lost.
-fn restore(folder: &Folder, old: &OsStr, name: &OsStr) -> Result<Result<()>> {
-    let dir = folder.dir()?;
-    dir.rename(old, name)?;
-    // Where both are still names of one file, a rename does nothing at all (rename(2)).
-    Ok(remove(&dir, old))
+/// Gives a name what it was, and removes what took its place.
+fn restore(folder: &Folder, exchanged: &Exchanged) -> Result<()> {
+    let restore = || {
+        let (name, kept) = (c_name(&exchanged.name)?, c_name(&exchanged.kept)?);
+        let kept = At::new(folder.dir(), &kept);
+        put_back(kept, At::new(folder.dir(), &name), exchanged.new)?;
+        match kept.stat() {
+            Ok(there) if exchanged.new.is(&there, folder.dir())? => folder.dir().unlink(kept.name),
+            // Another process put a file there. What it was is still here, and the next step back would remove it.
+            Ok(_) => Err(Errno::EXIST),
+            Err(Errno::NOENT) => Ok(()),
+            Err(cause) => Err(cause),
+        }
+    };
+    restore().map_err(folder.failed_at("rename", &exchanged.kept))
 }
 
-/// Takes a name away that may be gone already.
-fn remove(dir: &Dir, name: &OsStr) -> Result<()> {
-    match dir.remove(name) {
-        Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
-        answer => answer,
+/// Removes a name that may be gone already.
+fn remove(folder: &Folder, name: &OsStr) -> Result<()> {
+    match folder.dir().unlink(name) {
+        Ok(()) | Err(Errno::NOENT) => Ok(()),
+        Err(cause) => Err(folder.failed_at("remove", name)(cause)),
     }
 }
 
-/// Whether a directory is no longer what it was. One that is not ours may have refused every step, and
-/// would refuse its own times too.
-fn has_changed((folder, times): &(Folder, Timestamps)) -> bool {
-    let now = folder.dir().and_then(|dir| dir.stat_self());
-    now.map_or(true, |now| {
-        files::own_times(&now).last_modification != times.last_modification
-    })
+/// Sets the times of the directories that are `wanted`.
+///
+/// A user who may write to a directory of somebody else may not set its times; the kernel has set them.
+fn set_times(
+    times: &BTreeMap<PathBuf, Timestamps>,
+    folders: &mut Folders<'_>,
+    wanted: impl Fn(&Folder, &Timestamps) -> bool,
+) -> Vec<Error> {
+    let mut set = |(way, times): (&PathBuf, &Timestamps)| {
+        let folder = folders.get(way)?;
+        if !wanted(&folder, times) {
+            return Ok(());
+        }
+        let set = folder.dir().set_times(times);
+        set.map_err(folder.failed("set times of"))
+    };
+    let errors = times.iter().filter_map(|entry| set(entry).err());
+    errors
+        .filter(|e| e.kind() != ErrorKind::PermissionDenied)
+        .collect()
 }
 
-/// Whoever may write to a directory without owning it may not set its times; they are then what the kernel made them.
-fn restore_times(times: &[(Folder, Timestamps)]) -> Vec<Error> {
-    let set = |(folder, times): &(Folder, Timestamps)| {
-        let answer = folder.dir().and_then(|dir| dir.set_times(times));
-        answer
-            .err()
-            .filter(|error| error.kind() != ErrorKind::PermissionDenied)
-    };
-    times.iter().filter_map(set).collect()
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    #[test]
+    fn a_name_that_another_process_took_does_not_get_its_file_back() {
+        let home = tempfile::tempdir().unwrap();
+        let write = |name: &str| fs::write(home.path().join(name), name).unwrap();
+        let folder = Folder::image(home.path()).unwrap();
+        for name in ["kept", "name"] {
+            write(name);
+        }
+        let new = FileId::of(&folder.stat(OsStr::new("name")).unwrap());
+        let exchanged = Exchanged {
+            name: "name".into(),
+            kept: "kept".into(),
+            new,
+        };
+        write("other");
+        fs::rename(home.path().join("other"), home.path().join("name")).unwrap();
+        assert!(restore(&folder, &exchanged).is_err());
+        assert_eq!(fs::read(home.path().join("kept")).unwrap(), b"kept");
+        assert_eq!(fs::read(home.path().join("name")).unwrap(), b"other");
+    }
 }

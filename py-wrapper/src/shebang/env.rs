@@ -1,55 +1,55 @@
-//! The words of an `env` line: options, assignments, then the program.
+//! `#!/usr/bin/env -S A=b python3 -E`: env finds and starts the interpreter.
 
+use super::form::{Form, first_line, is_plain, is_program};
 use super::words::{Word, split};
 
-/// What env is asked to run.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) struct Env {
-    /// The program, a bare name or a path.
-    pub(super) program: Vec<u8>,
-    /// Options and assignments before it; `-S` itself is left out.
-    pub(super) before: Vec<Word>,
-    /// What the program is given.
-    pub(super) after: Vec<Word>,
-}
-
-/// Reads what follows `#!/usr/bin/env`; nothing where a word is not understood.
+/// Reads what follows `#!/usr/bin/env`: the interpreter, and the form. `None` if a word is not understood.
 ///
-/// Without `-S` the kernel hands all of it to env as one word, so that a line with a variable and no
-/// `-S` does not run; it is read as it was meant.
-pub(super) fn parse(line: &[u8]) -> Option<Env> {
-    let mut words = split(line)?.into_iter();
+/// Without `-S` the kernel passes all of it to env as one word, so a line with a variable and no `-S` does not run. It
+/// is read as it was meant.
+pub(super) fn parse(env: &[u8], line: &[u8]) -> Option<(Vec<u8>, Form)> {
+    let mut words: std::collections::VecDeque<Word> = split(line)?.into();
     let mut before = Vec::new();
     loop {
-        let word = words.next()?;
+        let word = words.pop_front()?;
         match option(&word)? {
             Take::Split => {}
             Take::SplitAt(length) => {
-                let text = |bytes: &[u8]| bytes.get(length..).map(<[u8]>::to_vec);
-                let first = Word {
-                    raw: text(&word.raw)?,
-                    plain: text(&word.plain)?,
-                };
                 // The rest of this word is the first word of the string.
-                let rest = words.collect::<Vec<_>>();
-                words = std::iter::once(first)
-                    .chain(rest)
-                    .collect::<Vec<_>>()
-                    .into_iter();
+                let rest = |bytes: &[u8]| bytes.get(length..).map(<[u8]>::to_vec);
+                let (raw, plain) = (rest(&word.raw)?, rest(&word.plain)?);
+                words.push_front(Word { raw, plain });
             }
             Take::One => before.push(word),
-            Take::Two => before.extend([word, words.next()?]),
+            Take::Two => before.extend([word, words.pop_front()?]),
             Take::Program => {
-                let program = word.plain;
-                let after = words.collect();
-                return Some(Env {
-                    program,
-                    before,
-                    after,
-                });
+                let (env, after) = (env.to_vec(), words.into());
+                return Some((word.plain, Form::Env { env, before, after }));
             }
         }
     }
+}
+
+/// The line with another interpreter; `None` if such a line cannot say what `form` says.
+pub(super) fn write(form: &Form, interpreter: &[u8]) -> Option<Vec<u8>> {
+    let Form::Env { env, before, after } = form else {
+        return None;
+    };
+    let raw = |words: &'_ [Word]| {
+        words
+            .iter()
+            .map(|word| word.raw.clone())
+            .collect::<Vec<_>>()
+    };
+    let words = [
+        vec![env.clone(), b"-S".to_vec()],
+        raw(before),
+        vec![interpreter.to_vec()],
+        raw(after),
+    ];
+    let words = words.concat();
+    let words: Vec<&[u8]> = words.iter().map(Vec::as_slice).collect();
+    first_line(&words).filter(|_| is_plain(interpreter) && is_program(interpreter))
 }
 
 enum Take {

@@ -9,7 +9,7 @@ pub(super) struct Word {
     pub(super) plain: Vec<u8>,
 }
 
-/// The words of `line`; nothing where a quote is left open.
+/// The words of `line`; `None` if a quote is left open.
 pub(super) fn split(line: &[u8]) -> Option<Vec<Word>> {
     let mut words = Vec::new();
     let mut rest = line;
@@ -24,7 +24,15 @@ pub(super) fn split(line: &[u8]) -> Option<Vec<Word>> {
     }
 }
 
-/// A space or a tab: what the kernel, sh and env take for the end of a word.
+/// The first line without its newline, and what follows.
+pub(super) fn take_line(text: &[u8]) -> (&[u8], &[u8]) {
+    match text.iter().position(|&b| b == b'\n') {
+        Some(at) => (&text[..at], &text[at + 1..]),
+        None => (text, b""),
+    }
+}
+
+/// A space or a tab: the end of a word to the kernel, sh and env.
 pub(super) fn is_blank(byte: u8) -> bool {
     matches!(byte, b' ' | b'\t')
 }
@@ -63,7 +71,7 @@ mod tests {
     }
 
     #[test]
-    fn blanks_part_words_and_quotes_hold_them() {
+    fn blanks_separate_words_and_quotes_hold_them_together() {
         assert_eq!(plain("a  b\tc ").unwrap(), ["a", "b", "c"]);
         assert_eq!(plain("'a b' \"c d\"e").unwrap(), ["a b", "c de"]);
         assert_eq!(plain(r#"a\ b '\' "\"""#).unwrap(), ["a b", r"\", "\""]);
@@ -71,13 +79,13 @@ mod tests {
     }
 
     #[test]
-    fn an_open_quote_is_no_line() {
+    fn a_line_with_an_open_quote_is_refused() {
         assert_eq!(plain("'a b"), None);
         assert_eq!(plain("a\\"), None);
     }
 
     #[test]
-    fn a_word_keeps_the_way_it_is_written() {
+    fn a_word_keeps_its_spelling() {
         let words = split(b"A=\"x y\" python").unwrap();
         assert_eq!(words[0].raw, b"A=\"x y\"");
         assert_eq!(words[0].plain, b"A=x y");

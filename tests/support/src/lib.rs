@@ -1,22 +1,24 @@
-//! Helpers of the black-box tests: run a tool, lay a tree, read a tree back.
+//! Helpers of the black-box tests: run a tool, make a tree, read a tree back, wait.
 //!
-//! Everything here fails the test with a clear word; nothing is skipped in silence.
+//! A helper that cannot do its work fails the test with a clear message. No test is skipped in silence.
 
 pub mod manual;
 mod meanwhile;
 pub mod patience;
 pub mod pythons;
+mod siblings;
 pub mod tool;
 pub mod tree;
 pub mod usage;
 
 pub use meanwhile::meanwhile;
-pub use tool::{Outcome, Tool, sibling};
+pub use siblings::sibling;
+pub use tool::{Outcome, Tool};
 pub use tree::{lay, listing};
 
 use std::path::Path;
 
-/// A directory that goes away with the test.
+/// A temporary directory, which is removed at the end of the test.
 ///
 /// # Panics
 /// When it cannot be made.
@@ -28,7 +30,7 @@ pub fn scratch() -> tempfile::TempDir {
         .expect("a temporary directory")
 }
 
-/// Asserts that the test can run here, or fails with what to do about it.
+/// Asserts that `command` is installed; the message names the Debian package.
 ///
 /// # Panics
 /// When `command` is not on PATH.
@@ -41,15 +43,14 @@ pub fn need_command(command: &str, package: &str) {
     );
 }
 
-/// Says that a test, or a part of one, cannot run on this machine, and why.
+/// Reports that a test, or a part of one, cannot run on this machine, and why. The test then returns.
 ///
-/// Under `make check` the word is collected and shown in the summary at the end, and the test returns.
-/// Without a place to collect it (`PY_MULTIBUILD_NOT_RUN` names a file) the test fails: it must not
-/// pass in silence. Use it for what a machine cannot have; what `./setup check` installs is not such a
-/// thing ([`need_command`]).
+/// `make check` collects the reports in the file that `PY_MULTIBUILD_NOT_RUN` names and shows them at the end. Without
+/// that file the test fails, because it must not pass in silence. Use it for a thing that some machines cannot have. For
+/// a program that `./setup check` installs use [`need_command`].
 ///
 /// # Panics
-/// When there is no place to say it.
+/// When `PY_MULTIBUILD_NOT_RUN` is not set.
 pub fn cannot_run_here(test: &str, why: &str) {
     use std::io::Write;
     let Some(collected) = std::env::var_os("PY_MULTIBUILD_NOT_RUN") else {
@@ -64,7 +65,7 @@ pub fn cannot_run_here(test: &str, why: &str) {
         .expect("the reason is written");
 }
 
-/// Asserts that `path` is there, with what to do if it is not.
+/// Asserts that `path` exists; the message has the `remedy`.
 ///
 /// # Panics
 /// When it is not there.
@@ -76,7 +77,7 @@ pub fn need_path(path: &Path, remedy: &str) {
     );
 }
 
-/// Whether a process waits for a file lock. The kernel lists who does with an arrow.
+/// Whether a process waits for a file lock. The kernel lists a waiting process with an arrow.
 ///
 /// # Panics
 /// When the list cannot be read.

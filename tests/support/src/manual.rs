@@ -1,17 +1,16 @@
-//! A tool's `--help` and its man page tell of the same options.
+//! Compares the options in a tool's `--help` with those in its man page.
 
 use std::collections::BTreeSet;
 use std::path::Path;
 
 use crate::Tool;
 
-/// Asserts that every long option of `program --help` is in `page`, and the reverse.
+/// Asserts that `program --help` and `page` have the same long options.
 ///
-/// An option is in the page when it is tagged in the OPTIONS section: `.It Fl -name` or
-/// `.It Fl n , Fl -name`.
+/// The page has an option if a list item names it: `.It Fl -name` or `.It Fl n , Fl -name`.
 ///
 /// # Panics
-/// When one of them has an option that the other lacks.
+/// When one of them lacks an option of the other.
 pub fn assert_options_match(program: &str, page: &Path) {
     let help = Tool::new(program).arg("--help").run().expect(0).stdout;
     let text = std::fs::read_to_string(page).expect("the man page");
@@ -30,9 +29,8 @@ pub fn assert_options_match(program: &str, page: &Path) {
     assert!(eaten.is_empty(), "{} has {eaten:?}", page.display());
 }
 
-/// Whether mdoc shows something else than the line seems to say. A word of an example that is one mark is
-/// punctuation to it, so that `dir . --` becomes `dir. --`; quoted words that follow each other in one
-/// request are quoted as one, or one within the other.
+/// Whether mdoc shows another text than the line seems to have. It takes a word of one mark for punctuation, so that
+/// `dir . --` becomes `dir. --`, and it joins quoted words that follow each other in one request.
 fn is_misread(line: &str) -> bool {
     let words: Vec<&str> = line.split_whitespace().collect();
     match words.first() {
@@ -54,7 +52,7 @@ fn is_mark(word: &str) -> bool {
     matches!(word, "." | "," | ":" | ";" | "!" | "?")
 }
 
-/// The words that begin with two dashes where `--help` starts a line with an option.
+/// The long options at the beginnings of lines of `--help`.
 fn options_of_help(help: &str) -> BTreeSet<String> {
     let lines = help
         .lines()
@@ -97,7 +95,7 @@ mod tests {
     }
 
     #[test]
-    fn what_mdoc_misreads_is_seen() {
+    fn lines_that_mdoc_misreads_are_found() {
         assert!(is_misread(".Dl tool --copy . -- word"));
         assert!(!is_misread(r".Dl tool --copy \&. -- word"));
         assert!(is_misread(".Ql one , two"));

@@ -1,9 +1,8 @@
-//! Something that goes on while something else runs, and ends with it.
+//! Repeats an action while another one runs.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
-/// Does `again` over and over in a thread of its own while `work` runs. It ends also where `work` panics,
-/// so that a test that fails does not wait for ever.
+/// Repeats `again` in a thread while `work` runs. It also ends if `work` panics, so a test that fails does not hang.
 pub fn meanwhile<T>(mut again: impl FnMut() + Send, work: impl FnOnce() -> T) -> T {
     let over = AtomicBool::new(false);
     std::thread::scope(|scope| {
@@ -31,7 +30,7 @@ mod tests {
     use std::sync::mpsc::channel;
 
     #[test]
-    fn it_goes_on_until_the_work_is_done() {
+    fn it_repeats_until_the_work_is_done() {
         let (tell, told) = channel();
         let third = meanwhile(
             || tell.send(()).expect("it is heard"),
@@ -42,7 +41,7 @@ mod tests {
 
     #[test]
     #[should_panic(expected = "the work fails")]
-    fn it_ends_where_the_work_fails() {
+    fn it_ends_if_the_work_fails() {
         meanwhile(std::thread::yield_now, || panic!("the work fails"));
     }
 }

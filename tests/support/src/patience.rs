@@ -1,4 +1,4 @@
-//! How long a test waits for what must come: a broken product is to show as red and not as a hang.
+//! Time limits for everything that a test waits for, so that a broken tool fails the test and does not hang it.
 
 use std::io::{self, BufRead, BufReader, Read};
 use std::process::{Child, Output};
@@ -7,16 +7,16 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// For what must be so in a moment, on a machine that is busy with other things.
+/// For a state that comes in a moment, on a busy machine.
 pub const STATE: Duration = Duration::from_secs(30);
 
-/// For a whole run. Generous: it may build packages, on a machine that others use too.
+/// For a whole run, which may build packages on a busy machine.
 pub const RUN: Duration = Duration::from_secs(600);
 
 /// For a line of output.
 pub const LINE: Duration = Duration::from_secs(60);
 
-/// Waits for the end of `child`, which `what` names, and reads what it says meanwhile.
+/// Waits for the end of `child`, which `what` names in the message, and reads its output.
 ///
 /// # Panics
 /// When it does not end in [`RUN`], or its streams stay open as long; then it is killed.
@@ -56,7 +56,7 @@ fn end_within(mut child: Child, what: &str, patience: Duration) -> Output {
     }
 }
 
-/// A stream that is read all the time, so that nobody waits to write to it.
+/// A stream that a thread reads, so that the writer never waits.
 #[derive(Debug)]
 pub struct Stream {
     said: Arc<Mutex<Vec<u8>>>,
@@ -84,13 +84,13 @@ impl Stream {
         Self { said, ended }
     }
 
-    /// What has come so far.
+    /// The bytes that have come so far.
     #[must_use]
     pub fn so_far(&self) -> Vec<u8> {
         lock(&self.said).clone()
     }
 
-    /// All of it; nothing when the end does not come in `patience`.
+    /// The whole stream, or none if it does not end in `patience`.
     ///
     /// # Panics
     /// When it cannot be read.
@@ -107,7 +107,7 @@ fn lock(said: &Mutex<Vec<u8>>) -> std::sync::MutexGuard<'_, Vec<u8>> {
     said.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Does `work`, which may have to wait for the tool, and which `what` names.
+/// Does `work`, which may wait for the tool. `what` names it in the message.
 ///
 /// # Panics
 /// When it panics, or takes longer than [`RUN`].
@@ -130,15 +130,24 @@ fn done_within<T: Send + 'static>(
     }
 }
 
-/// Waits until `done`, which `what` names in the panic.
+/// Waits until `done` is true. `what` names it in the message.
 ///
 /// # Panics
-/// When it is not so in [`STATE`].
+/// When it is not true in [`STATE`].
 #[track_caller]
-pub fn until(what: &str, mut done: impl FnMut() -> bool) {
+pub fn until(what: &str, done: impl FnMut() -> bool) {
+    until_within(what, STATE, done);
+}
+
+/// Waits until `done` is true. `what` names it in the message.
+///
+/// # Panics
+/// When it is not true in `patience`.
+#[track_caller]
+pub fn until_within(what: &str, patience: Duration, mut done: impl FnMut() -> bool) {
     let begun = Instant::now();
     while !done() {
-        assert!(begun.elapsed() < STATE, "waited in vain: {what}");
+        assert!(begun.elapsed() < patience, "waited in vain: {what}");
         thread::sleep(Duration::from_millis(2));
     }
 }
@@ -211,13 +220,13 @@ mod tests {
 
     #[test]
     #[should_panic(expected = "waited in vain for a sleep, 50ms: it still runs")]
-    fn what_does_not_end_is_red() {
+    fn a_process_that_does_not_end_fails_the_test() {
         let child = Command::new("sleep").arg("1000").spawn();
         end_within(child.expect("a sleep"), "a sleep", SHORT);
     }
 
     #[test]
-    fn a_line_that_does_not_come_is_red() {
+    fn a_line_that_does_not_come_fails_the_test() {
         let mut cat = Command::new("cat");
         let cat = cat.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn();
         let mut cat = cat.expect("cat");
@@ -233,7 +242,7 @@ mod tests {
 
     #[test]
     #[should_panic(expected = "waited in vain for a byte, 50ms: timed out")]
-    fn work_that_is_not_done_is_red() {
+    fn work_that_does_not_end_fails_the_test() {
         let (_tell, told) = mpsc::channel::<()>();
         done_within("a byte", SHORT, move || told.recv().is_ok());
     }
@@ -253,14 +262,14 @@ mod tests {
     }
 
     #[test]
-    fn the_lines_that_are_left_are_told() {
+    fn the_rest_is_all_further_lines() {
         let lines = Lines::of(&b"a\nb\nc"[..]);
         assert_eq!(lines.next_line(), "a");
         assert_eq!(lines.rest(), ["b", "c"]);
     }
 
     #[test]
-    fn all_that_is_said_is_read() {
+    fn the_whole_output_is_read() {
         let child = Command::new("sh")
             .args(["-c", "head -c 300000 /dev/zero; echo x >&2; exit 3"])
             .stdout(Stdio::piped())

@@ -1,4 +1,4 @@
-//! The real Pythons of this machine, found without the tools under test.
+//! The Pythons of this machine, found without the tools under test.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -12,7 +12,7 @@ pub struct Python {
     pub path: PathBuf,
 }
 
-/// All `CPython` interpreters that pyenv and the system have, oldest first, one for each EPYTHON.
+/// All `CPython` interpreters of pyenv and of the system, oldest first, one for each EPYTHON.
 pub fn all() -> Vec<Python> {
     let mut found = BTreeMap::new();
     for directory in directories() {
@@ -24,10 +24,10 @@ pub fn all() -> Vec<Python> {
     found.into_values().collect()
 }
 
-/// `count` interpreters, the newest that there are, oldest of them first; or nothing, which has been said.
+/// The newest `count` interpreters, oldest first. If there are fewer, `test` cannot run here, and this reports it.
 ///
 /// # Panics
-/// When there are too few and no place to say so; see [`crate::cannot_run_here`].
+/// When there are too few and nothing collects the reports; see [`crate::cannot_run_here`].
 pub fn newest(test: &str, count: usize) -> Option<Vec<Python>> {
     let mut pythons = all();
     if pythons.len() < count {
@@ -42,6 +42,15 @@ pub fn newest(test: &str, count: usize) -> Option<Vec<Python>> {
         return None;
     }
     Some(pythons.split_off(pythons.len() - count))
+}
+
+/// The paths of `pythons` as one word of `py-foreach -i`.
+///
+/// # Panics
+/// When a path is not UTF-8.
+pub fn paths(pythons: &[Python]) -> String {
+    let path = |python: &Python| python.path.to_str().expect("UTF-8").to_owned();
+    pythons.iter().map(path).collect::<Vec<_>>().join(" ")
 }
 
 fn directories() -> Vec<PathBuf> {

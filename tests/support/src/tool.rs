@@ -1,24 +1,24 @@
-//! Runs one of the tools and looks at what it said.
+//! Runs a tool and checks its output.
 
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsStr;
 use std::io::Write;
 use std::os::unix::process::ExitStatusExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Stdio};
 
 use crate::patience;
 
-/// A run of a tool in the making.
+/// A tool with its arguments and environment, ready to run.
 #[derive(Debug)]
 pub struct Tool {
     command: Command,
     stdin: Vec<u8>,
 }
 
-/// What a run left behind.
+/// The result of a run.
 #[derive(Debug)]
 pub struct Outcome {
-    /// The exit status; nothing when a signal ended the tool.
+    /// The exit status; none if a signal ended the tool.
     pub status: Option<i32>,
     /// The signal that ended the tool.
     pub signal: Option<i32>,
@@ -29,7 +29,7 @@ pub struct Outcome {
 }
 
 impl Tool {
-    /// The tool at `program`: `env!("CARGO_BIN_EXE_img-merge")` and its like.
+    /// The tool at `program`, for example `env!("CARGO_BIN_EXE_img-merge")`.
     pub fn new(program: impl AsRef<OsStr>) -> Self {
         Self {
             command: Command::new(program),
@@ -37,14 +37,14 @@ impl Tool {
         }
     }
 
-    /// Adds words of the command line.
+    /// Adds arguments.
     #[must_use]
     pub fn args<S: AsRef<OsStr>>(mut self, words: impl IntoIterator<Item = S>) -> Self {
         self.command.args(words);
         self
     }
 
-    /// Adds one word of the command line.
+    /// Adds an argument.
     #[must_use]
     pub fn arg(self, word: impl AsRef<OsStr>) -> Self {
         self.args([word])
@@ -71,14 +71,14 @@ impl Tool {
         self
     }
 
-    /// Gives it `input` on standard input; without this it reads nothing.
+    /// Gives it `input` on standard input, which is empty otherwise.
     #[must_use]
     pub fn stdin(mut self, input: impl Into<Vec<u8>>) -> Self {
         self.stdin = input.into();
         self
     }
 
-    /// Sets and unsets for `command` what was set and unset here.
+    /// Sets and unsets the same variables for `command`.
     pub fn lend_environment(&self, command: &mut Command) {
         for (name, value) in self.command.get_envs() {
             match value {
@@ -88,7 +88,7 @@ impl Tool {
         }
     }
 
-    /// `outer` with all words of this behind its own, and in its environment: nohup(1), a shell's `"$@"`.
+    /// The command `outer` with this tool and its arguments behind its own, for example nohup(1) or a shell's `"$@"`.
     #[must_use]
     pub fn behind(self, mut outer: Command) -> Command {
         self.lend_environment(&mut outer);
@@ -97,16 +97,16 @@ impl Tool {
         outer
     }
 
-    /// The command as it stands, for a test that wants to hold the process itself.
+    /// The command, for a test that controls the process itself.
     #[must_use]
     pub fn into_command(self) -> Command {
         self.command
     }
 
-    /// Runs it to its end, and sees to it that there is one.
+    /// Runs it to its end, within a time limit.
     ///
     /// # Panics
-    /// When it cannot be started, or has not ended in [`patience::RUN`]; then it is killed.
+    /// When it cannot be started, or does not end in [`patience::RUN`] and is killed.
     #[track_caller]
     pub fn run(mut self) -> Outcome {
         let named = format!("{:?}", self.command);
@@ -119,7 +119,7 @@ impl Tool {
             .expect("the tool starts");
         let mut stdin = child.stdin.take().expect("a pipe to the tool");
         let input = std::mem::take(&mut self.stdin);
-        // A tool that does not read its input closes the pipe: that is its right.
+        // A tool may close its input without reading it.
         let feeder = std::thread::spawn(move || drop(stdin.write_all(&input)));
         let output = patience::end(child, &named);
         feeder.join().expect("the input is written");
@@ -133,10 +133,10 @@ impl Tool {
 }
 
 impl Outcome {
-    /// Asserts the exit status, showing both streams if it is another.
+    /// Asserts the exit status; the message has both streams.
     ///
     /// # Panics
-    /// When the tool ended otherwise.
+    /// When the tool ended with another status.
     #[track_caller]
     pub fn expect(self, status: i32) -> Self {
         assert_eq!(
@@ -150,7 +150,7 @@ impl Outcome {
         self
     }
 
-    /// Asserts that stderr is exactly one line and that it holds `words`.
+    /// Asserts that stderr is one line that contains `words`.
     ///
     /// # Panics
     /// When it is not so.
@@ -164,19 +164,4 @@ impl Outcome {
         );
         self
     }
-}
-
-/// Another tool of the workspace, which lies beside `program`.
-///
-/// # Panics
-/// When it has not been built.
-#[must_use]
-pub fn sibling(program: &str, name: &str) -> OsString {
-    let path: PathBuf = Path::new(program).with_file_name(name);
-    assert!(
-        path.is_file(),
-        "{} is not built: run cargo test --workspace, or cargo build --workspace first",
-        path.display()
-    );
-    path.into()
 }

@@ -1,4 +1,4 @@
-//! Trees as text: one line for each name, the same form to lay a tree and to read it back.
+//! Trees as text: one line for each name. The same text makes a tree and describes one.
 //!
 //! ```text
 //! usr/bin/ 755
@@ -7,16 +7,17 @@
 //! usr/bin/baz == usr/bin/foo
 //! ```
 //!
-//! A directory ends in a slash; parents need no line of their own (they get 755). `->` is a symlink,
-//! `==` a hard link to a name laid before it. Contents are Rust string literals.
+//! The name of a directory ends in a slash; parents without a line of their own get mode 755. `->` is a symlink, `==`
+//! a hard link to an earlier name. Contents are Rust string literals.
 
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
 use std::fs;
 use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt, symlink};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-/// Lays the tree that `text` describes under `root`, which is made if it is missing.
+use walkdir::WalkDir;
+
+/// Makes the tree that `text` describes under `root`, and `root` itself if it is missing.
 ///
 /// # Panics
 /// When a line cannot be read or carried out.
@@ -27,13 +28,13 @@ pub fn lay(root: &Path, text: &str) {
     for line in text.lines().map(str::trim).filter(|l| !l.is_empty()) {
         lay_line(root, line, &mut modes);
     }
-    // Modes of directories last and innermost first: one may forbid to write.
+    // Modes of directories come last and innermost first, because a mode may forbid to write.
     for (path, mode) in modes.into_iter().rev() {
         set_mode(&path, mode);
     }
 }
 
-fn lay_line(root: &Path, line: &str, modes: &mut Vec<(std::path::PathBuf, u32)>) {
+fn lay_line(root: &Path, line: &str, modes: &mut Vec<(PathBuf, u32)>) {
     if let Some((name, target)) = line.split_once(" -> ") {
         symlink(target, in_parent(root, name)).expect(line);
     } else if let Some((name, first)) = line.split_once(" == ") {
@@ -55,7 +56,7 @@ fn lay_line(root: &Path, line: &str, modes: &mut Vec<(std::path::PathBuf, u32)>)
     }
 }
 
-fn in_parent(root: &Path, name: &str) -> std::path::PathBuf {
+fn in_parent(root: &Path, name: &str) -> PathBuf {
     let path = root.join(name);
     let parent = path.parent().expect("a name below the root");
     fs::create_dir_all(parent).expect(name);
@@ -66,7 +67,7 @@ fn set_mode(path: &Path, mode: u32) {
     fs::set_permissions(path, fs::Permissions::from_mode(mode)).expect("set the mode");
 }
 
-/// The content that a literal stands for: `\n`, `\t`, `\\`, `\"` and `\xNN` are known.
+/// The content of a literal; it may have the escapes `\n`, `\r`, `\t`, `\\`, `\"` and `\xNN`.
 fn unquoted(literal: &str) -> Vec<u8> {
     let inner = literal
         .strip_prefix('"')
@@ -94,62 +95,64 @@ fn unquoted(literal: &str) -> Vec<u8> {
     bytes
 }
 
-/// The tree under `root` as text, sorted by path; what [`lay`] reads comes back the same.
+/// The tree under `root` as text, sorted by path; [`lay`] of that text makes the same tree.
 ///
 /// # Panics
 /// When something in it cannot be read.
 #[must_use]
 pub fn listing(root: &Path) -> String {
-    let mut text = String::new();
-    list_into(root, Path::new(""), &mut BTreeMap::new(), &mut text);
-    text
+    let mut seen = Seen::new();
+    let lines = paths(root)
+        .into_iter()
+        .map(|path| line(root, &path, &mut seen));
+    lines.collect()
 }
 
+/// The paths below `root`, relative to it; a directory comes before its entries, which are sorted by name.
+///
+/// # Panics
+/// When a directory cannot be read.
+#[must_use]
+pub fn paths(root: &Path) -> Vec<PathBuf> {
+    let entries = WalkDir::new(root).min_depth(1).sort_by_file_name();
+    let below = |entry: walkdir::DirEntry| entry.path().strip_prefix(root).map(Path::to_owned);
+    entries
+        .into_iter()
+        .map(|entry| below(entry.expect("a readable directory")).expect("a path below the root"))
+        .collect()
+}
+
+/// The first name of each file that has several.
 type Seen = BTreeMap<(u64, u64), String>;
 
-fn list_into(root: &Path, below: &Path, seen: &mut Seen, text: &mut String) {
-    let mut names: Vec<_> = fs::read_dir(root.join(below))
-        .expect("a readable directory")
-        .map(|entry| entry.expect("an entry").file_name())
-        .collect();
-    names.sort();
-    for name in names {
-        let path = below.join(name);
-        list_one(root, &path, seen, text);
-    }
-}
-
-fn list_one(root: &Path, path: &Path, seen: &mut Seen, text: &mut String) {
+fn line(root: &Path, path: &Path, seen: &mut Seen) -> String {
     let full = root.join(path);
     let data = full.symlink_metadata().expect("metadata");
     let shown = path.display();
     let mode = data.mode() & 0o7777;
     let kind = data.file_type();
     if kind.is_dir() {
-        writeln!(text, "{shown}/ {mode:o}").expect("text grows");
-        return list_into(root, path, seen, text);
+        return format!("{shown}/ {mode:o}\n");
     }
     if data.nlink() > 1 {
         if let Some(first) = seen.get(&(data.dev(), data.ino())) {
-            writeln!(text, "{shown} == {first}").expect("text grows");
-            return;
+            return format!("{shown} == {first}\n");
         }
         seen.insert((data.dev(), data.ino()), shown.to_string());
     }
-    let line = if kind.is_symlink() {
+    if kind.is_symlink() {
         let target = fs::read_link(&full).expect("a link");
-        format!("{shown} -> {}", target.display())
+        format!("{shown} -> {}\n", target.display())
     } else if kind.is_file() {
         let content = fs::read(&full).expect("a readable file");
-        format!("{shown} {mode:o} \"{}\"", content.escape_ascii())
+        format!("{shown} {mode:o} \"{}\"\n", content.escape_ascii())
     } else if kind.is_fifo() {
-        format!("{shown} {mode:o} fifo")
+        format!("{shown} {mode:o} fifo\n")
     } else if kind.is_socket() {
-        format!("{shown} {mode:o} socket")
+        format!("{shown} {mode:o} socket\n")
     } else {
-        format!("{shown} {mode:o} device {:x}", data.rdev())
-    };
-    writeln!(text, "{line}").expect("text grows");
+        format!("{shown} {mode:o} device {:x}\n", data.rdev())
+    }
 }
 
 #[cfg(test)]

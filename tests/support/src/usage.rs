@@ -1,9 +1,9 @@
-//! What every tool answers before any work is done.
+//! The options that every tool answers before it does any work.
 
 use crate::Tool;
 
-/// Asserts that `--help`, `--version` and `--completion` are on standard output, and that an unknown
-/// option is one line that bears the tool's `name`, with `status`.
+/// Asserts that `--help`, `--version` and `--completion` print to standard output, and that an unknown option is an error
+/// of one line with the tool's `name`, and of exit status `status`.
 ///
 /// # Panics
 /// When it is not so.

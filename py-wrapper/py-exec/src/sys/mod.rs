@@ -1,7 +1,7 @@
 //! The system calls of the dispatcher, and the strings that the kernel starts a program with.
 //!
-//! The one place with `unsafe`: above it everything is checked. There are two ways into the kernel with
-//! one signature, [`call`]: through libc, and, in the bare program, by the instruction itself.
+//! Only this module has `unsafe` code; everything above it is checked. `call` enters the kernel in one of two ways:
+//! through libc, or, in the bare program, by the instruction itself.
 #![expect(
     unsafe_code,
     reason = "system calls and the kernel's argument vectors are raw; std would cost more than all of our own work"
@@ -47,7 +47,7 @@ errnos! {
 #[derive(Debug)]
 pub struct Fd(i32);
 
-/// What is known of a file.
+/// The attributes of a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Stat {
     /// Type and permissions.
@@ -78,6 +78,17 @@ fn word(number: i32) -> usize {
     usize::from_ne_bytes((number as isize).to_ne_bytes())
 }
 
+/// Makes the system call `number`.
+///
+/// # Safety
+/// As the call itself asks: what the words point to must exist and be as long as the call is told.
+unsafe fn ask<const N: usize>(number: u32, words: [usize; N]) -> Result<usize, Errno> {
+    let mut all = [0; 6];
+    all[..N].copy_from_slice(&words);
+    // SAFETY: passed on to our caller.
+    answer(unsafe { call(number, all) })
+}
+
 fn answer(result: isize) -> Result<usize, Errno> {
     match usize::try_from(result) {
         Ok(value) => Ok(value),
@@ -88,14 +99,10 @@ fn answer(result: isize) -> Result<usize, Errno> {
 
 fn open_with(path: &CStr, flags: u32) -> Result<Fd, Errno> {
     let flags = (flags | linux::O_CLOEXEC) as usize;
+    let words = [word(HERE), path.as_ptr() as usize, flags];
     // SAFETY: the path is closed by a zero and outlives the call.
-    let fd = unsafe {
-        call(
-            linux::__NR_openat,
-            [word(HERE), path.as_ptr() as usize, flags, 0, 0, 0],
-        )
-    };
-    answer(fd).map(|fd| Fd(i32::try_from(fd).unwrap_or(-1)))
+    let fd = unsafe { ask(linux::__NR_openat, words) };
+    fd.map(|fd| Fd(i32::try_from(fd).unwrap_or(-1)))
 }
 
 /// Opens a file for reading. A fifo does not block.
@@ -109,18 +116,11 @@ pub fn open_dir(path: &CStr) -> Result<Fd, Errno> {
 }
 
 impl Fd {
-    /// Reads at most as much as fits.
+    /// Reads once, at most as much as fits.
     pub fn read(&self, buffer: &mut [u8]) -> Result<usize, Errno> {
-        let words = [
-            self.word(),
-            buffer.as_mut_ptr() as usize,
-            buffer.len(),
-            0,
-            0,
-            0,
-        ];
+        let words = [self.word(), buffer.as_mut_ptr() as usize, buffer.len()];
         // SAFETY: the buffer is ours, is as long as is said, and outlives the call.
-        answer(unsafe { call(linux::__NR_read, words) })
+        unsafe { ask(linux::__NR_read, words) }
     }
 
     /// Reads until the buffer is full or the file ends, and returns the part that was read.
@@ -137,28 +137,21 @@ impl Fd {
         Ok(buffer.get(..length).unwrap_or_default())
     }
 
-    /// Begins a directory anew.
+    /// Makes the next [`Fd::names`] begin at the first name again.
     pub fn rewind(&self) -> Result<(), Errno> {
-        let words = [self.word(), 0, linux::SEEK_SET as usize, 0, 0, 0];
+        let words = [self.word(), 0, linux::SEEK_SET as usize];
         // SAFETY: no memory is handed over.
-        answer(unsafe { call(linux::__NR_lseek, words) }).map(drop)
+        unsafe { ask(linux::__NR_lseek, words) }.map(drop)
     }
 
-    /// Hands the names of a directory's next entries to `each`; `false` at its end.
+    /// Calls `each` with the names of a directory's next entries. Returns `false` at its end.
     pub fn names(&self, mut each: impl FnMut(&[u8])) -> Result<bool, Errno> {
         const NAME: usize = core::mem::offset_of!(linux::linux_dirent64, d_name);
         const LENGTH: usize = core::mem::offset_of!(linux::linux_dirent64, d_reclen);
         let mut buffer = [0; 4096];
-        let words = [
-            self.word(),
-            buffer.as_mut_ptr() as usize,
-            buffer.len(),
-            0,
-            0,
-            0,
-        ];
+        let words = [self.word(), buffer.as_mut_ptr() as usize, buffer.len()];
         // SAFETY: the buffer is ours, is as long as is said, and outlives the call.
-        let length = answer(unsafe { call(linux::__NR_getdents64, words) })?;
+        let length = unsafe { ask(linux::__NR_getdents64, words) }?;
         let mut rest = buffer.get(..length).unwrap_or_default();
         while let (Some(&low), Some(&high)) = (rest.get(LENGTH), rest.get(LENGTH + 1)) {
             let entry = usize::from(u16::from_ne_bytes([low, high]));
@@ -169,7 +162,7 @@ impl Fd {
         Ok(length > 0)
     }
 
-    /// What is known of the open file.
+    /// The attributes of the open file.
     pub fn stat(&self) -> Result<Stat, Errno> {
         statx(self.word(), c"", linux::AT_EMPTY_PATH)
     }
@@ -187,11 +180,11 @@ impl Fd {
 impl Drop for Fd {
     fn drop(&mut self) {
         // SAFETY: no memory is handed over. A file that was only read has nothing to lose on close.
-        unsafe { call(linux::__NR_close, [self.word(), 0, 0, 0, 0, 0]) };
+        let _closed = unsafe { ask(linux::__NR_close, [self.word()]) };
     }
 }
 
-/// What is known of a file; a symlink is followed.
+/// The attributes of a file. It follows a symlink.
 pub fn stat(path: &CStr) -> Result<Stat, Errno> {
     statx(word(HERE), path, 0)
 }
@@ -206,10 +199,9 @@ fn statx(directory: usize, path: &CStr, flags: u32) -> Result<Stat, Errno> {
         flags as usize,
         mask,
         found.as_mut_ptr() as usize,
-        0,
     ];
     // SAFETY: the path is closed by a zero, and the kernel writes at most one statx into ours.
-    answer(unsafe { call(linux::__NR_statx, words) })?;
+    unsafe { ask(linux::__NR_statx, words) }?;
     // SAFETY: zeroes are a value of it, and the kernel wrote over them.
     let found = unsafe { found.assume_init() };
     Ok(Stat {
@@ -219,18 +211,16 @@ fn statx(directory: usize, path: &CStr, flags: u32) -> Result<Stat, Errno> {
     })
 }
 
-/// Where a symlink points to, read into `buffer`.
+/// Reads the target of a symlink into `buffer`.
 pub fn read_link<'a>(path: &CStr, buffer: &'a mut [u8]) -> Result<&'a [u8], Errno> {
     let words = [
         word(HERE),
         path.as_ptr() as usize,
         buffer.as_mut_ptr() as usize,
         buffer.len(),
-        0,
-        0,
     ];
     // SAFETY: the path is closed by a zero; the buffer is ours and as long as is said.
-    let length = answer(unsafe { call(linux::__NR_readlinkat, words) })?;
+    let length = unsafe { ask(linux::__NR_readlinkat, words) }?;
     // A target that fills the buffer may have been cut.
     let target = buffer
         .get(..length)
@@ -238,31 +228,24 @@ pub fn read_link<'a>(path: &CStr, buffer: &'a mut [u8]) -> Result<&'a [u8], Errn
     target.ok_or(Errno::NAMETOOLONG)
 }
 
-/// Whether the file may be executed by us.
+/// Fails if we may not execute the file.
 pub fn may_execute(path: &CStr) -> Result<(), Errno> {
-    let words = [
-        word(HERE),
-        path.as_ptr() as usize,
-        linux::X_OK as usize,
-        0,
-        0,
-        0,
-    ];
+    let words = [word(HERE), path.as_ptr() as usize, linux::X_OK as usize];
     // SAFETY: the path is closed by a zero and outlives the call.
-    answer(unsafe { call(linux::__NR_faccessat, words) }).map(drop)
+    unsafe { ask(linux::__NR_faccessat, words) }.map(drop)
 }
 
-/// Writes some of `bytes` and tells how many.
+/// Writes some of `bytes` and returns how many.
 pub fn write(fd: i32, bytes: &[u8]) -> Result<usize, Errno> {
-    let words = [word(fd), bytes.as_ptr() as usize, bytes.len(), 0, 0, 0];
+    let words = [word(fd), bytes.as_ptr() as usize, bytes.len()];
     // SAFETY: the bytes are there for the whole call, and the kernel only reads them.
-    answer(unsafe { call(linux::__NR_write, words) })
+    unsafe { ask(linux::__NR_write, words) }
 }
 
 /// The real and the effective user.
 pub fn users() -> (usize, usize) {
     // SAFETY: no memory is handed over; these calls cannot fail.
-    let user = |number| answer(unsafe { call(number, [0; 6]) }).unwrap_or_default();
+    let user = |number| unsafe { ask(number, []) }.unwrap_or_default();
     (user(linux::__NR_getuid), user(linux::__NR_geteuid))
 }
 
@@ -270,11 +253,11 @@ pub fn users() -> (usize, usize) {
 pub fn exit(status: i32) -> ! {
     loop {
         // SAFETY: no memory is handed over.
-        unsafe { call(linux::__NR_exit_group, [word(status), 0, 0, 0, 0, 0]) };
+        let _never = unsafe { ask(linux::__NR_exit_group, [word(status)]) };
     }
 }
 
-/// What the kernel started this process with.
+/// The arguments and the environment of this process.
 #[derive(Debug)]
 pub struct Start {
     arguments: *mut *const c_char,
@@ -283,7 +266,7 @@ pub struct Start {
 }
 
 impl Start {
-    /// Takes over what a program's entry point was handed.
+    /// From the arrays that the kernel gives to a program's entry point.
     ///
     /// # Safety
     /// Both arrays must end with a null and hold strings that end with a zero, as execve(2) lays them;
@@ -307,7 +290,7 @@ impl Start {
         (at < self.count).then(|| unsafe { CStr::from_ptr(*self.arguments.add(at)) })
     }
 
-    /// The value of a variable.
+    /// The value of an environment variable.
     pub fn variable(&self, name: &[u8]) -> Option<&'static [u8]> {
         let mut at = self.environment;
         loop {
@@ -332,7 +315,7 @@ impl Start {
 
     /// Becomes the program at `path`, with `path` as argument 0 and what stands after argument `last`.
     ///
-    /// It comes back only with the reason why that cannot be.
+    /// It returns only on failure, with the reason.
     pub fn execute(&self, path: &CStr, last: usize) -> Errno {
         // SAFETY: `last` is checked to be within the array, which is ours alone and of this one thread; the
         // path outlives the call, and the old argument is put back before anybody can look at it.
@@ -346,13 +329,10 @@ impl Start {
                 path.as_ptr() as usize,
                 place as usize,
                 self.environment as usize,
-                0,
-                0,
-                0,
             ];
-            let failed = call(linux::__NR_execve, words);
+            let failed = ask(linux::__NR_execve, words);
             place.write(before);
-            answer(failed).err().unwrap_or(Errno::INVAL)
+            failed.err().unwrap_or(Errno::INVAL)
         }
     }
 }

@@ -1,0 +1,170 @@
+//! What the steps of one transaction share.
+
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
+use std::ffi::CString;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
+
+use common::fs::{FileId, Handle, split};
+use common::{Error, lock};
+use rustix::io::Errno;
+
+use super::groups::Groups;
+use super::log::Log;
+use super::made_writable::MadeWritable;
+use super::notes::Notes;
+use crate::failure::Failure;
+use crate::inputs::Inputs;
+use crate::plan::{DirStep, JoinedDir};
+use crate::staging::{Staging, Stagings};
+use crate::stats::{PathEvent, Progress, Stats};
+
+/// One transaction that is being applied.
+#[derive(Debug)]
+pub(crate) struct Transaction<'a> {
+    pub(crate) inputs: Inputs<'a>,
+    pub(crate) stagings: Stagings<'a>,
+    /// The link groups of the images.
+    pub(crate) groups: Groups,
+    /// The journal, for a run after a kill.
+    pub(crate) notes: Notes,
+    /// What was done, for an undo.
+    pub(crate) log: Log,
+    /// Directories that have another mode for a while.
+    pub(crate) made_writable: MadeWritable,
+    pub(crate) deferred: Deferred,
+    pub(crate) stats: Mutex<Stats>,
+    progress: &'a Progress,
+    errors: Mutex<Vec<(PathBuf, Error)>>,
+}
+
+/// Names that DEST had after all. They are planned again.
+#[derive(Debug, Default)]
+pub(crate) struct Deferred(Mutex<BTreeMap<(PathBuf, PathBuf), JoinedDir>>);
+
+impl Deferred {
+    /// Adds a name of the directory of `step`.
+    pub(crate) fn defer(&self, step: &DirStep, name: CString) {
+        self.add(JoinedDir::again(&step.path, &step.place, step, name));
+    }
+
+    /// Adds the directory of `step` itself, as a name of its parent.
+    pub(crate) fn defer_directory(&self, step: &DirStep) -> Result<(), Errno> {
+        let ((path, name), (place, _)) = (split(&step.path)?, split(&step.place)?);
+        self.add(JoinedDir::again(path, place, step, name));
+        Ok(())
+    }
+
+    fn add(&self, names: JoinedDir) {
+        let mut all = lock(&self.0);
+        match all.entry((names.path.clone(), names.place.clone())) {
+            Entry::Vacant(free) => drop(free.insert(names)),
+            Entry::Occupied(mut there) => {
+                let there = there.get_mut();
+                there
+                    .only
+                    .get_or_insert_default()
+                    .extend(names.only.unwrap_or_default());
+                there.images.extend(names.images);
+                there.images.sort_unstable();
+                there.images.dedup();
+            }
+        }
+    }
+
+    /// Takes all of them out.
+    pub(crate) fn take(&self) -> Vec<JoinedDir> {
+        std::mem::take(&mut *lock(&self.0)).into_values().collect()
+    }
+}
+
+impl<'a> Transaction<'a> {
+    pub(crate) fn new(inputs: Inputs<'a>, progress: &'a Progress) -> Self {
+        let destination = inputs.destination;
+        let id = FileId::of(&destination.attributes);
+        Self {
+            inputs,
+            stagings: Stagings::new(&destination.root, id, inputs.caller),
+            groups: Groups::default(),
+            notes: Notes::default(),
+            log: Log::default(),
+            made_writable: MadeWritable::default(),
+            deferred: Deferred::default(),
+            stats: Mutex::default(),
+            progress,
+            errors: Mutex::default(),
+        }
+    }
+
+    /// Fails after a signal, or if a thread failed.
+    pub(crate) fn check(&self) -> Result<(), Failure> {
+        if self.inputs.is_interrupted() {
+            return Err(Failure::Interrupted);
+        }
+        let mut errors = std::mem::take(&mut *lock(&self.errors));
+        errors.sort_by(|(a, _), (b, _)| a.cmp(b));
+        Failure::unless_none(errors.into_iter().map(|(_, error)| error).collect())
+    }
+
+    /// Whether threads should stop.
+    pub(crate) fn is_stopped(&self) -> bool {
+        self.inputs.is_interrupted() || !lock(&self.errors).is_empty()
+    }
+
+    /// Makes the transaction fail. Errors are reported in the order of `path`.
+    pub(crate) fn fail(&self, path: &Path, error: Error) {
+        lock(&self.errors).push((path.to_owned(), error));
+    }
+
+    /// Counts what was done in one directory; `total` is that of the transaction or of a tree.
+    pub(crate) fn count(&self, total: &Mutex<Stats>, part: Stats) {
+        let directories = part.directories + part.trees;
+        self.progress.advance(part.all_files(), directories);
+        lock(total).add(part);
+    }
+
+    /// Adds `event` if the report needs paths.
+    pub(crate) fn record(&self, stats: &mut Stats, event: impl FnOnce() -> PathEvent) {
+        if self.inputs.wants_paths {
+            stats.paths.push(event());
+        }
+    }
+
+    /// The staging on the file system of a directory.
+    pub(crate) fn staging_of(&self, dir: &DirStep) -> Result<Arc<Staging>, Error> {
+        self.stagings.get(&dir.volume).map_err(|cause| {
+            let whole = self.inputs.at(None, &dir.volume);
+            Error::io("make a temporary directory in", whole, cause)
+        })
+    }
+
+    /// Opens the directory of a step in DEST. Fails if it is not the one that was planned with.
+    pub(crate) fn open_place(&self, step: &DirStep) -> Result<Handle<'a>, Error> {
+        let failed = |cause| Error::io("open", self.inputs.at(None, &step.place), cause);
+        let dir = Handle::beneath(&self.inputs.destination.root, &step.place);
+        let dir = dir.map_err(failed)?;
+        if matches!(dir, Handle::Held(_)) {
+            return Ok(dir);
+        }
+        let planned = match step.found {
+            Some(found) => Some(FileId::of(&found)),
+            None => self.log.made(&step.place),
+        };
+        let is_planned = |planned: FileId| planned.is(&dir.stat()?, &dir);
+        if planned.map_or(Ok(false), is_planned).map_err(failed)? {
+            return Ok(dir);
+        }
+        let why = "it was exchanged for another directory meanwhile";
+        Err(Error::refused(
+            "open",
+            self.inputs.at(None, &step.place),
+            why,
+        ))
+    }
+
+    pub(crate) fn open_source(&self, image: usize, path: &Path) -> Result<Handle<'a>, Error> {
+        let dir = Handle::beneath(&self.inputs.images[image].root, path);
+        dir.map_err(|cause| Error::io("open", self.inputs.at(Some(image), path), cause))
+    }
+}
