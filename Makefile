@@ -126,9 +126,13 @@ check-packaging: ## build, install, try and remove the Gentoo and the Debian pac
 release: ## set the version and the changelog, commit, tag: VERSION=X.Y.Z
 	packaging/release '$(VERSION)'
 
+newcomer: ## try `make demo` and `make check` in bare Debians, as root and as two users; needs root
+	./setup newcomer
+	tests/newcomer
+
 clean: ## remove what was built
 	$(CARGO) clean
 	rm -rf bench/work dist fuzz/target
 
 .PHONY: help build programs through-libc demo check msrv deny fuzz size prove bench install uninstall dist \
-	check-packaging release clean
+	check-packaging newcomer release clean
