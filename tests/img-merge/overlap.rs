@@ -1,4 +1,4 @@
-//! An image and a destination that are one directory, which a mount hides.
+//! An image inside the destination, or the reverse, which a mount hides.
 
 use std::path::Path;
 
@@ -44,7 +44,32 @@ fn refused_where(from: &str, to: &str, runs: &[&[&str]]) {
 }
 
 #[test]
-fn one_directory_under_two_names_is_refused() {
-    let runs: [&[&str]; 2] = [&["m", "d"], &["m/usr", "d/usr"]];
-    refused_where("d", "m", &runs);
+fn an_image_that_a_mount_shows_from_the_destination_is_refused() {
+    let runs: [&[&str]; 3] = [
+        &["m", "d"],
+        &["m/inner", "d"],
+        &["m/inner", "d/usr/inner/new"],
+    ];
+    refused_where("d/usr", "m", &runs);
+    refused_where(
+        "d",
+        "m",
+        &[&["m", "d"], &["m/usr", "d/usr"], &["d/usr", "m"]],
+    );
+}
+
+#[test]
+fn a_destination_that_a_mount_shows_from_an_image_is_refused() {
+    refused_where("i/sub", "m", &[&["i", "m"], &["i", "m/new"]]);
+}
+
+#[test]
+fn a_mount_in_one_tree_that_shows_the_other_is_refused() {
+    refused_where("i", "d/opt", &[&["i", "d"], &["i/sub", "d"]]);
+    refused_where("d", "i/sub", &[&["i", "d"]]);
+}
+
+#[test]
+fn an_image_that_a_mount_shows_from_another_image_is_refused() {
+    refused_where("i/sub", "m", &[&["i", "m", "d"]]);
 }
