@@ -78,7 +78,7 @@ pub(super) fn write_names(
                 let name = &step.names[tree.name];
                 match writer.write(name, built.get(&(tree.dir, tree.name)).map(|it| &**it)) {
                     Ok(Outcome::Done) => {}
-                    Ok(Outcome::Taken) => writer.defer(name),
+                    Ok(Outcome::Taken) => tx.defer(step, name.name.clone()),
                     Ok(Outcome::NotMoved(why)) => {
                         let why = Some(why);
                         lock(&not_moved).push(Tree { why, ..tree });
@@ -143,11 +143,6 @@ impl<'a> DirWriter<'a> {
 
     fn method(&self) -> &'static str {
         self.tx.inputs.merge.method.word()
-    }
-
-    /// Has the name planned again, with what is there by then.
-    fn defer(&self, step: &Step) {
-        self.tx.deferred.defer(self.step, step.name.clone());
     }
 
     /// Links a file, or makes it ready in the staging and publishes it.

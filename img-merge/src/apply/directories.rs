@@ -35,7 +35,7 @@ pub(super) fn make(tx: &Transaction<'_>, plan: &Plan) -> Result<Vec<PathBuf>, Fa
         match make_one(tx, step).map_err(failed)? {
             Published::Done => {}
             Published::Taken => {
-                tx.deferred.defer_directory(step).map_err(failed)?;
+                tx.defer_directory(step).map_err(failed)?;
                 taken.push(step.path.clone());
             }
         }

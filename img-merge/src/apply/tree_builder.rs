@@ -98,7 +98,10 @@ pub(super) fn build(tx: &Transaction<'_>, plan: &Plan, trees: &[Tree]) -> Result
     for tree in trees {
         let dir = &plan.dirs[tree.dir];
         let step = &dir.names[tree.name];
-        let staging = tx.staging_of(dir)?;
+        let staging = tx.stagings.get(&dir.volume).map_err(|cause| {
+            let whole = tx.inputs.at(None, &dir.volume);
+            Error::io("make a temporary directory in", whole, cause)
+        })?;
         let ready = Arc::new(BuiltTree {
             image: step.image,
             path: dir.path.join(as_os(&step.name)),
