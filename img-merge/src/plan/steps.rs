@@ -138,7 +138,7 @@ impl Plan {
     pub(crate) fn sort(&mut self) {
         self.dirs.sort_by(|a, b| a.path.cmp(&b.path));
         self.conflicts
-            .sort_by(|a, b| (a.image, &a.path).cmp(&(b.image, &b.path)));
+            .sort_by(|a, b| (a.brought.image, &a.path).cmp(&(b.brought.image, &b.path)));
         self.anchors.sort_by(|a, b| a.path.cmp(&b.path));
     }
 
