@@ -12,7 +12,7 @@ use super::groups::Groups;
 use super::log::Log;
 use super::made_writable::MadeWritable;
 use super::notes::Notes;
-use crate::failure::Failure;
+use crate::failure::{Failure, in_order};
 use crate::inputs::Inputs;
 use crate::plan::{DirStep, JoinedDir};
 use crate::staging::Stagings;
@@ -59,9 +59,7 @@ impl<'a> Transaction<'a> {
         if self.inputs.is_interrupted() {
             return Err(Failure::Interrupted);
         }
-        let mut errors = std::mem::take(&mut *lock(&self.errors));
-        errors.sort_by(|(a, _), (b, _)| a.cmp(b));
-        Failure::unless_none(errors.into_iter().map(|(_, error)| error).collect())
+        Failure::unless_none(in_order(std::mem::take(&mut *lock(&self.errors))))
     }
 
     /// Whether threads should stop.
@@ -118,11 +116,8 @@ impl<'a> Transaction<'a> {
             return Ok(dir);
         }
         let why = "it was exchanged for another directory meanwhile";
-        Err(Error::refused(
-            "open",
-            self.inputs.at(None, &step.place),
-            why,
-        ))
+        let whole = self.inputs.at(None, &step.place);
+        Err(Error::refused("open", whole, why))
     }
 
     pub(crate) fn open_source(&self, image: usize, path: &Path) -> Result<Handle<'a>, Error> {

@@ -106,11 +106,8 @@ impl Display for Side {
 /// `merge usr/bin/foo: conflict (mode): A has a file …, B has a file …`.
 impl Display for Conflict {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        let path = if self.path.as_os_str().is_empty() {
-            show::path(Path::new("."))
-        } else {
-            show::path(&self.path)
-        };
+        let is_top = self.path.as_os_str().is_empty();
+        let path = show::path(if is_top { Path::new(".") } else { &self.path });
         let (class, brought, held) = (self.class.word(), &self.brought, &self.held);
         write!(f, "merge {path}: conflict ({class}): {brought}, {held}")
     }

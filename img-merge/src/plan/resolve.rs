@@ -319,10 +319,7 @@ impl Resolver<'_> {
     }
 
     fn failed(&self, side: &Side, name: &CStr, cause: Errno) -> Error {
-        Error::io(
-            "compare",
-            self.inputs.at(side.image, &self.path(name)),
-            cause,
-        )
+        let whole = self.inputs.at(side.image, &self.path(name));
+        Error::io("compare", whole, cause)
     }
 }

@@ -10,7 +10,7 @@ use super::metadata;
 use super::resolve::{Resolved, Resolver};
 use super::sides::{JoinedDir, Side};
 use super::steps::{DirStep, Plan};
-use crate::failure::Failure;
+use crate::failure::{Failure, in_order};
 use crate::inputs::Inputs;
 use crate::pool::Pool;
 use crate::settings::{DirMetadata, DirectorySymlinks};
@@ -114,9 +114,4 @@ fn settle_times(plan: &mut Plan) {
     for step in &mut plan.dirs {
         step.modified = latest[&step.place];
     }
-}
-
-fn in_order(mut errors: Vec<(PathBuf, Error)>) -> Vec<Error> {
-    errors.sort_by(|(a, _), (b, _)| a.cmp(b));
-    errors.into_iter().map(|(_, error)| error).collect()
 }

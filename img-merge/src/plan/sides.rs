@@ -97,25 +97,20 @@ impl JoinedDir {
     fn refuse_nesting(&self, inputs: Inputs<'_>, sides: &[Side]) -> Result<(), Error> {
         for (at, side) in sides.iter().enumerate() {
             let here = side.attributes.identity;
-            if sides[..at].iter().any(|it| it.attributes.identity == here) {
+            let is_here = |it: &Attributes| it.identity == here;
+            if sides[..at].iter().any(|it| is_here(&it.attributes)) {
                 let path = inputs.at(side.image, &self.path);
                 let why = "it is the same directory on two sides";
                 return Err(Error::refused("merge", path, why));
             }
             let is_nested = match side.image {
-                Some(_) => here == inputs.destination.attributes.identity,
-                None => inputs
-                    .images
-                    .iter()
-                    .any(|it| it.attributes.identity == here),
+                Some(_) => is_here(&inputs.destination.attributes),
+                None => inputs.images.iter().any(|it| is_here(&it.attributes)),
             };
             if is_nested {
                 let path = inputs.at(None, &self.place);
-                return Err(Error::refused(
-                    "merge",
-                    path,
-                    "is both image and destination",
-                ));
+                let why = "is both image and destination";
+                return Err(Error::refused("merge", path, why));
             }
         }
         Ok(())

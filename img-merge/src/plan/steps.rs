@@ -185,6 +185,12 @@ impl DirStep {
         self.names.iter().any(Step::changes)
     }
 
+    /// What `image` has there.
+    pub(crate) fn of_image(&self, image: usize) -> Option<&Attributes> {
+        let mut images = self.images.iter();
+        images.find_map(|(of, found)| (*of == image).then_some(found))
+    }
+
     /// Whether anything of the directory in DEST changes.
     pub(crate) fn touches(&self) -> bool {
         let changes_itself = || match self.found {
