@@ -149,7 +149,11 @@ impl Args {
             Some(from) => Ok(Source::Stream {
                 from,
                 end: self.stream.end(),
-                transactions: pick(self.all_or_nothing, Transactions::All, Transactions::Each),
+                transactions: pick(
+                    self.all_or_nothing || self.dry_run,
+                    Transactions::All,
+                    Transactions::Each,
+                ),
             }),
             None if images.is_empty() => Err("no image and no --images-from was given".into()),
             None => Ok(Source::Arguments(images)),

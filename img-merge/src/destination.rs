@@ -4,7 +4,7 @@
 //! directory has. The run that locks a placeholder gives it the metadata of its first image; so if the maker is killed,
 //! the next run does that.
 
-use std::ffi::{CStr, CString};
+use std::ffi::CString;
 use std::os::fd::{AsFd, AsRawFd};
 use std::path::{Path, PathBuf};
 
@@ -196,20 +196,13 @@ fn place_to_make(path: &Path) -> Result<(Dir, CString)> {
     let name = path.file_name().ok_or_else(|| failed(Errno::NOENT))?;
     let name = common::fs::c_name(name).map_err(failed)?;
     let parent = Dir::named(parent_of(path)).map_err(failed)?;
-    match kind_of(&parent, &name) {
-        Ok(Some(Kind::Symlink)) => {
+    match parent.kind_of(&*name) {
+        Ok(Kind::Symlink) => {
             let why = "it is a symbolic link that leads nowhere";
             Err(Error::refused("open destination", path, why))
         }
-        Ok(_) => Ok((parent, name)),
+        Ok(_) | Err(Errno::NOENT) => Ok((parent, name)),
         Err(cause) => Err(failed(cause)),
-    }
-}
-
-fn kind_of(parent: &Dir, name: &CStr) -> Result<Option<Kind>, Errno> {
-    match parent.kind_of(name) {
-        Err(Errno::NOENT) => Ok(None),
-        found => found.map(Some),
     }
 }
 

@@ -1,5 +1,7 @@
 //! Why a transaction was given up.
 
+use std::path::PathBuf;
+
 use common::Error;
 
 use crate::plan::Conflict;
@@ -64,4 +66,10 @@ impl Failure {
         errors.extend(more);
         Self::Failed(errors)
     }
+}
+
+/// The errors of several threads, in the order of their paths.
+pub(crate) fn in_order(mut errors: Vec<(PathBuf, Error)>) -> Vec<Error> {
+    errors.sort_by(|(a, _), (b, _)| a.cmp(b));
+    errors.into_iter().map(|(_, error)| error).collect()
 }

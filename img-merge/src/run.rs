@@ -40,13 +40,7 @@ pub(crate) fn run(settings: &Settings) -> u8 {
             end,
             transactions,
         } => {
-            let one = *transactions == Transactions::All || settings.merge.dry_run;
-            let transactions = if one {
-                Transactions::All
-            } else {
-                Transactions::Each
-            };
-            if let Err(error) = stream(&merger, &mut report, (from, *end), transactions) {
+            if let Err(error) = stream(&merger, &mut report, (from, *end), *transactions) {
                 report.error(&error);
             }
         }

@@ -95,7 +95,7 @@ pub(crate) enum Source {
 pub(crate) enum Transactions {
     /// Each record is one.
     Each,
-    /// The whole stream is one (`--all-or-nothing`).
+    /// The whole stream is one (`--all-or-nothing`, `--dry-run`).
     All,
 }
 

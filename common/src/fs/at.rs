@@ -45,7 +45,7 @@ impl<'a> At<'a> {
 
     /// rename(2): it replaces a file, or a directory that is empty.
     pub fn rename_over(self, to: At<'_>) -> Result<()> {
-        self.dir.rename_over(self.name, to.dir, to.name)
+        rustix::fs::renameat(self.dir, self.name, to.dir, to.name)
     }
 }
 

@@ -158,11 +158,6 @@ impl Dir {
         sys::renameat_with(self, name, to, other, RenameFlags::EXCHANGE)
     }
 
-    /// rename(2): it replaces a file, or a directory that is empty.
-    pub fn rename_over(&self, name: impl Arg, to: &Dir, new: impl Arg) -> Result<()> {
-        sys::renameat(self, name, to, new)
-    }
-
     /// Removes a name that is not of a directory.
     pub fn unlink(&self, name: impl Arg) -> Result<()> {
         sys::unlinkat(self, name, AtFlags::empty())
@@ -209,11 +204,6 @@ impl Dir {
     /// Makes the symlink `name`. EEXIST if the name is taken.
     pub fn symlink(&self, target: impl Arg, name: impl Arg) -> Result<()> {
         sys::symlinkat(target, self, name)
-    }
-
-    /// Another handle of the same directory, which shares its place in a listing.
-    pub fn try_clone(&self) -> Result<Self> {
-        rustix::io::fcntl_dupfd_cloexec(self, 0).map(Self)
     }
 }
 

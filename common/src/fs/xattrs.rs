@@ -3,16 +3,15 @@
 //! Not by the `xattr` crate: its calls take a path or a file, never a name in a directory, and its errors hide which
 //! attribute could not be set.
 
-use std::ffi::{CStr, CString, OsStr};
+use std::ffi::{CStr, CString};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
-use std::os::unix::ffi::OsStrExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use rustix::fs::{self as sys, AtFlags, XattrFlags};
 use rustix::io::{Errno, Result};
 
 use super::attributes::WANTED;
-use super::{Attributes, Caller, Dir};
+use super::{Attributes, Caller, Dir, as_os};
 
 /// The extended attributes of one file, sorted by name.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -56,47 +55,42 @@ impl XattrTarget<'_> {
         }
     }
 
-    /// The kernel has no xattr call that takes a name in a directory: /proc leads to the handle, and
-    /// the last name of the path is not followed.
-    fn path(&self) -> Option<PathBuf> {
+    fn list(self, buffer: &mut [u8]) -> Result<usize> {
         match self {
-            Self::Open(_) => None,
-            Self::Name(dir, name) => {
-                let mut path = PathBuf::from(format!("/proc/self/fd/{}", dir.as_fd().as_raw_fd()));
-                path.push(OsStr::from_bytes(name.to_bytes()));
-                Some(path)
-            }
+            Self::Open(fd) => sys::flistxattr(fd, buffer),
+            Self::Name(dir, name) => sys::llistxattr(path(dir, name), buffer),
         }
     }
 
-    fn list(&self, buffer: &mut [u8]) -> Result<usize> {
-        match (self, self.path()) {
-            (Self::Open(fd), _) => sys::flistxattr(fd, buffer),
-            (_, path) => sys::llistxattr(path.unwrap_or_default(), buffer),
+    fn get(self, attribute: &CStr, buffer: &mut [u8]) -> Result<usize> {
+        match self {
+            Self::Open(fd) => sys::fgetxattr(fd, attribute, buffer),
+            Self::Name(dir, name) => sys::lgetxattr(path(dir, name), attribute, buffer),
         }
     }
 
-    fn get(&self, name: &CStr, buffer: &mut [u8]) -> Result<usize> {
-        match (self, self.path()) {
-            (Self::Open(fd), _) => sys::fgetxattr(fd, name, buffer),
-            (_, path) => sys::lgetxattr(path.unwrap_or_default(), name, buffer),
-        }
-    }
-
-    fn set(&self, name: &CStr, value: &[u8]) -> Result<()> {
+    fn set(self, attribute: &CStr, value: &[u8]) -> Result<()> {
         let flags = XattrFlags::empty();
-        match (self, self.path()) {
-            (Self::Open(fd), _) => sys::fsetxattr(fd, name, value, flags),
-            (_, path) => sys::lsetxattr(path.unwrap_or_default(), name, value, flags),
+        match self {
+            Self::Open(fd) => sys::fsetxattr(fd, attribute, value, flags),
+            Self::Name(dir, name) => sys::lsetxattr(path(dir, name), attribute, value, flags),
         }
     }
 
-    fn remove(&self, name: &CStr) -> Result<()> {
-        match (self, self.path()) {
-            (Self::Open(fd), _) => sys::fremovexattr(fd, name),
-            (_, path) => sys::lremovexattr(path.unwrap_or_default(), name),
+    fn remove(self, attribute: &CStr) -> Result<()> {
+        match self {
+            Self::Open(fd) => sys::fremovexattr(fd, attribute),
+            Self::Name(dir, name) => sys::lremovexattr(path(dir, name), attribute),
         }
     }
+}
+
+/// The kernel has no xattr call that takes a name in a directory: /proc leads to the handle, and the last name of the
+/// path is not followed.
+fn path(dir: &Dir, name: &CStr) -> PathBuf {
+    Path::new("/proc/self/fd")
+        .join(dir.as_fd().as_raw_fd().to_string())
+        .join(as_os(name))
 }
 
 impl Xattrs {
@@ -110,11 +104,6 @@ impl Xattrs {
         }
         found.sort();
         Ok(Self(found))
-    }
-
-    /// Whether there are none.
-    pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
     }
 
     /// Whether the file `on`, which has `held`, differs from a copy that `caller` could make with these.

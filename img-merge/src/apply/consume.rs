@@ -55,7 +55,7 @@ pub(crate) fn consume(tx: &Transaction<'_>, plans: &[Plan]) -> Vec<Error> {
 
 impl<'a> Consumption<'a> {
     fn image(&mut self, image: usize) {
-        let has = |step: &&&DirStep| step.images.iter().any(|(of, _)| *of == image);
+        let has = |step: &&&DirStep| step.of_image(image).is_some();
         let steps: Vec<&DirStep> = self.steps.iter().filter(has).copied().collect();
         for step in &steps {
             self.names(image, step);

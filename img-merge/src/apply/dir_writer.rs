@@ -4,6 +4,7 @@
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
+use std::ffi::CString;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
@@ -78,7 +79,7 @@ pub(super) fn write_names(
                 let name = &step.names[tree.name];
                 match writer.write(name, built.get(&(tree.dir, tree.name)).map(|it| &**it)) {
                     Ok(Outcome::Done) => {}
-                    Ok(Outcome::Taken) => writer.defer(name),
+                    Ok(Outcome::Taken) => tx.defer(step, name.name.clone()),
                     Ok(Outcome::NotMoved(why)) => {
                         let why = Some(why);
                         lock(&not_moved).push(Tree { why, ..tree });
@@ -129,11 +130,12 @@ impl<'a> DirWriter<'a> {
             }
             Entry::Occupied(open) => open.get().clone(),
         };
+        let method = self.tx.inputs.merge.method.word();
         let (verb, outcome) = match (step.act, built) {
             (Act::Replace(old), _) => ("replace", self.replace(&source, step, old)),
-            (_, Some(built)) => (self.method(), self.publish_tree(built, &source, step)),
-            _ if self.tx.inputs.moves() => (self.method(), self.rename(&source, step)),
-            _ => (self.method(), self.file(&source, step, None)),
+            (_, Some(built)) => (method, self.publish_tree(built, &source, step)),
+            _ if self.tx.inputs.moves() => (method, self.rename(&source, step)),
+            _ => (method, self.file(&source, step, None)),
         };
         outcome.map_err(|cause| {
             let place = self.step.place.join(as_os(&step.name));
@@ -141,23 +143,12 @@ impl<'a> DirWriter<'a> {
         })
     }
 
-    fn method(&self) -> &'static str {
-        self.tx.inputs.merge.method.word()
-    }
-
-    /// Has the name planned again, with what is there by then.
-    fn defer(&self, step: &Step) {
-        self.tx.deferred.defer(self.step, step.name.clone());
-    }
-
     /// Links a file, or makes it ready in the staging and publishes it.
     fn file(&mut self, source: &Dir, step: &Step, why: Option<Errno>) -> Result<Outcome, Errno> {
         let source = self.source(source, step, why);
+        let at = At::new(&self.dir, &step.name);
         if self.placer.links(source) {
-            let dir = &self.dir;
-            let at = At::new(dir, &step.name);
-            let volume = &self.step.volume;
-            match self.placer.link(source, Place::new(at, volume)) {
+            match self.placer.link(source, Place::new(at, &self.step.volume)) {
                 Ok(placed) => {
                     let id = self.linked_id(source, at)?;
                     return Ok(self.placed(step, &placed, id));
@@ -171,7 +162,7 @@ impl<'a> DirWriter<'a> {
         let from = staging.at(&staged);
         // Once it has its place, another file may be there instead.
         let id = FileId::of(&from.stat()?);
-        match publish(from, At::new(&self.dir, &step.name))? {
+        match publish(from, at)? {
             Published::Done => Ok(self.placed(step, &placed, id)),
             Published::Taken => Ok(Outcome::Taken),
         }
@@ -192,29 +183,20 @@ impl<'a> DirWriter<'a> {
     }
 
     /// Makes a file ready in the staging.
-    fn stage(
-        &self,
-        source: Source<'_>,
-    ) -> Result<(Arc<Staging>, std::ffi::CString, Placed), Errno> {
+    fn stage(&self, source: Source<'_>) -> Result<(Arc<Staging>, CString, Placed), Errno> {
         let staging = self.tx.stagings.get(&self.step.volume)?;
         let staged = staging.fresh();
-        let at = staging.at(&staged);
-        let volume = &self.step.volume;
-        let placed = self.placer.place(source, Place::new(at, volume))?;
+        let place = Place::new(staging.at(&staged), &self.step.volume);
+        let placed = self.placer.place(source, place)?;
         Ok((staging, staged, placed))
     }
 
     fn source<'b>(&self, dir: &'b Dir, step: &'b Step, why: Option<Errno>) -> Source<'b> {
-        let device = |(image, attributes): &(usize, Attributes)| {
-            (*image == step.image).then_some(attributes.identity.device)
-        };
-        let device = self.step.images.iter().find_map(device).unwrap_or_default();
+        let found = self.step.of_image(step.image);
+        let (device, inode) = (found.map_or(0, |it| it.identity.device), step.inode);
         Source {
             at: At::new(dir, &step.name),
-            inode: Identity {
-                device,
-                inode: step.inode,
-            },
+            inode: Identity { device, inode },
             why,
         }
     }
@@ -290,23 +272,18 @@ impl<'a> DirWriter<'a> {
     ) -> Result<Outcome, Errno> {
         let from = built.staging.at(&built.staged);
         let top = from.dir.child(from.name)?;
-        let id = FileId::of(&top.stat()?);
+        let now = top.stat()?;
         let model = source.child(&*step.name)?.stat()?;
-        let mode = self.tx.inputs.caller.reachable(&model).2;
+        let caller = self.tx.inputs.caller;
+        let (mode, uid) = (caller.reachable(&model).2, caller.uid);
         let place = self.place.join(as_os(&step.name));
-        let is_read_only = self.tx.inputs.caller.is_shut_out_of_own(&Attributes {
-            uid: self.tx.inputs.caller.uid,
-            ..model
-        });
+        let is_read_only = caller.is_shut_out_of_own(&Attributes { uid, ..model });
         if is_read_only {
-            let now = top.stat()?;
-            self.tx
-                .notes
-                .note(&[Record::mode(&place, &Attributes { mode, ..now })])?;
+            let record = Record::mode(&place, &Attributes { mode, ..now });
+            self.tx.notes.note(&[record])?;
         }
-        match self.publish_directory(from, step)? {
-            Published::Done => {}
-            Published::Taken => return Ok(Outcome::Taken),
+        if self.publish_directory(from, step)? == Published::Taken {
+            return Ok(Outcome::Taken);
         }
         let stats = std::mem::take(&mut *lock(&built.stats));
         lock(&self.tx.stats).add(stats);
@@ -314,7 +291,7 @@ impl<'a> DirWriter<'a> {
             image: step.image,
             path: self.path.clone(),
         };
-        self.log(step, id, how);
+        self.log(step, FileId::of(&now), how);
         if is_read_only {
             top.set_mode(mode)?;
         }

@@ -35,7 +35,7 @@ pub(super) fn make(tx: &Transaction<'_>, plan: &Plan) -> Result<Vec<PathBuf>, Fa
         match make_one(tx, step).map_err(failed)? {
             Published::Done => {}
             Published::Taken => {
-                tx.deferred.defer_directory(step).map_err(failed)?;
+                tx.defer_directory(step).map_err(failed)?;
                 taken.push(step.path.clone());
             }
         }
@@ -98,16 +98,9 @@ fn make_one(tx: &Transaction<'_>, step: &DirStep) -> Result<Published, Errno> {
 pub(super) fn make_all_writable(tx: &Transaction<'_>, plan: &Plan) -> Result<(), Error> {
     let changes = |step: &&DirStep| step.adds_names() || step.is_top();
     for step in plan.dirs.iter().filter(changes) {
-        let failed = |image, cause| {
-            let path = tx.inputs.at(
-                image,
-                if image.is_some() {
-                    &step.path
-                } else {
-                    &step.place
-                },
-            );
-            Error::io("make writable", path, cause)
+        let failed = |image: Option<usize>, cause| {
+            let path = image.map_or(&step.place, |_| &step.path);
+            Error::io("make writable", tx.inputs.at(image, path), cause)
         };
         if let Some(found) = step
             .found
@@ -139,13 +132,15 @@ pub(super) fn make_writable(
     found: &Attributes,
     path: &Path,
 ) -> Result<(), Errno> {
-    let Some(record) = tx.made_writable.record_of(found, path) else {
+    let record = Record::mode(path, found);
+    if tx.made_writable.has(&record) {
         return Ok(());
-    };
+    }
     if tx.notes.is_begun() {
         tx.notes.note(std::slice::from_ref(&record))?;
     }
-    tx.made_writable.make_writable(dir, record)
+    tx.made_writable.add(record);
+    dir.set_mode(found.mode | 0o700)
 }
 
 /// Gives the directories of `plan` their metadata and times, the innermost first.
@@ -195,7 +190,7 @@ fn take_metadata(
     (image, step): (usize, &DirStep),
 ) -> Result<(), Errno> {
     let source = tx.inputs.images[image].root.beneath(&step.path)?;
-    let Some((_, like)) = step.images.iter().find(|(of, _)| *of == image) else {
+    let Some(like) = step.of_image(image) else {
         return Ok(());
     };
     tx.log.add_redressed(Redressed {

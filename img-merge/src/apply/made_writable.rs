@@ -5,9 +5,8 @@
 use std::path::Path;
 use std::sync::Mutex;
 
-use common::fs::{Attributes, Dir, FileId};
+use common::fs::{Attributes, FileId};
 use common::{Error, lock};
-use rustix::io::Errno;
 
 use crate::destination::Destination;
 use crate::image::below;
@@ -19,19 +18,13 @@ use crate::journal::replay::put_right;
 pub(crate) struct MadeWritable(Mutex<Vec<Record>>);
 
 impl MadeWritable {
-    /// The record that gives `found` its mode back, unless there is one.
-    pub(crate) fn record_of(&self, found: &Attributes, path: &Path) -> Option<Record> {
-        let record = Record::mode(path, found);
-        (!lock(&self.0).contains(&record)).then_some(record)
+    pub(crate) fn has(&self, record: &Record) -> bool {
+        lock(&self.0).contains(record)
     }
 
-    /// Makes `dir` writable. The journal has to have `record` already.
-    pub(crate) fn make_writable(&self, dir: &Dir, record: Record) -> Result<(), Errno> {
-        let Record::Mode { mode, .. } = record else {
-            return Ok(());
-        };
+    /// Adds a directory that is about to be made writable. The journal has to have `record` already.
+    pub(crate) fn add(&self, record: Record) {
         lock(&self.0).push(record);
-        dir.set_mode(mode | 0o700)
     }
 
     /// Another mode is to be set at the end. `None`: none, because it has its mode now.

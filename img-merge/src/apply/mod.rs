@@ -22,6 +22,8 @@ mod transaction;
 mod tree_builder;
 mod undo;
 
+use std::path::Path;
+
 use common::Error;
 
 pub(crate) use consume::{consume, remove_roots};
@@ -45,7 +47,7 @@ pub(crate) fn apply(tx: &Transaction<'_>, mut plan: Plan) -> Result<Vec<Plan>, F
     apply_names(tx, &mut plan)?;
     let mut plans = vec![plan];
     for _ in 0..ROUNDS {
-        let deferred = tx.deferred.take();
+        let deferred = std::mem::take(&mut *common::lock(&tx.deferred));
         if deferred.is_empty() {
             for plan in &plans {
                 directories::finish(tx, plan)?;
@@ -118,12 +120,16 @@ fn prepare(tx: &Transaction<'_>, plan: &Plan) -> Result<(), Failure> {
         if let Some(found) = top.and_then(|step| step.found) {
             if tx.inputs.caller.is_shut_out_of_own(&found) {
                 // There is no journal before DEST is writable, so this is the one thing that is noted later.
-                let path = std::path::Path::new("");
-                directories::make_writable(tx, &destination.root, &found, path).map_err(failed)?;
+                let made = directories::make_writable(tx, &destination.root, &found, Path::new(""));
+                made.map_err(failed)?;
             }
         }
         let first = [tx.made_writable.records(), records].concat();
-        tx.notes.begin(tx.stagings.begin(&first).map_err(failed)?);
+        tx.notes.begin(
+            tx.stagings
+                .get_or_make(Path::new(""), &first)
+                .map_err(failed)?,
+        );
     }
     directories::make_all_writable(tx, plan)?;
     Ok(())

@@ -104,21 +104,14 @@ impl Placer<'_> {
 
     /// What [`Placer::link`] links `source` from.
     pub(crate) fn linked_from(self, source: Source<'_>) -> Result<FileId> {
-        let found = match self
-            .tx
-            .groups
-            .known(source.inode)
-            .as_deref()
-            .map(lock)
-            .as_deref()
-        {
+        let group = self.tx.groups.known(source.inode);
+        let found = match group.as_deref().map(lock).as_deref() {
             Some(Group::Staged { volume, name }) => {
-                let staging = self.tx.stagings.get(volume)?;
-                staging.at(name).stat()
+                self.tx.stagings.get(volume)?.at(name).stat()?
             }
-            _ => source.at.stat(),
+            _ => source.at.stat()?,
         };
-        found.map(|found| FileId::of(&found))
+        Ok(FileId::of(&found))
     }
 
     /// Copies or reflinks to a name that nobody else sees yet; `why` is why it was not linked.

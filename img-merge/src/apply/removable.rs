@@ -6,12 +6,12 @@
 use std::path::Path;
 
 use common::Error;
-use common::fs::{Attributes, Caller, Dir, split};
+use common::fs::{Caller, Dir, split};
 use rustix::fs::{Access, AtFlags, accessat};
 use rustix::io::Errno;
 
 use crate::destination::path_of;
-use crate::image::Image;
+use crate::image::{Image, below};
 use crate::inputs::Inputs;
 use crate::plan::{DirStep, Plan};
 
@@ -27,14 +27,13 @@ pub(crate) fn refuse_unremovable(inputs: Inputs<'_>, plan: &Plan) -> Vec<Error> 
             continue;
         }
         for step in &plan.dirs {
-            let of = |(of, found): &(usize, Attributes)| (*of == at).then_some(*found);
             let holds = |other: &DirStep| other.path.parent() == Some(&*step.path);
             let has_names = || step.names.iter().any(|name| name.image == at);
-            let Some(found) = step.images.iter().find_map(of) else {
+            let Some(found) = step.of_image(at) else {
                 continue;
             };
             // One of our own is made writable, and an empty one is removed from its parent.
-            if inputs.caller.is_shut_out_of_own(&found) {
+            if inputs.caller.is_shut_out_of_own(found) {
                 continue;
             }
             if let Err(cause) = writable(&image.root, &step.path) {
@@ -64,11 +63,7 @@ fn root(image: &Image, caller: &Caller) -> Result<(), Errno> {
 
 /// Only an answer that forbids it counts: a long path is opened by other means.
 fn writable(from: &Dir, path: &Path) -> Result<(), Errno> {
-    let path = if path.as_os_str().is_empty() {
-        Path::new(".")
-    } else {
-        path
-    };
+    let path = below(Path::new("."), path);
     let access = Access::WRITE_OK | Access::EXEC_OK;
     match accessat(from, path, access, AtFlags::EACCESS) {
         Err(cause @ (Errno::ACCESS | Errno::PERM | Errno::ROFS)) => Err(cause),

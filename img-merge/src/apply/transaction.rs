@@ -1,10 +1,8 @@
 //! What the steps of one transaction share.
 
-use std::collections::BTreeMap;
-use std::collections::btree_map::Entry;
 use std::ffi::CString;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex};
+use std::sync::Mutex;
 
 use common::fs::{FileId, Handle, split};
 use common::{Error, lock};
@@ -14,10 +12,10 @@ use super::groups::Groups;
 use super::log::Log;
 use super::made_writable::MadeWritable;
 use super::notes::Notes;
-use crate::failure::Failure;
+use crate::failure::{Failure, in_order};
 use crate::inputs::Inputs;
 use crate::plan::{DirStep, JoinedDir};
-use crate::staging::{Staging, Stagings};
+use crate::staging::Stagings;
 use crate::stats::{PathEvent, Progress, Stats};
 
 /// One transaction that is being applied.
@@ -33,64 +31,23 @@ pub(crate) struct Transaction<'a> {
     pub(crate) log: Log,
     /// Directories that have another mode for a while.
     pub(crate) made_writable: MadeWritable,
-    pub(crate) deferred: Deferred,
+    /// Names that DEST had after all. They are planned again.
+    pub(crate) deferred: Mutex<Vec<JoinedDir>>,
     pub(crate) stats: Mutex<Stats>,
     progress: &'a Progress,
     errors: Mutex<Vec<(PathBuf, Error)>>,
 }
 
-/// Names that DEST had after all. They are planned again.
-#[derive(Debug, Default)]
-pub(crate) struct Deferred(Mutex<BTreeMap<(PathBuf, PathBuf), JoinedDir>>);
-
-impl Deferred {
-    /// Adds a name of the directory of `step`.
-    pub(crate) fn defer(&self, step: &DirStep, name: CString) {
-        self.add(JoinedDir::again(&step.path, &step.place, step, name));
-    }
-
-    /// Adds the directory of `step` itself, as a name of its parent.
-    pub(crate) fn defer_directory(&self, step: &DirStep) -> Result<(), Errno> {
-        let ((path, name), (place, _)) = (split(&step.path)?, split(&step.place)?);
-        self.add(JoinedDir::again(path, place, step, name));
-        Ok(())
-    }
-
-    fn add(&self, names: JoinedDir) {
-        let mut all = lock(&self.0);
-        match all.entry((names.path.clone(), names.place.clone())) {
-            Entry::Vacant(free) => drop(free.insert(names)),
-            Entry::Occupied(mut there) => {
-                let there = there.get_mut();
-                there
-                    .only
-                    .get_or_insert_default()
-                    .extend(names.only.unwrap_or_default());
-                there.images.extend(names.images);
-                there.images.sort_unstable();
-                there.images.dedup();
-            }
-        }
-    }
-
-    /// Takes all of them out.
-    pub(crate) fn take(&self) -> Vec<JoinedDir> {
-        std::mem::take(&mut *lock(&self.0)).into_values().collect()
-    }
-}
-
 impl<'a> Transaction<'a> {
     pub(crate) fn new(inputs: Inputs<'a>, progress: &'a Progress) -> Self {
-        let destination = inputs.destination;
-        let id = FileId::of(&destination.attributes);
         Self {
             inputs,
-            stagings: Stagings::new(&destination.root, id, inputs.caller),
+            stagings: Stagings::new(inputs.destination, inputs.caller),
             groups: Groups::default(),
             notes: Notes::default(),
             log: Log::default(),
             made_writable: MadeWritable::default(),
-            deferred: Deferred::default(),
+            deferred: Mutex::default(),
             stats: Mutex::default(),
             progress,
             errors: Mutex::default(),
@@ -102,9 +59,7 @@ impl<'a> Transaction<'a> {
         if self.inputs.is_interrupted() {
             return Err(Failure::Interrupted);
         }
-        let mut errors = std::mem::take(&mut *lock(&self.errors));
-        errors.sort_by(|(a, _), (b, _)| a.cmp(b));
-        Failure::unless_none(errors.into_iter().map(|(_, error)| error).collect())
+        Failure::unless_none(in_order(std::mem::take(&mut *lock(&self.errors))))
     }
 
     /// Whether threads should stop.
@@ -115,6 +70,19 @@ impl<'a> Transaction<'a> {
     /// Makes the transaction fail. Errors are reported in the order of `path`.
     pub(crate) fn fail(&self, path: &Path, error: Error) {
         lock(&self.errors).push((path.to_owned(), error));
+    }
+
+    /// Has a name of the directory of `step` planned again, with what DEST has by then.
+    pub(crate) fn defer(&self, step: &DirStep, name: CString) {
+        let again = JoinedDir::again(&step.path, &step.place, step, name);
+        lock(&self.deferred).push(again);
+    }
+
+    /// Has the directory of `step` itself planned again, as a name of its parent.
+    pub(crate) fn defer_directory(&self, step: &DirStep) -> Result<(), Errno> {
+        let ((path, name), (place, _)) = (split(&step.path)?, split(&step.place)?);
+        lock(&self.deferred).push(JoinedDir::again(path, place, step, name));
+        Ok(())
     }
 
     /// Counts what was done in one directory; `total` is that of the transaction or of a tree.
@@ -129,14 +97,6 @@ impl<'a> Transaction<'a> {
         if self.inputs.wants_paths {
             stats.paths.push(event());
         }
-    }
-
-    /// The staging on the file system of a directory.
-    pub(crate) fn staging_of(&self, dir: &DirStep) -> Result<Arc<Staging>, Error> {
-        self.stagings.get(&dir.volume).map_err(|cause| {
-            let whole = self.inputs.at(None, &dir.volume);
-            Error::io("make a temporary directory in", whole, cause)
-        })
     }
 
     /// Opens the directory of a step in DEST. Fails if it is not the one that was planned with.
@@ -156,11 +116,8 @@ impl<'a> Transaction<'a> {
             return Ok(dir);
         }
         let why = "it was exchanged for another directory meanwhile";
-        Err(Error::refused(
-            "open",
-            self.inputs.at(None, &step.place),
-            why,
-        ))
+        let whole = self.inputs.at(None, &step.place);
+        Err(Error::refused("open", whole, why))
     }
 
     pub(crate) fn open_source(&self, image: usize, path: &Path) -> Result<Handle<'a>, Error> {

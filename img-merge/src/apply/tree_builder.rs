@@ -98,7 +98,10 @@ pub(super) fn build(tx: &Transaction<'_>, plan: &Plan, trees: &[Tree]) -> Result
     for tree in trees {
         let dir = &plan.dirs[tree.dir];
         let step = &dir.names[tree.name];
-        let staging = tx.staging_of(dir)?;
+        let staging = tx.stagings.get(&dir.volume).map_err(|cause| {
+            let whole = tx.inputs.at(None, &dir.volume);
+            Error::io("make a temporary directory in", whole, cause)
+        })?;
         let ready = Arc::new(BuiltTree {
             image: step.image,
             path: dir.path.join(as_os(&step.name)),
@@ -113,10 +116,7 @@ pub(super) fn build(tx: &Transaction<'_>, plan: &Plan, trees: &[Tree]) -> Result
     }
     // The pool takes the last one first.
     tasks.reverse();
-    let builder = TreeBuilder {
-        tx,
-        placer: Placer { tx },
-    };
+    let builder = TreeBuilder { tx };
     Pool::run(tx.inputs.merge.threads, tasks, |task, pool| {
         if tx.is_stopped() {
             return pool.stop();
@@ -132,7 +132,6 @@ pub(super) fn build(tx: &Transaction<'_>, plan: &Plan, trees: &[Tree]) -> Result
 
 struct TreeBuilder<'a> {
     tx: &'a Transaction<'a>,
-    placer: Placer<'a>,
 }
 
 impl TreeBuilder<'_> {
@@ -206,7 +205,7 @@ impl TreeBuilder<'_> {
                     why: pair.tree.why,
                 };
                 let place = Place::new(At::new(&pair.copy, name), &pair.tree.volume);
-                let placed = self.placer.place(source, place)?;
+                let placed = Placer { tx: self.tx }.place(source, place)?;
                 stats.place(&placed);
                 let what = What::placed(&placed, false);
                 let path = || pair.path.join(as_os(name));

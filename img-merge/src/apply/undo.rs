@@ -3,7 +3,7 @@
 //! It takes only what is ours: a name that another process changed meanwhile stays as it is, and a directory of ours
 //! stays if another process has put something into it.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use common::Error;
 use common::fs::{At, Dir, Published, publish, publish_directory, put_back};
@@ -59,17 +59,7 @@ pub(crate) fn tidy_up(tx: &Transaction<'_>) -> Vec<Error> {
     let give_back =
         |which: &dyn Fn(&Path) -> bool| tx.made_writable.give_modes_back(destination, which);
     let mut errors = give_back(&|path| !is_top(path));
-    let ends = tx.stagings.remove();
-    let held = |path: &PathBuf| {
-        let why = "it is what could not be put back; the next merge does it";
-        Error::refused("remove", destination.at(path), why)
-    };
-    let failed = |(volume, cause): &(PathBuf, Errno)| {
-        let whole = destination.at(volume);
-        Error::io("remove the temporary directory in", whole, *cause)
-    };
-    errors.extend(ends.held.iter().map(held));
-    errors.extend(ends.failed.iter().map(failed));
+    errors.extend(tx.stagings.remove());
     errors.extend(give_back(&|_| true));
     errors
 }

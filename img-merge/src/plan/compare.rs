@@ -5,36 +5,26 @@
 
 use std::os::fd::AsFd;
 
-use common::Interrupts;
-use common::fs::{At, Attributes, Caller, Dir, Kind, XattrTarget, Xattrs, contents};
+use common::fs::{At, Attributes, Kind, XattrTarget, Xattrs, contents};
 use rustix::io::Result;
 
 use super::conflict::Class;
+use crate::inputs::Inputs;
 
-/// One side of a comparison.
+/// One side of a comparison: a name, and what it stands for.
+pub(crate) type Thing<'a> = (At<'a>, &'a Attributes);
+
+/// Compares for the caller of a transaction. A signal stops it (ECANCELED).
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Thing<'a> {
-    pub(crate) at: At<'a>,
-    pub(crate) attributes: &'a Attributes,
-}
-
-impl<'a> Thing<'a> {
-    pub(crate) fn new(at: At<'a>, attributes: &'a Attributes) -> Self {
-        Self { at, attributes }
-    }
-}
-
-/// Compares for one caller. A signal stops it (ECANCELED).
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Comparison<'a> {
-    pub(crate) caller: &'a Caller,
-    pub(crate) interrupts: &'a Interrupts,
-}
+pub(crate) struct Comparison<'a>(pub(crate) Inputs<'a>);
 
 impl Comparison<'_> {
     /// How `image` differs from `held`; `None` if they are equal.
-    pub(crate) fn files(&self, image: Thing<'_>, held: Thing<'_>) -> Result<Option<Class>> {
-        let (new, old) = (image.attributes, held.attributes);
+    pub(crate) fn files<'a>(
+        &self,
+        (image, new): Thing<'a>,
+        (held, old): Thing<'a>,
+    ) -> Result<Option<Class>> {
         if new.kind != old.kind {
             let a_directory = new.kind.is_dir() || old.kind.is_dir();
             return Ok(Some(if a_directory {
@@ -44,9 +34,9 @@ impl Comparison<'_> {
             }));
         }
         let class = match new.kind {
-            Kind::File => return self.regular(image, held),
+            Kind::File => return self.regular((image, new), (held, old)),
             Kind::Symlink => {
-                let target = |thing: Thing<'_>| thing.at.dir.read_link(thing.at.name);
+                let target = |at: At<'_>| at.dir.read_link(at.name);
                 (target(image)? != target(held)?).then_some(Class::Target)
             }
             Kind::CharacterDevice | Kind::BlockDevice => {
@@ -57,56 +47,44 @@ impl Comparison<'_> {
         if let Some(class) = class.or_else(|| self.metadata(new, old)) {
             return Ok(Some(class));
         }
-        let name = |thing: Thing<'_>| Xattrs::read(XattrTarget::Name(thing.at.dir, thing.at.name));
-        let on = XattrTarget::Name(held.at.dir, held.at.name);
-        self.xattrs(&name(image)?, &name(held)?, on)
+        let target = |at: At<'a>| XattrTarget::Name(at.dir, at.name);
+        self.xattrs(target(image), target(held))
     }
 
-    fn regular(&self, image: Thing<'_>, held: Thing<'_>) -> Result<Option<Class>> {
-        let (new, old) = (image.attributes, held.attributes);
+    fn regular(&self, (image, new): Thing<'_>, (held, old): Thing<'_>) -> Result<Option<Class>> {
         if new.size != old.size {
             return Ok(Some(Class::Content));
         }
-        let image = image.at.dir.open_file(image.at.name)?;
-        let held = held.at.dir.open_file(held.at.name)?;
-        let go_on = || self.interrupts.pending().is_none();
+        let image = image.dir.open_file(image.name)?;
+        let held = held.dir.open_file(held.name)?;
+        let go_on = || !self.0.is_interrupted();
         if new.size > 0 && !contents::equal(&image, &held, &go_on)? {
             return Ok(Some(Class::Content));
         }
-        self.opened(image, held, new, old)
+        self.opened((&image, new), (&held, old))
     }
 
-    /// How two directories differ, apart from their times and contents.
-    pub(crate) fn directories(
+    /// How two files or directories that are open differ, apart from their times and contents.
+    pub(crate) fn opened(
         &self,
-        image: (&Dir, &Attributes),
-        held: (&Dir, &Attributes),
-    ) -> Result<Option<Class>> {
-        self.opened(image.0, held.0, image.1, held.1)
-    }
-
-    fn opened(
-        &self,
-        image: impl AsFd,
-        held: impl AsFd,
-        new: &Attributes,
-        old: &Attributes,
+        (image, new): (impl AsFd, &Attributes),
+        (held, old): (impl AsFd, &Attributes),
     ) -> Result<Option<Class>> {
         if let Some(class) = self.metadata(new, old) {
             return Ok(Some(class));
         }
-        let new = Xattrs::read(XattrTarget::Open(image.as_fd()))?;
-        let on = XattrTarget::Open(held.as_fd());
-        self.xattrs(&new, &Xattrs::read(on)?, on)
+        let (image, held) = (image.as_fd(), held.as_fd());
+        self.xattrs(XattrTarget::Open(image), XattrTarget::Open(held))
     }
 
-    fn xattrs(&self, new: &Xattrs, old: &Xattrs, on: XattrTarget<'_>) -> Result<Option<Class>> {
-        let differs = new.differs_from(old, on, self.caller)?;
+    fn xattrs(&self, image: XattrTarget<'_>, held: XattrTarget<'_>) -> Result<Option<Class>> {
+        let (new, old) = (Xattrs::read(image)?, Xattrs::read(held)?);
+        let differs = new.differs_from(&old, held, self.0.caller)?;
         Ok(differs.then_some(Class::Xattr))
     }
 
     fn metadata(&self, new: &Attributes, old: &Attributes) -> Option<Class> {
-        let (uid, gid, mode) = self.caller.reachable(new);
+        let (uid, gid, mode) = self.0.caller.reachable(new);
         // Linux keeps no mode for a link.
         if old.kind != Kind::Symlink && old.mode != new.mode && old.mode != mode {
             return Some(Class::Mode);

@@ -62,8 +62,6 @@ impl Decision {
 pub(crate) struct Conflict {
     pub(crate) path: PathBuf,
     pub(crate) class: Class,
-    /// The image that has it, by its position in declared order.
-    pub(crate) image: usize,
     pub(crate) brought: Side,
     pub(crate) held: Side,
     /// `None` refuses the transaction.
@@ -73,38 +71,20 @@ pub(crate) struct Conflict {
 /// One side of a conflict.
 #[derive(Debug, Clone)]
 pub(crate) struct Side {
-    image: Option<usize>,
+    /// By its position in declared order; `None` for DEST.
+    pub(crate) image: Option<usize>,
     /// The image's path, or DEST's.
     pub(crate) root: PathBuf,
     pub(crate) it: Attributes,
 }
 
 impl Side {
-    /// `image` is `None` for DEST.
     pub(crate) fn new(inputs: Inputs<'_>, image: Option<usize>, it: &Attributes) -> Self {
         Self {
             image,
             root: inputs.root_of(image).to_owned(),
             it: *it,
         }
-    }
-}
-
-impl Conflict {
-    pub(crate) fn new(path: PathBuf, class: Class, brought: Side, held: Side) -> Self {
-        Self {
-            path,
-            class,
-            image: brought.image.unwrap_or_default(),
-            brought,
-            held,
-            decision: None,
-        }
-    }
-
-    /// With a decision; `None` refuses the transaction.
-    pub(crate) fn decided(self, decision: Option<Decision>) -> Self {
-        Self { decision, ..self }
     }
 }
 
@@ -126,11 +106,8 @@ impl Display for Side {
 /// `merge usr/bin/foo: conflict (mode): A has a file …, B has a file …`.
 impl Display for Conflict {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        let path = if self.path.as_os_str().is_empty() {
-            show::path(Path::new("."))
-        } else {
-            show::path(&self.path)
-        };
+        let is_top = self.path.as_os_str().is_empty();
+        let path = show::path(if is_top { Path::new(".") } else { &self.path });
         let (class, brought, held) = (self.class.word(), &self.brought, &self.held);
         write!(f, "merge {path}: conflict ({class}): {brought}, {held}")
     }

@@ -11,7 +11,7 @@ use common::fs::listing::Entry;
 use common::fs::{At, Attributes, FileId, Kind, Listing, as_os};
 use rustix::io::Errno;
 
-use super::compare::{Comparison, Thing};
+use super::compare::Comparison;
 use super::conflict::{self, Class, Conflict, Decision};
 use super::merge_names::MergeNames;
 use super::sides::{JoinedDir, Side};
@@ -42,11 +42,16 @@ pub(crate) struct Resolver<'a> {
 #[derive(Debug, Clone, Copy)]
 struct Holding<'a> {
     side: &'a Side,
+    name: &'a CStr,
     kind: Kind,
     inode: u64,
 }
 
-impl Holding<'_> {
+impl<'a> Holding<'a> {
+    fn at(&self) -> At<'a> {
+        At::new(&self.side.dir, self.name)
+    }
+
     /// Whether both are the same inode by readdir's numbers, without a call.
     fn is_inode_of(&self, other: &Self) -> bool {
         let device = |holding: &Self| holding.side.attributes.identity.device;
@@ -58,61 +63,57 @@ impl Holding<'_> {
     }
 }
 
-impl<'a> Resolver<'a> {
+impl Resolver<'_> {
     pub(crate) fn resolve(mut self, lists: &[Listing]) -> Result<Resolved, Error> {
         let mut names = MergeNames::new(lists);
         let mut entries = Vec::with_capacity(lists.len());
         let mut holdings = Vec::with_capacity(lists.len());
-        while let Some(name) = names.next_into(&mut entries) {
+        while names.next_into(&mut entries).is_some() {
             holdings.clear();
             for (at, entry) in &entries {
                 holdings.push(self.holding(&self.sides[*at], *entry)?);
             }
-            self.name(name, &holdings)?;
+            self.name(&holdings)?;
         }
         // The pool takes the last one first.
         self.out.further.reverse();
         Ok(self.out)
     }
 
-    fn holding(&self, side: &'a Side, entry: Entry<'_>) -> Result<Holding<'a>, Error> {
+    fn holding<'b>(&self, side: &'b Side, entry: Entry<'b>) -> Result<Holding<'b>, Error> {
         let kind = entry.kind.map_or_else(|| side.dir.kind_of(entry.name), Ok);
         Ok(Holding {
             side,
+            name: entry.name,
             kind: kind.map_err(|cause| self.failed(side, entry.name, cause))?,
             inode: entry.inode,
         })
     }
 
-    fn name(&mut self, name: &CStr, holdings: &[Holding<'_>]) -> Result<(), Error> {
+    fn name(&mut self, holdings: &[Holding<'_>]) -> Result<(), Error> {
         let (holder, rest) = match holdings {
             [] => return Ok(()),
             [only] => {
                 if only.side.image.is_some() {
-                    self.step(name, *only, Act::Place);
+                    self.step(*only, Act::Place);
                 }
                 return Ok(());
             }
             [first, rest @ ..] => (*first, rest),
         };
         if holder.kind.is_dir() {
-            return self.directories(name, holder, rest);
+            return self.directories(holder, rest);
         }
-        let Some(place) = self.place_behind(name, holder, rest)? else {
-            return self.files(name, holder, rest);
+        let Some(place) = self.place_behind(holder, rest)? else {
+            return self.files(holder, rest);
         };
         let (dirs, others): (Vec<_>, Vec<_>) = rest.iter().partition(|it| it.kind.is_dir());
-        self.descend(name, place, true, &dirs);
-        self.files(name, holder, &others)
+        self.descend(holder.name, place, true, &dirs);
+        self.files(holder, &others)
     }
 
     /// Directories are joined; anything else that meets a directory is a conflict.
-    fn directories(
-        &mut self,
-        name: &CStr,
-        holder: Holding<'_>,
-        rest: &[Holding<'_>],
-    ) -> Result<(), Error> {
+    fn directories(&mut self, holder: Holding<'_>, rest: &[Holding<'_>]) -> Result<(), Error> {
         let mut dirs: Vec<Holding<'_>> = Vec::new();
         if holder.side.image.is_some() {
             dirs.push(holder);
@@ -121,17 +122,17 @@ impl<'a> Resolver<'a> {
             if holding.kind.is_dir() {
                 dirs.push(*holding);
             } else {
-                self.clash(name, *holding, holder, Class::Directory)?;
+                self.clash(*holding, holder, Class::Directory)?;
             }
         }
         match (holder.side.image, dirs.as_slice()) {
             (None, []) => {}
             (Some(_), [only]) => {
-                self.step(name, *only, Act::Place);
+                self.step(*only, Act::Place);
             }
             (image, _) => {
-                let place = self.joined.place.join(as_os(name));
-                self.descend(name, place, image.is_none(), &dirs);
+                let place = self.joined.place.join(as_os(holder.name));
+                self.descend(holder.name, place, image.is_none(), &dirs);
             }
         }
         Ok(())
@@ -152,7 +153,6 @@ impl<'a> Resolver<'a> {
     /// Where DEST's symlink leads, if an image's directory may pass through it.
     fn place_behind(
         &self,
-        name: &CStr,
         holder: Holding<'_>,
         rest: &[Holding<'_>],
     ) -> Result<Option<PathBuf>, Error> {
@@ -160,11 +160,11 @@ impl<'a> Resolver<'a> {
         if !self.may_pass() || !is_link || !rest.iter().any(|it| it.kind.is_dir()) {
             return Ok(None);
         }
-        let link = self.joined.place.join(as_os(name));
+        let link = self.joined.place.join(as_os(holder.name));
         match self.inputs.destination.place_behind(&link) {
             Ok(place) => Ok(Some(place)),
             Err(Errno::XDEV | Errno::NOENT | Errno::NOTDIR | Errno::LOOP) => Ok(None),
-            Err(cause) => Err(self.failed(holder.side, name, cause)),
+            Err(cause) => Err(self.failed(holder.side, holder.name, cause)),
         }
     }
 
@@ -172,43 +172,38 @@ impl<'a> Resolver<'a> {
         self.inputs.merge.directory_symlinks == DirectorySymlinks::Pass
     }
 
-    fn files(
-        &mut self,
-        name: &CStr,
-        first: Holding<'_>,
-        rest: &[Holding<'_>],
-    ) -> Result<(), Error> {
+    fn files(&mut self, first: Holding<'_>, rest: &[Holding<'_>]) -> Result<(), Error> {
         let held = first.side.image.is_none().then_some(first);
         let mut holder = first;
         let anchors = self.out.anchors.len();
         let mut placed = None;
         if held.is_none() {
-            placed = self.step(name, first, Act::Place);
+            placed = self.step(first, Act::Place);
         }
         for holding in rest {
             if holding.is_inode_of(&holder) {
-                self.step(name, *holding, Act::There);
+                self.step(*holding, Act::There);
                 continue;
             }
-            let (class, compared) = self.difference(name, *holding, holder)?;
+            let (class, compared) = self.difference(*holding, holder)?;
             let Some(class) = class else {
-                let same = self.step(name, *holding, Act::Same);
+                let same = self.step(*holding, Act::Same);
                 self.remember(same, compared.as_ref());
                 continue;
             };
-            if !self.clash(name, *holding, holder, class)? {
+            if !self.clash(*holding, holder, class)? {
                 continue;
             }
             if let Some(at) = placed {
                 self.out.steps[at].act = Act::Superseded;
             }
             let act = match held {
-                Some(held) => Act::Replace(FileId::of(&self.stat(name, held)?)),
+                Some(held) => Act::Replace(FileId::of(&self.stat(held)?)),
                 None => Act::Place,
             };
             // A file that is replaced is nothing to link to.
             self.out.anchors.truncate(anchors);
-            placed = self.step(name, *holding, act);
+            placed = self.step(*holding, act);
             if let Some(at) = placed {
                 self.out.steps[at].supersedes = held.is_none();
             }
@@ -220,37 +215,31 @@ impl<'a> Resolver<'a> {
     /// How they differ, and the attributes of the image's file if it was compared.
     fn difference(
         &mut self,
-        name: &CStr,
         holding: Holding<'_>,
         holder: Holding<'_>,
     ) -> Result<(Option<Class>, Option<Attributes>), Error> {
         if holding.kind.is_dir() && holder.kind == Kind::Symlink {
             return Ok((Some(Class::ThroughSymlink), None));
         }
-        let (new, old) = (self.stat(name, holding)?, self.stat(name, holder)?);
+        let (new, old) = (self.stat(holding)?, self.stat(holder)?);
         if new.identity == old.identity {
             return Ok((None, None));
         }
-        let comparison = Comparison {
-            caller: self.inputs.caller,
-            interrupts: self.inputs.interrupts,
-        };
-        let image = Thing::new(At::new(&holding.side.dir, name), &new);
-        let held = Thing::new(At::new(&holder.side.dir, name), &old);
-        let class = match comparison.files(image, held) {
+        let (image, held) = ((holding.at(), &new), (holder.at(), &old));
+        let class = match Comparison(self.inputs).files(image, held) {
             // What stays anyway need not be readable. It counts as different.
             Err(Errno::ACCESS) if self.inputs.merge.on_conflict == OnConflict::Keep => {
                 Some(Class::Content)
             }
-            done => done.map_err(|cause| self.failed(holding.side, name, cause))?,
+            done => done.map_err(|cause| self.failed(holding.side, holding.name, cause))?,
         };
         if class.is_none() && new.links > 1 {
             self.out.anchors.push(Anchor {
                 member: new.identity,
                 image: holder.side.image,
-                path: self.path(name),
+                path: self.path(holding.name),
                 place: self.joined.place.clone(),
-                name: name.to_owned(),
+                name: holding.name.to_owned(),
                 volume: self.joined.volume.clone(),
                 held: FileId::of(&old),
             });
@@ -261,7 +250,6 @@ impl<'a> Resolver<'a> {
     /// Adds a conflict. Returns whether the image's file replaces what is held.
     fn clash(
         &mut self,
-        name: &CStr,
         holding: Holding<'_>,
         holder: Holding<'_>,
         class: Class,
@@ -275,15 +263,19 @@ impl<'a> Resolver<'a> {
             Some(Decision::Replaced) if is_of_directory => None,
             decision => decision,
         };
-        let (new, old) = (self.stat(name, holding)?, self.stat(name, holder)?);
+        let (new, old) = (self.stat(holding)?, self.stat(holder)?);
         let side = |of: Holding<'_>, it| conflict::Side::new(self.inputs, of.side.image, it);
-        let (new_side, old_side) = (side(holding, &new), side(holder, &old));
-        let conflict = Conflict::new(self.path(name), class, new_side, old_side);
-        self.out.conflicts.push(conflict.decided(decision));
+        self.out.conflicts.push(Conflict {
+            path: self.path(holding.name),
+            class,
+            brought: side(holding, &new),
+            held: side(holder, &old),
+            decision,
+        });
         if decision == Some(Decision::Replaced) {
             return Ok(true);
         }
-        let kept = self.step(name, holding, Act::Kept);
+        let kept = self.step(holding, Act::Kept);
         if !holding.kind.is_dir() {
             self.remember(kept, Some(&new));
         }
@@ -298,7 +290,7 @@ impl<'a> Resolver<'a> {
     }
 
     /// Adds a step. Returns its position if the plan keeps it.
-    fn step(&mut self, name: &CStr, holding: Holding<'_>, act: Act) -> Option<usize> {
+    fn step(&mut self, holding: Holding<'_>, act: Act) -> Option<usize> {
         self.out.counts.count(act);
         let changes = matches!(act, Act::Place | Act::Replace(_));
         let image = holding.side.image?;
@@ -306,7 +298,7 @@ impl<'a> Resolver<'a> {
             return None;
         }
         self.out.steps.push(Step {
-            name: name.to_owned(),
+            name: holding.name.to_owned(),
             image,
             kind: holding.kind,
             inode: holding.inode,
@@ -317,9 +309,9 @@ impl<'a> Resolver<'a> {
         Some(self.out.steps.len() - 1)
     }
 
-    fn stat(&self, name: &CStr, holding: Holding<'_>) -> Result<Attributes, Error> {
-        let stat = holding.side.dir.stat_name(name);
-        stat.map_err(|cause| self.failed(holding.side, name, cause))
+    fn stat(&self, holding: Holding<'_>) -> Result<Attributes, Error> {
+        let stat = holding.at().stat();
+        stat.map_err(|cause| self.failed(holding.side, holding.name, cause))
     }
 
     fn path(&self, name: &CStr) -> PathBuf {
@@ -327,10 +319,7 @@ impl<'a> Resolver<'a> {
     }
 
     fn failed(&self, side: &Side, name: &CStr, cause: Errno) -> Error {
-        Error::io(
-            "compare",
-            self.inputs.at(side.image, &self.path(name)),
-            cause,
-        )
+        let whole = self.inputs.at(side.image, &self.path(name));
+        Error::io("compare", whole, cause)
     }
 }

@@ -10,7 +10,7 @@ use super::metadata;
 use super::resolve::{Resolved, Resolver};
 use super::sides::{JoinedDir, Side};
 use super::steps::{DirStep, Plan};
-use crate::failure::Failure;
+use crate::failure::{Failure, in_order};
 use crate::inputs::Inputs;
 use crate::pool::Pool;
 use crate::settings::{DirMetadata, DirectorySymlinks};
@@ -85,7 +85,8 @@ fn plan_directory(
         out: Resolved::default(),
     };
     let mut resolved = names.resolve(&lists)?;
-    let metadata = metadata::decide(inputs, joined, &sides, &mut resolved.conflicts)?;
+    let (metadata_from, modified) =
+        metadata::decide(inputs, joined, &sides, &mut resolved.conflicts)?;
     let held = sides.first().filter(|side| side.image.is_none());
     let of_image = |side: &Side| side.image.map(|image| (image, side.attributes));
     let step = DirStep {
@@ -94,8 +95,8 @@ fn plan_directory(
         volume: joined.volume.clone(),
         found: held.map(|side| side.attributes),
         images: sides.iter().filter_map(of_image).collect(),
-        metadata_from: metadata.from,
-        modified: metadata.modified,
+        metadata_from,
+        modified,
         names: std::mem::take(&mut resolved.steps),
         counts: resolved.counts,
         again: joined.only.is_some(),
@@ -113,9 +114,4 @@ fn settle_times(plan: &mut Plan) {
     for step in &mut plan.dirs {
         step.modified = latest[&step.place];
     }
-}
-
-fn in_order(mut errors: Vec<(PathBuf, Error)>) -> Vec<Error> {
-    errors.sort_by(|(a, _), (b, _)| a.cmp(b));
-    errors.into_iter().map(|(_, error)| error).collect()
 }

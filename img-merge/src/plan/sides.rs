@@ -27,8 +27,8 @@ pub(crate) struct JoinedDir {
     pub(crate) around: Option<(Dev, u64)>,
     /// The topmost directory of DEST on the same file system.
     pub(crate) volume: Arc<PathBuf>,
-    /// Only these names, if not all.
-    pub(crate) only: Option<Vec<CString>>,
+    /// Only this name, if not all.
+    pub(crate) only: Option<CString>,
 }
 
 /// A directory of one side, open.
@@ -65,7 +65,7 @@ impl JoinedDir {
             images: step.images.iter().map(|(image, _)| *image).collect(),
             around: None,
             volume: step.volume.clone(),
-            only: Some(vec![name]),
+            only: Some(name),
         }
     }
 
@@ -97,25 +97,20 @@ impl JoinedDir {
     fn refuse_nesting(&self, inputs: Inputs<'_>, sides: &[Side]) -> Result<(), Error> {
         for (at, side) in sides.iter().enumerate() {
             let here = side.attributes.identity;
-            if sides[..at].iter().any(|it| it.attributes.identity == here) {
+            let is_here = |it: &Attributes| it.identity == here;
+            if sides[..at].iter().any(|it| is_here(&it.attributes)) {
                 let path = inputs.at(side.image, &self.path);
                 let why = "it is the same directory on two sides";
                 return Err(Error::refused("merge", path, why));
             }
             let is_nested = match side.image {
-                Some(_) => here == inputs.destination.attributes.identity,
-                None => inputs
-                    .images
-                    .iter()
-                    .any(|it| it.attributes.identity == here),
+                Some(_) => is_here(&inputs.destination.attributes),
+                None => inputs.images.iter().any(|it| is_here(&it.attributes)),
             };
             if is_nested {
                 let path = inputs.at(None, &self.place);
-                return Err(Error::refused(
-                    "merge",
-                    path,
-                    "is both image and destination",
-                ));
+                let why = "is both image and destination";
+                return Err(Error::refused("merge", path, why));
             }
         }
         Ok(())
@@ -131,7 +126,7 @@ impl JoinedDir {
         for side in sides {
             let mut list = Listing::default();
             let listed = match &self.only {
-                Some(only) => side.list_only(only, &mut list),
+                Some(name) => side.list_only(name, &mut list),
                 None => side.dir.for_each::<Errno>(|name, inode, kind| {
                     if !is_top || !names::is_ours(name) {
                         list.push(name, inode, kind);
@@ -168,14 +163,12 @@ impl Side {
         })
     }
 
-    /// Those of `names` that it has. The directory may be large, so it is not listed.
-    fn list_only(&self, names: &[CString], list: &mut Listing) -> Result<(), Errno> {
-        for name in names {
-            match self.dir.stat_name(name.as_c_str()) {
-                Ok(it) => list.push(name, it.identity.inode, Some(it.kind)),
-                Err(Errno::NOENT) => {}
-                Err(cause) => return Err(cause),
-            }
+    /// `name`, if the side has it. The directory may be large, so it is not listed.
+    fn list_only(&self, name: &CStr, list: &mut Listing) -> Result<(), Errno> {
+        match self.dir.stat_name(name) {
+            Ok(it) => list.push(name, it.identity.inode, Some(it.kind)),
+            Err(Errno::NOENT) => {}
+            Err(cause) => return Err(cause),
         }
         Ok(())
     }

@@ -138,7 +138,7 @@ impl Plan {
     pub(crate) fn sort(&mut self) {
         self.dirs.sort_by(|a, b| a.path.cmp(&b.path));
         self.conflicts
-            .sort_by(|a, b| (a.image, &a.path).cmp(&(b.image, &b.path)));
+            .sort_by(|a, b| (a.brought.image, &a.path).cmp(&(b.brought.image, &b.path)));
         self.anchors.sort_by(|a, b| a.path.cmp(&b.path));
     }
 
@@ -183,6 +183,12 @@ impl DirStep {
     /// Whether a step adds or replaces a name of the directory in DEST.
     pub(crate) fn adds_names(&self) -> bool {
         self.names.iter().any(Step::changes)
+    }
+
+    /// What `image` has there.
+    pub(crate) fn of_image(&self, image: usize) -> Option<&Attributes> {
+        let mut images = self.images.iter();
+        images.find_map(|(of, found)| (*of == image).then_some(found))
     }
 
     /// Whether anything of the directory in DEST changes.

@@ -160,16 +160,11 @@ fn encoded(name: &[u8]) -> Vec<u8> {
     let mut shown = Vec::with_capacity(name.len());
     for &byte in name {
         match byte {
-            b'\\' | b'#' | b'*' | b'?' | b'[' | b'=' | b'"' | b'\'' => octal(byte, &mut shown),
-            0x21..=0x7e => shown.push(byte),
-            _ => octal(byte, &mut shown),
+            0x21..=0x7e if !br#"\#*?[='""#.contains(&byte) => shown.push(byte),
+            _ => shown.extend(format!("\\{byte:03o}").bytes()),
         }
     }
     shown
-}
-
-fn octal(byte: u8, shown: &mut Vec<u8>) {
-    shown.extend_from_slice(format!("\\{byte:03o}").as_bytes());
 }
 
 fn sha256(at: At<'_>) -> rustix::io::Result<String> {

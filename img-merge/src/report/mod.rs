@@ -36,14 +36,11 @@ impl<'a> Report<'a> {
     /// Opens the files that it writes.
     pub(crate) fn new(settings: &'a Settings) -> Result<Self> {
         let output = &settings.output;
+        let manifest = output.manifest.as_deref().map(Manifest::create);
         Ok(Self {
             settings,
             json: output.json.as_deref().map(Lines::create).transpose()?,
-            manifest: output
-                .manifest
-                .as_deref()
-                .map(Manifest::create)
-                .transpose()?,
+            manifest: manifest.transpose()?,
             totals: Totals::default(),
             status: exit::DONE,
         })

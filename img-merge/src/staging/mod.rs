@@ -21,11 +21,12 @@ use common::fs::xattrs::forget_inherited_acl;
 use common::fs::{
     At, Caller, Dir, FileId, Identity, Lock, Locked, XattrTarget, as_os, flock, remove,
 };
-use common::lock;
+use common::{Error, lock};
 use rustix::fs::Mode;
 use rustix::io::{Errno, Result};
 use std::os::fd::AsFd;
 
+use crate::destination::Destination;
 use crate::journal::{Journal, Record};
 
 /// A private directory in DEST.
@@ -128,38 +129,21 @@ fn make_private(dir: &Dir, caller: &Caller) -> Result<()> {
     dir.set_mode(Mode::RWXU.as_raw_mode())
 }
 
-/// What became of the stagings at the end of a transaction. Paths are below DEST.
-#[derive(Debug, Default)]
-pub(crate) struct Ends {
-    /// Files that could not be put back, in stagings that stay.
-    pub(crate) held: Vec<PathBuf>,
-    /// The volumes whose staging could not be removed.
-    pub(crate) failed: Vec<(PathBuf, Errno)>,
-}
-
 /// The stagings of one transaction: one for each file system in DEST, made when it is needed.
 #[derive(Debug)]
 pub(crate) struct Stagings<'a> {
-    /// DEST.
-    root: &'a Dir,
-    id: FileId,
+    destination: &'a Destination,
     caller: &'a Caller,
     made: Mutex<BTreeMap<PathBuf, Arc<Staging>>>,
 }
 
 impl<'a> Stagings<'a> {
-    pub(crate) fn new(root: &'a Dir, id: FileId, caller: &'a Caller) -> Self {
+    pub(crate) fn new(destination: &'a Destination, caller: &'a Caller) -> Self {
         Self {
-            root,
-            id,
+            destination,
             caller,
             made: Mutex::default(),
         }
-    }
-
-    /// The staging at the top of DEST. Its journal begins with `first`.
-    pub(crate) fn begin(&self, first: &[Record]) -> Result<Arc<Staging>> {
-        self.get_or_make(Path::new(""), first)
     }
 
     /// The staging at the top of `volume`, a directory below DEST.
@@ -167,13 +151,15 @@ impl<'a> Stagings<'a> {
         self.get_or_make(volume, &[])
     }
 
-    fn get_or_make(&self, volume: &Path, first: &[Record]) -> Result<Arc<Staging>> {
+    /// The same. If it is made now, its journal begins with `first`.
+    pub(crate) fn get_or_make(&self, volume: &Path, first: &[Record]) -> Result<Arc<Staging>> {
         let mut all = lock(&self.made);
         if let Some(staging) = all.get(volume) {
             return Ok(staging.clone());
         }
-        let holder = self.root.beneath(volume)?;
-        let staging = Arc::new(Staging::make(holder, self.id, self.caller, first)?);
+        let holder = self.destination.root.beneath(volume)?;
+        let root = FileId::of(&self.destination.attributes);
+        let staging = Arc::new(Staging::make(holder, root, self.caller, first)?);
         all.insert(volume.to_owned(), staging.clone());
         Ok(staging)
     }
@@ -183,25 +169,30 @@ impl<'a> Stagings<'a> {
         lock(&self.made).keys().cloned().collect()
     }
 
-    /// Removes them, the one with the journal last.
+    /// Removes them, the one with the journal last. Returns what stays and what could not be removed.
     ///
     /// A staging with a file that could not be put back stays, and so does the journal, for the next run.
-    pub(crate) fn remove(&self) -> Ends {
+    pub(crate) fn remove(&self) -> Vec<Error> {
         let all = std::mem::take(&mut *lock(&self.made));
-        let mut ends = Ends::default();
+        let mut errors = Vec::new();
         for (volume, staging) in &all {
-            let below = |name: &CString| volume.join(as_os(&staging.name)).join(as_os(name));
-            ends.held.extend(lock(&staging.held).iter().map(below));
+            for name in lock(&staging.held).iter() {
+                let path = volume.join(as_os(&staging.name)).join(as_os(name));
+                let why = "it is what could not be put back; the next merge does it";
+                errors.push(Error::refused("remove", self.destination.at(&path), why));
+            }
         }
+        let is_held = !errors.is_empty();
         for (volume, staging) in all.iter().rev() {
             let has_journal = volume.as_os_str().is_empty();
-            if !lock(&staging.held).is_empty() || has_journal && !ends.held.is_empty() {
+            if !lock(&staging.held).is_empty() || has_journal && is_held {
                 continue;
             }
             if let Err(cause) = staging.remove() {
-                ends.failed.push((volume.clone(), cause));
+                let whole = self.destination.at(volume);
+                errors.push(Error::io("remove the temporary directory in", whole, cause));
             }
         }
-        ends
+        errors
     }
 }
