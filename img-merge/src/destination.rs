@@ -52,7 +52,7 @@ pub(crate) struct Opener<'a> {
 impl Opener<'_> {
     /// Opens and locks DEST, made like `model` if it is missing. From then on signals wait.
     ///
-    /// While it waits for the lock nothing is at stake, so a signal ends the process.
+    /// While it waits for the lock nothing has been changed, so a signal ends the process.
     pub(crate) fn open(&self, model: &Image) -> Result<(Destination, Hold)> {
         let mut made = None;
         loop {

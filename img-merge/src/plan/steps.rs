@@ -83,7 +83,7 @@ pub(crate) struct Step {
     pub(crate) seen: Option<Seen>,
 }
 
-/// Size and time of a file: they tell whether it was written to.
+/// Size and time of a file: they show whether it was written to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Seen {
     size: u64,

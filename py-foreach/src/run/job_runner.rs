@@ -94,7 +94,7 @@ struct JobRun<'a> {
     /// How the command itself ended, and when we knew of it.
     exited: Option<ExitStatus>,
     ended: Option<Instant>,
-    /// The command still ran when it was to be ended.
+    /// An order to end the job came before it exited.
     was_ending: bool,
     output_open: bool,
     /// How the supervisor ended.
