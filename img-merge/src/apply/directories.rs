@@ -204,7 +204,7 @@ fn take_metadata(
         xattrs: Xattrs::read(XattrTarget::Open(dir.as_fd()))?,
     });
     let xattrs = Xattrs::read(XattrTarget::Open(source.as_fd()))?;
-    redress(tx, &step.place, like, &xattrs)?;
+    replace_metadata(tx, &step.place, like, &xattrs)?;
     lock(&tx.stats).redressed += 1;
     Ok(())
 }
@@ -212,7 +212,7 @@ fn take_metadata(
 /// Replaces owner, xattrs and mode of a directory of DEST.
 ///
 /// A mode that makes it read-only for us waits until the end: names may have to be taken back.
-pub(super) fn redress(
+pub(super) fn replace_metadata(
     tx: &Transaction<'_>,
     place: &Path,
     like: &Attributes,

@@ -12,7 +12,7 @@ use rustix::io::Errno;
 use crate::destination::Destination;
 use crate::image::below;
 use crate::journal::Record;
-use crate::journal::replay::put_right;
+use crate::journal::replay::restore_directory;
 
 /// The directories, each as a record of the mode that it is to have again.
 #[derive(Debug, Default)]
@@ -56,7 +56,7 @@ impl MadeWritable {
         let (now, later): (Vec<_>, Vec<_>) = all.drain(..).partition(|it| which(it.path()));
         *all = later;
         let give_back = |record: &Record| {
-            let cause = put_right(&destination.root, record).err()?;
+            let cause = restore_directory(&destination.root, record).err()?;
             let whole = below(&destination.path, record.path());
             Some(Error::io("set mode of", whole, cause))
         };

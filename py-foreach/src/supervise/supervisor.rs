@@ -105,7 +105,7 @@ struct Ending {
     by: Signal,
     /// The processes that have got a signal, and which: none gets the same one twice, though the order may come from
     /// py-foreach and from elsewhere, and new ones get it too.
-    told: HashSet<(Identity, i32)>,
+    signalled: HashSet<(Identity, i32)>,
     /// When KILL was sent first, and how often.
     killed: Option<(Instant, u32)>,
 }
@@ -141,8 +141,8 @@ impl Supervised {
 
     fn run(mut self) -> io::Result<()> {
         while self.reap()? == Children::Some {
-            self.press_on();
-            if self.is_patience_over() {
+            self.continue_ending();
+            if self.has_given_up() {
                 for daemon in daemons() {
                     self.report(&JobEvent::Left(daemon));
                 }
@@ -156,7 +156,7 @@ impl Supervised {
 
     /// Whether what is left is to be named and left: daemons, and what even KILL does not end because we may not
     /// signal it.
-    fn is_patience_over(&self) -> bool {
+    fn has_given_up(&self) -> bool {
         match &self.ending {
             Some(ending) => ending
                 .killed
@@ -191,7 +191,7 @@ impl Supervised {
     }
 
     /// Does the next step of an ending, if there is one to do.
-    fn press_on(&mut self) {
+    fn continue_ending(&mut self) {
         let Some(ending) = &mut self.ending else {
             return;
         };
@@ -204,7 +204,7 @@ impl Supervised {
             // The command obeyed; what it left behind may not know the first signal.
             ending.by = Signal::TERM;
         }
-        ending.tell();
+        ending.signal_new_processes();
     }
 
     /// Waits for the end of a child, for an order, or for the time of the next step.
@@ -264,12 +264,12 @@ impl Supervised {
         let ending = self.ending.get_or_insert_with(|| Ending {
             kill_at,
             by: signal,
-            told: HashSet::new(),
+            signalled: HashSet::new(),
             killed: None,
         });
         ending.kill_at = ending.kill_at.min(kill_at);
         ending.by = signal;
-        ending.tell();
+        ending.signal_new_processes();
         // A stopped process gets no signal but KILL until it goes on.
         signal_tree(Signal::CONT);
     }
@@ -286,10 +286,10 @@ impl Supervised {
 
 impl Ending {
     /// Signals the processes that have not got the signal yet.
-    fn tell(&mut self) {
-        let (by, told) = (self.by, &mut self.told);
+    fn signal_new_processes(&mut self) {
+        let (by, signalled) = (self.by, &mut self.signalled);
         for process in living_tree() {
-            if told.insert((process.identity(), by.as_raw())) {
+            if signalled.insert((process.identity(), by.as_raw())) {
                 process.signal(by);
             }
         }
