@@ -13,7 +13,7 @@ use common::{Error, lock};
 use rustix::fs::Mode;
 use rustix::io::Errno;
 
-use super::log::{Done, How, Redressed};
+use super::log::{ChangedMetadata, Done, How};
 use super::transaction::Transaction;
 use crate::failure::Failure;
 use crate::journal::Record;
@@ -198,14 +198,14 @@ fn take_metadata(
     let Some((_, like)) = step.images.iter().find(|(of, _)| *of == image) else {
         return Ok(());
     };
-    tx.log.add_redressed(Redressed {
+    tx.log.add_changed_metadata(ChangedMetadata {
         place: step.place.clone(),
         attributes: *found,
         xattrs: Xattrs::read(XattrTarget::Open(dir.as_fd()))?,
     });
     let xattrs = Xattrs::read(XattrTarget::Open(source.as_fd()))?;
     replace_metadata(tx, &step.place, like, &xattrs)?;
-    lock(&tx.stats).redressed += 1;
+    lock(&tx.stats).metadata_changed += 1;
     Ok(())
 }
 

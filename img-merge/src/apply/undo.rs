@@ -31,8 +31,8 @@ pub(crate) fn undo(tx: &Transaction<'_>) -> Vec<Error> {
 
 /// First of all: an image's mode may forbid us to remove names.
 fn undo_metadata(tx: &Transaction<'_>) -> Vec<Error> {
-    let redressed = tx.log.take_redressed();
-    let undone = redressed.iter().rev().filter_map(|it| {
+    let metadata_changed = tx.log.take_changed_metadata();
+    let undone = metadata_changed.iter().rev().filter_map(|it| {
         let cause = replace_metadata(tx, &it.place, &it.attributes, &it.xattrs).err()?;
         let whole = tx.inputs.at(None, &it.place);
         Some(Error::io("set attributes of", whole, cause))

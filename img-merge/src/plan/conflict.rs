@@ -64,7 +64,7 @@ pub(crate) struct Conflict {
     pub(crate) class: Class,
     /// The image that has it, by its position in declared order.
     pub(crate) image: usize,
-    pub(crate) brought: Side,
+    pub(crate) image_side: Side,
     pub(crate) held: Side,
     /// `None` refuses the transaction.
     pub(crate) decision: Option<Decision>,
@@ -91,12 +91,12 @@ impl Side {
 }
 
 impl Conflict {
-    pub(crate) fn new(path: PathBuf, class: Class, brought: Side, held: Side) -> Self {
+    pub(crate) fn new(path: PathBuf, class: Class, image_side: Side, held: Side) -> Self {
         Self {
             path,
             class,
-            image: brought.image.unwrap_or_default(),
-            brought,
+            image: image_side.image.unwrap_or_default(),
+            image_side,
             held,
             decision: None,
         }
@@ -131,7 +131,7 @@ impl Display for Conflict {
         } else {
             show::path(&self.path)
         };
-        let (class, brought, held) = (self.class.word(), &self.brought, &self.held);
-        write!(f, "merge {path}: conflict ({class}): {brought}, {held}")
+        let (class, image_side, held) = (self.class.word(), &self.image_side, &self.held);
+        write!(f, "merge {path}: conflict ({class}): {image_side}, {held}")
     }
 }

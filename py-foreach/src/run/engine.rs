@@ -68,7 +68,7 @@ impl Engine<'_, '_> {
                 }
                 None if left.is_some_and(|left| left.is_zero()) => break,
                 // The next turn looks again.
-                Some(Event::Pressed) | None => {}
+                Some(Event::PressureChanged) | None => {}
             }
         }
         self.recover();

@@ -43,5 +43,5 @@ pub(crate) enum Event {
     /// Nobody reads our stdout any more.
     ReaderGone,
     /// Memory pressure began or ended.
-    Pressed,
+    PressureChanged,
 }

@@ -88,18 +88,18 @@ fn read(mut words: impl Iterator<Item = OsString>) -> Option<(Duration, JobComma
 /// A job under supervision.
 struct Supervised {
     /// The socket to py-foreach; `None` once py-foreach is dead.
-    engine: Option<UnixStream>,
+    socket: Option<UnixStream>,
     signals: SignalDelivery<UnixStream, SignalOnly>,
     grace: Duration,
     /// The command itself, until it has ended.
     command: Option<Pid>,
-    ending: Option<Ending>,
+    ending: Option<TreeEnding>,
     /// When py-foreach said that the output is complete.
     finished: Option<Instant>,
 }
 
 /// The tree is being ended.
-struct Ending {
+struct TreeEnding {
     kill_at: Instant,
     /// The signal that processes get now.
     by: Signal,
@@ -125,7 +125,7 @@ impl Supervised {
         rustix::stdio::dup2_stdout(&null)?;
         rustix::stdio::dup2_stderr(&null)?;
         let mut supervised = Self {
-            engine: Some(engine),
+            socket: Some(engine),
             signals,
             grace,
             command: None,
@@ -169,7 +169,7 @@ impl Supervised {
 
     /// py-foreach is dead: nothing may outlive it.
     fn abandoned(&mut self) {
-        self.engine = None;
+        self.socket = None;
         self.finished = None;
         self.end(Signal::TERM);
     }
@@ -214,7 +214,7 @@ impl Supervised {
         let is_ordered = {
             let mut fds = vec![PollFd::new(self.signals.get_read(), PollFlags::IN)];
             fds.extend(
-                self.engine
+                self.socket
                     .as_ref()
                     .map(|engine| PollFd::new(engine, PollFlags::IN)),
             );
@@ -241,7 +241,7 @@ impl Supervised {
 
     fn obey(&mut self) {
         let mut bytes = [0; 2];
-        let read = self.engine.as_ref().map(|mut e| e.read_exact(&mut bytes));
+        let read = self.socket.as_ref().map(|mut e| e.read_exact(&mut bytes));
         if !matches!(read, Some(Ok(()))) {
             return self.abandoned();
         }
@@ -254,14 +254,14 @@ impl Supervised {
     }
 
     fn end(&mut self, signal: Signal) {
-        let grace = match &self.engine {
+        let grace = match &self.socket {
             _ if signal == Signal::KILL => Duration::ZERO,
             Some(_) => self.grace,
             // Nobody waits for us any more.
             None => self.grace.min(ALONE),
         };
         let kill_at = Instant::now() + grace;
-        let ending = self.ending.get_or_insert_with(|| Ending {
+        let ending = self.ending.get_or_insert_with(|| TreeEnding {
             kill_at,
             by: signal,
             signalled: HashSet::new(),
@@ -275,7 +275,7 @@ impl Supervised {
     }
 
     fn report(&mut self, event: &JobEvent) {
-        let Some(mut engine) = self.engine.as_ref() else {
+        let Some(mut engine) = self.socket.as_ref() else {
             return;
         };
         if engine.write_all(event.encode().as_bytes()).is_err() {
@@ -284,7 +284,7 @@ impl Supervised {
     }
 }
 
-impl Ending {
+impl TreeEnding {
     /// Signals the processes that have not got the signal yet.
     fn signal_new_processes(&mut self) {
         let (by, signalled) = (self.by, &mut self.signalled);
