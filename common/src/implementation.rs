@@ -5,7 +5,7 @@
 use std::fmt::{self, Display, Formatter};
 use std::str::FromStr;
 
-/// A Python implementation as packagers name it. A value is always valid.
+/// A Python implementation as packagers name it. A value is always valid after parsing.
 ///
 /// It has two spellings in Gentoo's eclasses: EPYTHON (`python3.12`, `pypy3.11`), which `Display` writes, and the
 /// target (`python3_12`, `pypy3_11`), which [`Self::target`] returns.

@@ -6,7 +6,7 @@ use std::path::Path;
 
 /// The whole content of such a file.
 ///
-/// The kernel gives no size for it (proc(5)), so a large buffer from the start saves reads.
+/// The kernel reports no size for it (proc(5)), so a large buffer from the start saves reads.
 pub fn read(path: impl AsRef<Path>) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::with_capacity(16 << 10);
     // `take` keeps std from asking for the size.

@@ -52,7 +52,7 @@ pub(crate) struct Opener<'a> {
 impl Opener<'_> {
     /// Opens and locks DEST, made like `model` if it is missing. From then on signals wait.
     ///
-    /// While it waits for the lock nothing is at stake, so a signal ends the process.
+    /// While it waits for the lock nothing has been changed, so a signal ends the process.
     pub(crate) fn open(&self, model: &Image) -> Result<(Destination, Hold)> {
         let mut made = None;
         loop {
@@ -75,7 +75,9 @@ impl Opener<'_> {
             if is_made || is_placeholder(&found.attributes, self.caller) {
                 let failed = |cause| Error::io("make destination", self.path, cause);
                 if found.is_empty().map_err(failed)? {
-                    found.dress(model, self.caller).map_err(failed)?;
+                    found
+                        .set_metadata_like(model, self.caller)
+                        .map_err(failed)?;
                 }
             }
             return Ok((found, hold));
@@ -144,7 +146,7 @@ impl Destination {
     }
 
     /// Gives a DEST that was just made the metadata of `model`.
-    fn dress(&mut self, model: &Image, caller: &Caller) -> Result<(), Errno> {
+    fn set_metadata_like(&mut self, model: &Image, caller: &Caller) -> Result<(), Errno> {
         forget_inherited_acl(&self.root)?;
         let xattrs = Xattrs::read(XattrTarget::Open(model.root.as_fd()))?;
         let target = XattrTarget::Open(self.root.as_fd());

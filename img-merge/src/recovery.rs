@@ -1,4 +1,4 @@
-//! Puts right what a killed run left in DEST. DEST has to be locked.
+//! Repairs what a killed run left in DEST. DEST has to be locked.
 
 use std::path::Path;
 

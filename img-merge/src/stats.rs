@@ -91,7 +91,7 @@ pub(crate) struct Stats {
     /// Directories made.
     pub(crate) directories: u64,
     /// Directories that DEST had and that got an image's metadata.
-    pub(crate) redressed: u64,
+    pub(crate) metadata_changed: u64,
     /// Directories renamed whole.
     pub(crate) trees: u64,
     pub(crate) replaced: u64,
@@ -141,7 +141,7 @@ impl Stats {
             *self.lost.entry(key.clone()).or_default() += count;
         }
         self.directories += more.directories;
-        self.redressed += more.redressed;
+        self.metadata_changed += more.metadata_changed;
         self.trees += more.trees;
         self.replaced += more.replaced;
         self.split_groups += more.split_groups;

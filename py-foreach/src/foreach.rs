@@ -38,12 +38,12 @@ pub(crate) fn foreach(settings: &Settings) -> Result<u8, Errors> {
     if settings.mode() == Mode::Run {
         supervise::tree::check_proc().map_err(one)?;
     }
-    let (tell, events) = mpsc::channel();
-    let told = tell.clone();
-    let watch = signals::watch(move |ask| drop(told.send(Event::Ask(ask)))).map_err(one)?;
+    let (sender, events) = mpsc::channel();
+    let for_signals = sender.clone();
+    let watch = signals::watch(move |ask| drop(for_signals.send(Event::Ask(ask)))).map_err(one)?;
     let chosen = select::select(settings, &watch.probes());
     let ended = chosen.and_then(|choices| match settings.mode() {
-        Mode::Run => run_all(settings, choices, &watch, tell, &events),
+        Mode::Run => run_all(settings, choices, &watch, sender, &events),
         _ => print_only(settings, choices, &watch.probes()),
     });
     ended.inspect_err(|_| {
@@ -187,7 +187,7 @@ impl Prepared {
             // The engine no longer listened, or did not yet.
             for event in events.try_iter() {
                 if let Event::Ask(ask) = event {
-                    watch.heed(ask);
+                    watch.handle(ask);
                 }
             }
         }

@@ -1,6 +1,6 @@
 //! `py-foreach`, the library behind the program.
 //!
-//! The way of a run: `main → run → cli → values → effects`.
+//! The way of a run: `main → run → cli → foreach → select → run`.
 
 mod ask;
 mod cli;

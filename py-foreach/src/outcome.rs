@@ -1,4 +1,4 @@
-//! What a job came to, and what a run came to.
+//! The result of a job, and of a run.
 
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
@@ -73,7 +73,7 @@ impl Finished {
     }
 }
 
-/// What all jobs came to.
+/// The result of all jobs.
 #[derive(Debug)]
 pub(crate) struct Outcome {
     /// In declared order; `None` for a job that was never started.
@@ -89,7 +89,7 @@ pub(crate) struct Outcome {
     pub(crate) writer: Option<Writer<Sink>>,
 }
 
-/// What the report tells beside the jobs themselves.
+/// What the report contains beside the jobs themselves.
 #[derive(Debug, Clone)]
 pub(crate) struct Facts {
     pub(crate) wall: Duration,

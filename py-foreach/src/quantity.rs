@@ -46,7 +46,7 @@ pub(crate) fn size(word: &str) -> Result<u64, String> {
     read.ok_or_else(|| "is no size (500M, 1.5G, auto and off are)".to_owned())
 }
 
-/// `number` times 1024 to the `power`, rounded down; thousandths of a unit are heeded.
+/// `number` times 1024 to the `power`, rounded down; three decimals count.
 fn bytes(number: &str, power: usize) -> Option<u64> {
     decimal(number)?;
     let (whole, part) = number.split_once('.').unwrap_or((number, ""));

@@ -114,7 +114,7 @@ impl Watch {
     }
 
     /// Handles what was sent to an engine that no longer listens.
-    pub(crate) fn heed(&self, ask: Ask) {
+    pub(crate) fn handle(&self, ask: Ask) {
         self.arrived(ask, &drop);
     }
 

@@ -15,7 +15,7 @@ impl Variables {
         Self(std::env::vars_os().collect())
     }
 
-    /// The value of `name`; an empty one is none, as make and pip have it.
+    /// The value of `name`; an empty value counts as unset, as in make and pip.
     pub(crate) fn get(&self, name: &str) -> Option<&OsStr> {
         let value = self.0.get(OsStr::new(name)).map(OsString::as_os_str);
         value.filter(|value| !value.is_empty())

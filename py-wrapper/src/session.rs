@@ -94,11 +94,11 @@ impl Session {
         if refusals.is_empty() && !self.settings.dry_run {
             apply::apply(&image, &plan, &self.settings, &self.interrupts)?;
         }
-        let is_told = |decision: &&Decision| {
+        let is_printed = |decision: &&Decision| {
             refusals.is_empty() || self.settings.dry_run || !decision.changes()
         };
-        let told: Vec<_> = plan.decisions.iter().filter(is_told).collect();
-        self.report(&told, implementations, &absolute)
+        let printed: Vec<_> = plan.decisions.iter().filter(is_printed).collect();
+        self.report(&printed, implementations, &absolute)
             .map_err(one)?;
         if refusals.is_empty() {
             Ok(())

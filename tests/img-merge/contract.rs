@@ -90,7 +90,7 @@ fn a_dry_run_of_a_stream_plans_all_records_at_once() {
     );
     let (status, plan, said) = stream(&["--dry-run", "--on-conflict=replace", "--json=out"]);
     let planned = "make\tdest\nbring\topt/\tb\nmake\tusr\nmake\tusr/lib\nsuperseded\tusr/lib/f\ta\n\
-        bring\tusr/lib/f\tc\nbring\tusr/lib/g\tb\nbring\tusr/lib/h\td\nbring\tusr/lib/s\ta\nsame\tusr/lib/s\tb\n";
+        add\tusr/lib/f\tc\nadd\tusr/lib/g\tb\nadd\tusr/lib/h\td\nadd\tusr/lib/s\ta\nsame\tusr/lib/s\tb\n";
     assert_eq!((status, &*plan), (Some(0), planned), "{said}");
     let json = fs::read_to_string(root.path().join("out")).unwrap();
     let summary: serde_json::Value = serde_json::from_str(json.lines().last().unwrap()).unwrap();

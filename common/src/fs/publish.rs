@@ -19,7 +19,7 @@ pub enum Published {
 }
 
 /// What a directory's second way does with its placeholder. The caller may write it down: after a kill the last
-/// note tells which empty directory to remove.
+/// note names the empty directory to remove.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Placeholder {
     /// It is about to be made.
@@ -54,7 +54,7 @@ pub fn publish(from: At<'_>, to: At<'_>) -> Result<Published> {
 
 /// Renames a directory from `from` to `to`, if nothing has that name.
 ///
-/// Second way: an empty directory takes the name, and `from` is renamed over it. `note` hears of that one.
+/// Second way: an empty directory takes the name, and `from` is renamed over it. `note` is called for that one.
 pub fn publish_directory(
     from: At<'_>,
     to: At<'_>,

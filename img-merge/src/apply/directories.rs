@@ -13,7 +13,7 @@ use common::{Error, lock};
 use rustix::fs::Mode;
 use rustix::io::Errno;
 
-use super::log::{Done, How, Redressed};
+use super::log::{ChangedMetadata, Done, How};
 use super::transaction::Transaction;
 use crate::failure::Failure;
 use crate::journal::Record;
@@ -193,21 +193,21 @@ fn take_metadata(
     let Some(like) = step.of_image(image) else {
         return Ok(());
     };
-    tx.log.add_redressed(Redressed {
+    tx.log.add_changed_metadata(ChangedMetadata {
         place: step.place.clone(),
         attributes: *found,
         xattrs: Xattrs::read(XattrTarget::Open(dir.as_fd()))?,
     });
     let xattrs = Xattrs::read(XattrTarget::Open(source.as_fd()))?;
-    redress(tx, &step.place, like, &xattrs)?;
-    lock(&tx.stats).redressed += 1;
+    replace_metadata(tx, &step.place, like, &xattrs)?;
+    lock(&tx.stats).metadata_changed += 1;
     Ok(())
 }
 
 /// Replaces owner, xattrs and mode of a directory of DEST.
 ///
 /// A mode that makes it read-only for us waits until the end: names may have to be taken back.
-pub(super) fn redress(
+pub(super) fn replace_metadata(
     tx: &Transaction<'_>,
     place: &Path,
     like: &Attributes,

@@ -50,7 +50,7 @@ impl Done {
 
 /// A directory of DEST that got an image's metadata, and what it had.
 #[derive(Debug)]
-pub(crate) struct Redressed {
+pub(crate) struct ChangedMetadata {
     pub(crate) place: PathBuf,
     pub(crate) attributes: Attributes,
     pub(crate) xattrs: Xattrs,
@@ -60,7 +60,7 @@ pub(crate) struct Redressed {
 #[derive(Debug, Default)]
 pub(crate) struct Log {
     done: Mutex<Vec<Done>>,
-    redressed: Mutex<Vec<Redressed>>,
+    metadata_changed: Mutex<Vec<ChangedMetadata>>,
     /// Directories that were made, by their place.
     made: Mutex<HashMap<PathBuf, FileId>>,
 }
@@ -73,8 +73,8 @@ impl Log {
         lock(&self.done).push(done);
     }
 
-    pub(crate) fn add_redressed(&self, redressed: Redressed) {
-        lock(&self.redressed).push(redressed);
+    pub(crate) fn add_changed_metadata(&self, metadata_changed: ChangedMetadata) {
+        lock(&self.metadata_changed).push(metadata_changed);
     }
 
     /// The directory that was made at `place`.
@@ -86,8 +86,8 @@ impl Log {
         std::mem::take(&mut *lock(&self.done))
     }
 
-    pub(crate) fn take_redressed(&self) -> Vec<Redressed> {
-        std::mem::take(&mut *lock(&self.redressed))
+    pub(crate) fn take_changed_metadata(&self) -> Vec<ChangedMetadata> {
+        std::mem::take(&mut *lock(&self.metadata_changed))
     }
 
     /// The names that were renamed out of images: image, directory there, name.

@@ -11,7 +11,7 @@ use common::{Error, lock};
 use crate::destination::Destination;
 use crate::image::below;
 use crate::journal::Record;
-use crate::journal::replay::put_right;
+use crate::journal::replay::restore_directory;
 
 /// The directories, each as a record of the mode that it is to have again.
 #[derive(Debug, Default)]
@@ -49,7 +49,7 @@ impl MadeWritable {
         let (now, later): (Vec<_>, Vec<_>) = all.drain(..).partition(|it| which(it.path()));
         *all = later;
         let give_back = |record: &Record| {
-            let cause = put_right(&destination.root, record).err()?;
+            let cause = restore_directory(&destination.root, record).err()?;
             let whole = below(&destination.path, record.path());
             Some(Error::io("set mode of", whole, cause))
         };

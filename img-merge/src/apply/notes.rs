@@ -64,7 +64,7 @@ impl Notes {
         std::mem::take(&mut *lock(&self.times))
     }
 
-    /// Notes that the transaction is done: no run undoes it any more. What is still to be put right comes after that:
+    /// Notes that the transaction is done: no run undoes it any more. What is still to be restored comes after that:
     /// the times of the images and of the directories that hold a staging, and `modes`.
     pub(crate) fn commit(&self, plans: &[Plan], modes: Vec<Record>) -> Result<()> {
         if !self.is_begun() {

@@ -1,4 +1,4 @@
-//! Builds directories that DEST lacks in the staging. It remembers nothing of them.
+//! Builds, in the staging, the directories that DEST lacks. They are not in the log until they are published.
 //!
 //! One thread fills a directory, from its first name to its times. Its subdirectories are made with its names, and any
 //! thread fills them. Handles are open only for the directories on the way down.

@@ -9,11 +9,11 @@ use common::Error;
 use common::fs::{At, Dir, Published, publish, publish_directory, put_back};
 use rustix::io::Errno;
 
-use super::directories::redress;
+use super::directories::replace_metadata;
 use super::log::{Done, How};
 use super::subtract::{give_mode_back, subtract};
 use super::transaction::Transaction;
-use crate::journal::replay::put_right;
+use crate::journal::replay::restore_directory;
 
 /// Undoes everything in the log. A DEST that was made stays, empty. Returns what could not be undone.
 pub(crate) fn undo(tx: &Transaction<'_>) -> Vec<Error> {
@@ -31,9 +31,9 @@ pub(crate) fn undo(tx: &Transaction<'_>) -> Vec<Error> {
 
 /// First of all: an image's mode may forbid us to remove names.
 fn undo_metadata(tx: &Transaction<'_>) -> Vec<Error> {
-    let redressed = tx.log.take_redressed();
-    let undone = redressed.iter().rev().filter_map(|it| {
-        let cause = redress(tx, &it.place, &it.attributes, &it.xattrs).err()?;
+    let metadata_changed = tx.log.take_changed_metadata();
+    let undone = metadata_changed.iter().rev().filter_map(|it| {
+        let cause = replace_metadata(tx, &it.place, &it.attributes, &it.xattrs).err()?;
         let whole = tx.inputs.at(None, &it.place);
         Some(Error::io("set attributes of", whole, cause))
     });
@@ -44,7 +44,7 @@ fn give_times_back(tx: &Transaction<'_>) -> Vec<Error> {
     let destination = tx.inputs.destination;
     let times = tx.notes.take_times();
     let failed = times.iter().rev().filter_map(|record| {
-        let cause = put_right(&destination.root, record).err()?;
+        let cause = restore_directory(&destination.root, record).err()?;
         Some(Error::io("set times in", &destination.path, cause))
     });
     failed.collect()

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use common::fs::{Attributes, FileId, Identity, Placeholder};
 use rustix::fs::Timespec;
 
-/// One thing that the next run has to put right. A path is below DEST, or absolute for a directory of an image.
+/// One thing that the next run has to restore. A path is below DEST, or absolute for a directory of an image.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Record {
     /// The first of every journal: the staging that it lies in, and DEST.

@@ -41,19 +41,19 @@ pub(crate) fn replay(
                 }));
                 Ok(())
             }
-            _ => put_right(root, record),
+            _ => restore_directory(root, record),
         };
         notes.extend(
             followed
                 .err()
-                .map(|cause| Error::io("put right", whole(), cause)),
+                .map(|cause| Error::io("restore", whole(), cause)),
         );
     }
     Ok(notes)
 }
 
 /// Gives a directory the mode or the time that a record names.
-pub(crate) fn put_right(root: &Dir, record: &Record) -> Result<()> {
+pub(crate) fn restore_directory(root: &Dir, record: &Record) -> Result<()> {
     match record {
         Record::Mode { path, id, mode } => {
             on_directory(root, path, *id, |dir, _| dir.set_mode(*mode))

@@ -62,7 +62,7 @@ impl Decision {
 pub(crate) struct Conflict {
     pub(crate) path: PathBuf,
     pub(crate) class: Class,
-    pub(crate) brought: Side,
+    pub(crate) image_side: Side,
     pub(crate) held: Side,
     /// `None` refuses the transaction.
     pub(crate) decision: Option<Decision>,
@@ -108,7 +108,7 @@ impl Display for Conflict {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         let is_top = self.path.as_os_str().is_empty();
         let path = show::path(if is_top { Path::new(".") } else { &self.path });
-        let (class, brought, held) = (self.class.word(), &self.brought, &self.held);
-        write!(f, "merge {path}: conflict ({class}): {brought}, {held}")
+        let (class, image_side, held) = (self.class.word(), &self.image_side, &self.held);
+        write!(f, "merge {path}: conflict ({class}): {image_side}, {held}")
     }
 }

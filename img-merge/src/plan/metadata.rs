@@ -38,7 +38,7 @@ pub(crate) fn decide(
                 conflicts.push(Conflict {
                     path: joined.path.clone(),
                     class,
-                    brought: of(side),
+                    image_side: of(side),
                     held: of(holder),
                     decision,
                 });

@@ -1,4 +1,4 @@
-//! The plan of one transaction: what the images bring, joined with what DEST holds.
+//! The plan of one transaction: what the images contain, joined with what DEST holds.
 //!
 //! A plan is data. [`crate::apply`] carries it out, [`print`] shows it. It has one [`DirStep`] for each directory that
 //! two sides have. A subtree that one image alone has is one [`Step`], however much is in it.

@@ -38,7 +38,7 @@ fn write_plan(out: &mut impl Write, plan: &Plan, inputs: Inputs<'_>) -> io::Resu
 
 fn word(act: Act) -> &'static str {
     match act {
-        Act::Place => "bring",
+        Act::Place => "add",
         Act::Replace(_) => "replace",
         Act::There => "there",
         Act::Same => "same",

@@ -268,7 +268,7 @@ impl Resolver<'_> {
         self.out.conflicts.push(Conflict {
             path: self.path(holding.name),
             class,
-            brought: side(holding, &new),
+            image_side: side(holding, &new),
             held: side(holder, &old),
             decision,
         });

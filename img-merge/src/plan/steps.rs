@@ -83,7 +83,7 @@ pub(crate) struct Step {
     pub(crate) seen: Option<Seen>,
 }
 
-/// Size and time of a file: they tell whether it was written to.
+/// Size and time of a file: they show whether it was written to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Seen {
     size: u64,
@@ -138,7 +138,7 @@ impl Plan {
     pub(crate) fn sort(&mut self) {
         self.dirs.sort_by(|a, b| a.path.cmp(&b.path));
         self.conflicts
-            .sort_by(|a, b| (a.brought.image, &a.path).cmp(&(b.brought.image, &b.path)));
+            .sort_by(|a, b| (a.image_side.image, &a.path).cmp(&(b.image_side.image, &b.path)));
         self.anchors.sort_by(|a, b| a.path.cmp(&b.path));
     }
 

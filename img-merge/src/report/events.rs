@@ -105,7 +105,7 @@ pub(super) fn conflict(conflict: &Conflict) -> Object {
         .with("event", "conflict")
         .with_path("path", &conflict.path)
         .with("class", conflict.class.word())
-        .with("brought", side(&conflict.brought))
+        .with("brought", side(&conflict.image_side))
         .with("held", side(&conflict.held))
         .with("decision", decision)
 }

@@ -105,14 +105,14 @@ impl<'a> Report<'a> {
     fn conflict(&mut self, conflict: &Conflict) {
         self.totals.conflicts += 1;
         let is_tree = matches!(conflict.class, Class::Directory | Class::ThroughSymlink);
-        let is_told = match conflict.decision {
+        let is_always_printed = match conflict.decision {
             None => true,
             Some(Decision::Replaced) => !self.settings.merge.dry_run,
             Some(Decision::Kept) => false,
         };
         let is_printed = match self.verbosity() {
-            Verbosity::Quiet => is_told,
-            Verbosity::Normal => is_told || is_tree,
+            Verbosity::Quiet => is_always_printed,
+            Verbosity::Normal => is_always_printed || is_tree,
             Verbosity::Verbose => true,
         };
         if is_printed {

@@ -62,7 +62,7 @@ impl Totals {
         let others = [
             (stats.trees, "tree", "moved"),
             (stats.directories, "directory", "made"),
-            (stats.redressed, "directory", "given new metadata"),
+            (stats.metadata_changed, "directory", "given new metadata"),
             (stats.replaced, "conflict", "replaced"),
             (self.counts.there, "name", "already there"),
             (self.counts.same, "name", "the same"),
@@ -92,7 +92,7 @@ impl Totals {
     /// Whether DEST changed, apart from times of directories.
     fn is_changed(&self) -> bool {
         let stats = &self.stats;
-        stats.all_files() + stats.trees + stats.directories + stats.redressed > 0
+        stats.all_files() + stats.trees + stats.directories + stats.metadata_changed > 0
     }
 
     pub(super) fn object(&self, destination: &Path) -> Object {

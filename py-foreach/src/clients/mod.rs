@@ -31,10 +31,10 @@ pub(crate) const WORD: &str = "--as-client";
 /// The programs that can be clients, by the names that they are called by.
 pub(crate) const NAMES: [&str; 3] = ["make", "gmake", "ninja"];
 
-/// The variable that tells a client whose it is: [`Notes`] without the program's name.
+/// The variable that names the job of a client: [`Notes`] without the program's name.
 pub(crate) const NOTES: &str = "PY_FOREACH_NOTES";
 
-/// The words that a script gives to its client.
+/// The arguments that the script passes to its client.
 #[derive(Debug, Clone)]
 pub(crate) struct Client {
     /// One of [`NAMES`].
@@ -45,7 +45,7 @@ pub(crate) struct Client {
     pub(crate) share: usize,
     /// Where the script lies, which is not to be found again.
     pub(crate) scripts: PathBuf,
-    /// Where is kept what a real program understands.
+    /// The cache of what the real programs support.
     pub(crate) known: PathBuf,
 }
 

@@ -57,7 +57,7 @@ fn place(fifo: &Path) -> Option<(u64, u64)> {
     Some((data.dev(), data.ino()))
 }
 
-/// Opens the fifo for the program that this process becomes, and tells the number.
+/// Opens the fifo for the program that this process becomes, and returns the descriptor.
 ///
 /// Open for reading and writing, so that it neither waits for another side nor ever sees an end.
 pub(super) fn open(fifo: &Path) -> io::Result<i32> {

@@ -36,7 +36,7 @@ impl Kind {
     }
 }
 
-/// The first program `name` on PATH, after the directory `scripts` if that is given and on PATH.
+/// The first program `name` on PATH, after `scripts` on PATH, if that is given and on PATH.
 ///
 /// Only what comes behind may be taken: before it there may be the scripts of a py-foreach within this
 /// one, which lead here.

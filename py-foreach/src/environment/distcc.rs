@@ -19,7 +19,7 @@ pub(crate) fn is_used(variables: &Variables) -> bool {
         || variables.get("CCACHE_PREFIX").is_some_and(is_distcc)
 }
 
-/// The slots that `distcc -j` reports; `None` if distcc is not used or reports none.
+/// The slots as `distcc -j` prints them; `None` if distcc is not used or prints nothing usable.
 ///
 /// # Errors
 /// It did not answer in time.

@@ -79,7 +79,7 @@ impl Job {
         python.map(|python| &python.interpreter.implementation)
     }
 
-    /// Makes the job's directories and gives what is to be executed; `None` if `stop` came to hold.
+    /// Makes the job's directories and gives what is to be executed; `None` if `stop` became true.
     ///
     /// Runs in the job's own thread, once the job holds a slot.
     pub(crate) fn prepare(

@@ -9,7 +9,7 @@ use common::{Error, Result};
 /// What stands for the image in a word.
 const DESTDIR: &str = "{destdir}";
 
-/// The values of the placeholders in one job; `None` for a value that the job does not have.
+/// The values of the placeholders in one job; `None` if the job has no such value.
 #[derive(Debug, Default)]
 pub(crate) struct Names<'a> {
     pub(crate) interpreter: Option<&'a OsStr>,

@@ -1,6 +1,6 @@
 //! Memory: a job starts only where the peak that the others showed still fits (`--memory`).
 //!
-//! Identical jobs peak together, which is what swapped in 2012. Each job's tree is looked at now and
+//! Identical jobs peak together, and then the machine swaps. Each job's tree is looked at now and
 //! then ([`sample`]); a new job starts when what can be had ([`available`]) covers its expected peak and
 //! what those that run will still grow ([`rule`]), and when nothing waits for memory ([`pressure`]). One
 //! always runs. Nothing is killed or stopped: a stopped job keeps its memory and its slots.

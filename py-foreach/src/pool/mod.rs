@@ -14,11 +14,11 @@
 //! in it unspent; when it is taken there was a need, and the next is put in. When it is not taken and
 //! those above have run dry, it goes back to them, and the trial is repeated ever more rarely. What
 //! comes back into the fifo beyond the one goes up again. So an idle implementation keeps nothing, and
-//! never more than one token is under way to nobody.
+//! at most one token is kept that nobody has asked for.
 //!
 //! **Lost tokens.** make and ninja give back on TERM and INT, not on KILL. When a job has failed or was
 //! ended and no process has the fifo open, or when nothing runs at all, no client can hold a token: what
-//! is lent and does not lie in the fifo is lost, goes back to the stock, and is said. Should a client
+//! is lent and does not lie in the fifo is lost, goes back to the stock, and is reported. Should a client
 //! have held one with the fifo closed, its token turns up as one more than was lent and is taken out.
 
 mod fifo;

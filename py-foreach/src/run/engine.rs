@@ -58,7 +58,7 @@ impl Engine<'_, '_> {
             }
             let left = leave_at.map(|at| at.saturating_duration_since(Instant::now()));
             match receive(events, [tick, left].into_iter().flatten().min()) {
-                Some(Event::Ask(ask)) => self.heed(ask),
+                Some(Event::Ask(ask)) => self.handle(ask),
                 Some(Event::Finished(job, finished)) => self.take(job, *finished),
                 Some(Event::ReaderGone) => self.reader_gone(),
                 Some(Event::Shown(Ok(writer))) => shown = Some(writer),
@@ -68,7 +68,7 @@ impl Engine<'_, '_> {
                 }
                 None if left.is_some_and(|left| left.is_zero()) => break,
                 // The next turn looks again.
-                Some(Event::Pressed) | None => {}
+                Some(Event::PressureChanged) | None => {}
             }
         }
         self.recover();
@@ -184,12 +184,12 @@ impl Engine<'_, '_> {
         }
     }
 
-    fn heed(&mut self, ask: Ask) {
+    fn handle(&mut self, ask: Ask) {
         let live = &self.run.live;
         match ask {
             Ask::End(signal) => {
                 self.outcome.signal.get_or_insert(signal);
-                // Only a person at a keyboard says it twice to say more. A terminal that closes sends HUP along
+                // Only a second INT is a request for more, as from a keyboard. A terminal that closes sends HUP along
                 // with its shell, timeout(1) sends TERM to us and to our group.
                 let again = signal == SIGINT && std::mem::replace(&mut self.interrupted, true);
                 self.stop(if again { SIGKILL } else { signal });

@@ -94,7 +94,7 @@ struct JobRun<'a> {
     /// How the command itself ended, and when we knew of it.
     exited: Option<ExitStatus>,
     ended: Option<Instant>,
-    /// The command still ran when it was to be ended.
+    /// An order to end the job came before it exited.
     was_ending: bool,
     output_open: bool,
     /// How the supervisor ended.
@@ -170,7 +170,7 @@ impl JobRun<'_> {
 
     fn take_events(&mut self, supervisor: &mut Supervisor) {
         match supervisor.events() {
-            Some(events) => events.into_iter().for_each(|event| self.heed(event)),
+            Some(events) => events.into_iter().for_each(|event| self.handle(event)),
             None if self.last.is_none() => {
                 self.last = Some(Last::Killed);
                 supervisor.wait();
@@ -181,7 +181,7 @@ impl JobRun<'_> {
         }
     }
 
-    fn heed(&mut self, event: JobEvent) {
+    fn handle(&mut self, event: JobEvent) {
         match event {
             JobEvent::Exited(status) => {
                 self.ended = Some(Instant::now());

@@ -31,7 +31,7 @@ pub(crate) struct Run<'a> {
     pub(crate) at_once: usize,
 }
 
-/// A message to the engine.
+/// An event for the engine.
 #[derive(Debug)]
 pub(crate) enum Event {
     /// A signal came.
@@ -42,6 +42,6 @@ pub(crate) enum Event {
     Shown(Result<Option<Writer<Sink>>>),
     /// Nobody reads our stdout any more.
     ReaderGone,
-    /// Memory has become short, or is so no longer.
-    Pressed,
+    /// Memory pressure began or ended.
+    PressureChanged,
 }

@@ -98,7 +98,7 @@ impl Run<'_> {
         // Before anything starts: the thread has its first look later.
         self.live.set_pressed(pressure.is_high());
         let tell = self.tell.clone();
-        let changed = move || drop(tell.send(Event::Pressed));
+        let changed = move || drop(tell.send(Event::PressureChanged));
         let watch = move || memory::watch(&self.live, &pressure, &changed, &stop);
         let started = thread::Builder::new().spawn_scoped(scope, watch);
         started.map(drop).map_err(no_thread)

@@ -54,7 +54,7 @@ pub(super) fn exported<'a>(
     Ok(text)
 }
 
-/// The variables of a dump; `None` if the shell ended before the dump was whole.
+/// The variables of a dump; `None` if the shell ended before the dump was complete.
 fn read_dump(path: &Path) -> Result<Option<BTreeMap<String, Value>>> {
     let text = match fs::read(path) {
         Ok(text) => text,
@@ -78,7 +78,7 @@ fn read_dump(path: &Path) -> Result<Option<BTreeMap<String, Value>>> {
     variables.map(Some).ok_or_else(refused)
 }
 
-/// The commands that make of `before` what it is now.
+/// The commands that turn `before` into `after`.
 fn changes(name: &Name, before: &Value, after: Option<&Value>, text: &mut Vec<u8>) {
     let mut script = Script {
         variable: &name.variable,

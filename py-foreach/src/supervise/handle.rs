@@ -45,7 +45,7 @@ impl Orders {
     /// Sends an order. A supervisor that is gone needs none: its end shows where its events are read.
     pub(crate) fn give(&self, order: Order) {
         let _gone = (&*self.socket).write_all(&order.encode());
-        // A supervisor that somebody stopped obeys nobody.
+        // A stopped supervisor does not read orders, so continue it.
         let _gone = Pid::from_raw(self.pid).map(|pid| kill_process(pid, Signal::CONT));
     }
 }

@@ -88,24 +88,24 @@ fn read(mut words: impl Iterator<Item = OsString>) -> Option<(Duration, JobComma
 /// A job under supervision.
 struct Supervised {
     /// The socket to py-foreach; `None` once py-foreach is dead.
-    engine: Option<UnixStream>,
+    socket: Option<UnixStream>,
     signals: SignalDelivery<UnixStream, SignalOnly>,
     grace: Duration,
     /// The command itself, until it has ended.
     command: Option<Pid>,
-    ending: Option<Ending>,
+    ending: Option<TreeEnding>,
     /// When py-foreach said that the output is complete.
     finished: Option<Instant>,
 }
 
 /// The tree is being ended.
-struct Ending {
+struct TreeEnding {
     kill_at: Instant,
     /// The signal that processes get now.
     by: Signal,
     /// The processes that have got a signal, and which: none gets the same one twice, though the order may come from
     /// py-foreach and from elsewhere, and new ones get it too.
-    told: HashSet<(Identity, i32)>,
+    signalled: HashSet<(Identity, i32)>,
     /// When KILL was sent first, and how often.
     killed: Option<(Instant, u32)>,
 }
@@ -125,7 +125,7 @@ impl Supervised {
         rustix::stdio::dup2_stdout(&null)?;
         rustix::stdio::dup2_stderr(&null)?;
         let mut supervised = Self {
-            engine: Some(engine),
+            socket: Some(engine),
             signals,
             grace,
             command: None,
@@ -141,8 +141,8 @@ impl Supervised {
 
     fn run(mut self) -> io::Result<()> {
         while self.reap()? == Children::Some {
-            self.press_on();
-            if self.is_patience_over() {
+            self.continue_ending();
+            if self.has_given_up() {
                 for daemon in daemons() {
                     self.report(&JobEvent::Left(daemon));
                 }
@@ -156,7 +156,7 @@ impl Supervised {
 
     /// Whether what is left is to be named and left: daemons, and what even KILL does not end because we may not
     /// signal it.
-    fn is_patience_over(&self) -> bool {
+    fn has_given_up(&self) -> bool {
         match &self.ending {
             Some(ending) => ending
                 .killed
@@ -169,7 +169,7 @@ impl Supervised {
 
     /// py-foreach is dead: nothing may outlive it.
     fn abandoned(&mut self) {
-        self.engine = None;
+        self.socket = None;
         self.finished = None;
         self.end(Signal::TERM);
     }
@@ -191,7 +191,7 @@ impl Supervised {
     }
 
     /// Does the next step of an ending, if there is one to do.
-    fn press_on(&mut self) {
+    fn continue_ending(&mut self) {
         let Some(ending) = &mut self.ending else {
             return;
         };
@@ -204,7 +204,7 @@ impl Supervised {
             // The command obeyed; what it left behind may not know the first signal.
             ending.by = Signal::TERM;
         }
-        ending.tell();
+        ending.signal_new_processes();
     }
 
     /// Waits for the end of a child, for an order, or for the time of the next step.
@@ -214,7 +214,7 @@ impl Supervised {
         let is_ordered = {
             let mut fds = vec![PollFd::new(self.signals.get_read(), PollFlags::IN)];
             fds.extend(
-                self.engine
+                self.socket
                     .as_ref()
                     .map(|engine| PollFd::new(engine, PollFlags::IN)),
             );
@@ -241,7 +241,7 @@ impl Supervised {
 
     fn obey(&mut self) {
         let mut bytes = [0; 2];
-        let read = self.engine.as_ref().map(|mut e| e.read_exact(&mut bytes));
+        let read = self.socket.as_ref().map(|mut e| e.read_exact(&mut bytes));
         if !matches!(read, Some(Ok(()))) {
             return self.abandoned();
         }
@@ -254,28 +254,28 @@ impl Supervised {
     }
 
     fn end(&mut self, signal: Signal) {
-        let grace = match &self.engine {
+        let grace = match &self.socket {
             _ if signal == Signal::KILL => Duration::ZERO,
             Some(_) => self.grace,
             // Nobody waits for us any more.
             None => self.grace.min(ALONE),
         };
         let kill_at = Instant::now() + grace;
-        let ending = self.ending.get_or_insert_with(|| Ending {
+        let ending = self.ending.get_or_insert_with(|| TreeEnding {
             kill_at,
             by: signal,
-            told: HashSet::new(),
+            signalled: HashSet::new(),
             killed: None,
         });
         ending.kill_at = ending.kill_at.min(kill_at);
         ending.by = signal;
-        ending.tell();
+        ending.signal_new_processes();
         // A stopped process gets no signal but KILL until it goes on.
         signal_tree(Signal::CONT);
     }
 
     fn report(&mut self, event: &JobEvent) {
-        let Some(mut engine) = self.engine.as_ref() else {
+        let Some(mut engine) = self.socket.as_ref() else {
             return;
         };
         if engine.write_all(event.encode().as_bytes()).is_err() {
@@ -284,12 +284,12 @@ impl Supervised {
     }
 }
 
-impl Ending {
+impl TreeEnding {
     /// Signals the processes that have not got the signal yet.
-    fn tell(&mut self) {
-        let (by, told) = (self.by, &mut self.told);
+    fn signal_new_processes(&mut self) {
+        let (by, signalled) = (self.by, &mut self.signalled);
         for process in living_tree() {
-            if told.insert((process.identity(), by.as_raw())) {
+            if signalled.insert((process.identity(), by.as_raw())) {
                 process.signal(by);
             }
         }

@@ -1,8 +1,8 @@
 //! Makes the files of scripts under their temporary names: the moved script of each edition, and the wrapper.
 //!
 //! Users see nothing of it yet, and each name was noted for the way back before. Files are made in several directories,
-//! and file systems make new files one directory at a time, so two threads share the work. It counts where making a file
-//! is slow: ext4 without a journal looks at every inode that was freed in the last minutes.
+//! and file systems make new files one directory at a time, so two threads share the work. This helps where creating a
+//! file is slow: ext4 without a journal looks at every inode that was freed in the last minutes.
 
 use std::collections::HashMap;
 use std::ffi::{OsStr, OsString};

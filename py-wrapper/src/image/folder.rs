@@ -25,7 +25,7 @@ pub(crate) struct Folder {
     way: PathBuf,
 }
 
-/// What opening a path of the installed system came to.
+/// The result of opening a path of the installed system.
 #[derive(Debug)]
 pub(crate) enum Descent {
     /// The directory.

@@ -56,10 +56,10 @@ pub(crate) enum Occupant {
     Other,
 }
 
-/// Opens an image that will be changed: waits until no other run works on it, and gives a file that a killed run took
-/// away its name again.
+/// Opens an image that will be changed: waits until no other run works on it, and restores the names of
+/// files that a killed run had renamed.
 ///
-/// A signal ends the process while it waits: nothing is at stake yet.
+/// A signal ends the process while it waits: nothing has been changed yet.
 pub(crate) fn open_to_change(path: &Path, layout: &Layout) -> Result<Folder> {
     let image = Folder::image(path)?;
     // A file system that cannot lock directories: other runs cannot lock either.

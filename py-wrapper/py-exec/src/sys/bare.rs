@@ -9,7 +9,7 @@ use core::arch::asm;
 /// rax; rcx and r11 are lost (syscall(2)).
 ///
 /// # Safety
-/// As the call itself asks: what the words point to must exist and be as long as the call is told.
+/// The pointers among `words` must be valid for the lengths that the call gets.
 pub(super) unsafe fn call(number: u32, words: [usize; 6]) -> isize {
     let result;
     // SAFETY: the registers are those of the convention; memory is the caller's to vouch for.

@@ -81,7 +81,7 @@ fn word(number: i32) -> usize {
 /// Makes the system call `number`.
 ///
 /// # Safety
-/// As the call itself asks: what the words point to must exist and be as long as the call is told.
+/// The pointers among `words` must be valid for the lengths that the call gets.
 unsafe fn ask<const N: usize>(number: u32, words: [usize; N]) -> Result<usize, Errno> {
     let mut all = [0; 6];
     all[..N].copy_from_slice(&words);

@@ -13,7 +13,7 @@ unsafe extern "C" {
 /// Makes the system call `number`. A negative result is an error number.
 ///
 /// # Safety
-/// As the call itself asks: what the words point to must exist and be as long as the call is told.
+/// The pointers among `words` must be valid for the lengths that the call gets.
 pub(super) unsafe fn call(number: u32, words: [usize; 6]) -> isize {
     // SAFETY: passed on to our caller.
     let result = unsafe {
