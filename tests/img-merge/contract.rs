@@ -38,11 +38,11 @@ fn a_dry_run_for_a_missing_destination_ignores_its_parent() {
         "i/usr/f 644 \"image\"\nj/usr/g 644 \"g\"\nusr/f 644 \"other\"",
     );
     let plan = merge(root.path(), &["--dry-run", "i", "new"]).expect(0);
-    assert_eq!(plan.stdout, "make\tnew\nbring\tusr/\ti\n");
+    assert_eq!(plan.stdout, "make\tnew\nadd\tusr/\ti\n");
     let plan = merge(root.path(), &["--dry-run", "i", "j", "new"]).expect(0);
     assert_eq!(
         plan.stdout,
-        "make\tnew\nmake\tusr\nbring\tusr/f\ti\nbring\tusr/g\tj\n"
+        "make\tnew\nmake\tusr\nadd\tusr/f\ti\nadd\tusr/g\tj\n"
     );
     lay(root.path(), "i/.img-merge-0123456789abcdef/ 755");
     merge(root.path(), &["--dry-run", "i", "new"]).expect(1);
@@ -89,7 +89,7 @@ fn a_dry_run_of_a_stream_plans_all_records_at_once() {
         "{said}"
     );
     let (status, plan, said) = stream(&["--dry-run", "--on-conflict=replace", "--json=out"]);
-    let planned = "make\tdest\nbring\topt/\tb\nmake\tusr\nmake\tusr/lib\nsuperseded\tusr/lib/f\ta\n\
+    let planned = "make\tdest\nadd\topt/\tb\nmake\tusr\nmake\tusr/lib\nsuperseded\tusr/lib/f\ta\n\
         add\tusr/lib/f\tc\nadd\tusr/lib/g\tb\nadd\tusr/lib/h\td\nadd\tusr/lib/s\ta\nsame\tusr/lib/s\tb\n";
     assert_eq!((status, &*plan), (Some(0), planned), "{said}");
     let json = fs::read_to_string(root.path().join("out")).unwrap();

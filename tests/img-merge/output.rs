@@ -126,12 +126,12 @@ fn a_dry_run_prints_the_plan_and_changes_nothing() {
     .expect(0);
     assert_eq!(
         plan.stdout,
-        "replace\tusr/bin/tool\timage\nbring\tusr/lib/pkg/\timage\nsame\tusr/share/same\timage\n"
+        "replace\tusr/bin/tool\timage\nadd\tusr/lib/pkg/\timage\nsame\tusr/share/same\timage\n"
     );
     assert_eq!(plan.stderr, "");
     merge(root.path(), &["--dry-run", "image", "dest"]).expect(1);
     let missing = merge(root.path(), &["--dry-run", "image", "none"]).expect(0);
-    assert_eq!(missing.stdout, "make\tnone\nbring\tusr/\timage\n");
+    assert_eq!(missing.stdout, "make\tnone\nadd\tusr/\timage\n");
     assert_eq!(listing(root.path()), before);
 }
 
